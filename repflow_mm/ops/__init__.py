@@ -1,0 +1,7 @@
+"""The flow solver. Needs torch alone."""
+
+from repflow_mm.ops.normalize import normalize_flow_input
+from repflow_mm.ops.reference import rep_flow_ref
+from repflow_mm.ops.rep_flow import rep_flow
+
+__all__ = ['normalize_flow_input', 'rep_flow', 'rep_flow_ref']

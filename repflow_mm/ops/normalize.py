@@ -1,0 +1,44 @@
+"""Scaling of features to the solver's range of values."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from repflow_mm.ops.checks import check_floating
+
+SCOPES = ('clip', 'batch')
+
+
+def normalize_flow_input(x: Tensor, scope: str = 'clip') -> Tensor:
+    """Scale features to [0, 255]: ``(x - min) / (max - min) * 255``.
+
+    The solver does not change under an offset of its input but does under scale, so the range matters (the values
+    of theta, lam and tau belong to it).
+
+    Args:
+        x (Tensor): Features (N, C, T, H, W), floating point; half precision is scaled in float32.
+        scope (str): ``'clip'`` takes minimum and maximum over each clip, so that no clip depends on its batch
+            mates; ``'batch'`` over all clips, as the authors' released layer does. Defaults to ``'clip'``.
+
+    Returns:
+        Tensor: Same shape, float32 for half-precision input and of x's dtype else. Constant input gives zeros.
+
+    Raises:
+        TypeError: If ``x`` is no floating-point tensor.
+        ValueError: If ``x`` does not have 5 dimensions or ``scope`` is unknown.
+    """
+    check_floating('x', x)
+    if x.ndim != 5:
+        raise ValueError(f'x must have shape (N, C, T, H, W), got {x.ndim} dimensions: {tuple(x.shape)}')
+    if scope not in SCOPES:
+        raise ValueError(f'scope must be one of {SCOPES}, got {scope!r}')
+    if x.dtype in (torch.float16, torch.bfloat16):
+        x = x.float()
+    if x.numel() == 0:
+        return x
+    dims = (1, 2, 3, 4) if scope == 'clip' else (0, 1, 2, 3, 4)
+    low, high = x.amin(dims, keepdim=True), x.amax(dims, keepdim=True)  # (N or 1, 1, 1, 1, 1)
+    span = high - low
+    scale = 255 / torch.where(span > 0, span, torch.ones_like(span))
+    return (x - low) * scale

@@ -1,0 +1,109 @@
+"""The specification of the representation flow solver, in plain PyTorch."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from repflow_mm.ops.checks import check_arguments
+from repflow_mm.ops.stencils import (
+    default_image_kernel,
+    default_taps,
+    divergence,
+    forward_difference,
+    image_gradient,
+)
+
+EPSILON = 1e-12
+
+
+def rep_flow_ref(
+    x: Tensor,
+    theta: float | Tensor,
+    lam: float | Tensor,
+    tau: float | Tensor,
+    num_iters: int,
+    image_kernel: Tensor | None = None,
+    flow_kernel: Tensor | None = None,
+    div_kernel: Tensor | None = None,
+) -> Tensor:
+    """Representation flow of every pair of neighbouring frames, every channel solved on its own.
+
+    Source: Piergiovanni & Ryoo, "Representation Flow for Action Recognition", CVPR 2019, Algorithm 1, with the
+    stencils and border rules of the authors' released layer. Autograd differentiates it in every tensor argument.
+
+    Args:
+        x (Tensor): Features (N, C, T, H, W) of any floating dtype; T, H, W >= 2.
+        theta (float | Tensor): Tightness of the coupling of v and u; the paper starts at 0.3.
+        lam (float | Tensor): Weight of the data term; the paper starts at 0.15.
+        tau (float | Tensor): Step of the dual ascent; the paper starts at 0.25.
+        num_iters (int): Number of iterations, >= 0.
+        image_kernel (Tensor, optional): (2, C, 3, 3), correlation taps of the image gradient, ``[0]`` for x and
+            ``[1]`` for y. Defaults to the central difference.
+        flow_kernel (Tensor, optional): (2, C, 2), taps of the flow gradient. Defaults to (-1, 1).
+        div_kernel (Tensor, optional): (2, C, 2), taps of the divergence. Defaults to (-1, 1).
+
+    Returns:
+        Tensor: u, (N, 2C, T-1, H, W): the C x-components, then the C y-components, in feature-grid pixels per
+        frame step.
+
+    Raises:
+        TypeError: If ``x`` or a kernel is no floating-point tensor.
+        ValueError: If a shape or ``num_iters`` is out of range.
+
+    Example:
+        >>> rep_flow_ref(torch.rand(1, 8, 4, 14, 14) * 255, 0.3, 0.15, 0.25, num_iters=20).shape
+        torch.Size([1, 16, 3, 14, 14])
+    """
+    check_arguments(x, theta, lam, tau, num_iters, image_kernel, flow_kernel, div_kernel)
+    n, c, t, h, w = x.shape
+    theta, lam, tau = scalars_like(x, theta, lam, tau)
+    image_kernel, flow_kernel, div_kernel = kernels_or_defaults(x, image_kernel, flow_kernel, div_kernel)
+    frames = x.transpose(1, 2)  # (N, C, T, H, W) -> (N, T, C, H, W)
+    first = frames[:, :-1].reshape(-1, c, h, w)  # (N, T-1, C, H, W) -> (N*(T-1), C, H, W)
+    second = frames[:, 1:].reshape(-1, c, h, w)
+    u_x, u_y = _solve_pairs(first, second, theta, lam, tau, num_iters, image_kernel, flow_kernel, div_kernel)
+    u = torch.cat((u_x, u_y), dim=1)  # (N*(T-1), 2C, H, W)
+    return u.reshape(n, t - 1, 2 * c, h, w).transpose(1, 2)  # -> (N, 2C, T-1, H, W)
+
+
+def scalars_like(x: Tensor, *scalars: float | Tensor) -> tuple[Tensor, ...]:
+    """The scalars as tensors () of ``x``'s dtype and on its device."""
+    return tuple(torch.as_tensor(scalar, dtype=x.dtype, device=x.device).reshape(()) for scalar in scalars)
+
+
+def kernels_or_defaults(
+    x: Tensor, image_kernel: Tensor | None, flow_kernel: Tensor | None, div_kernel: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The three kernels, the default taps in place of None, in ``x``'s dtype and on its device."""
+    like = dict(dtype=x.dtype, device=x.device)
+    channels = x.shape[1]
+    if image_kernel is None:
+        image_kernel = default_image_kernel(channels, **like)
+    flow_kernel = default_taps(channels, **like) if flow_kernel is None else flow_kernel
+    div_kernel = default_taps(channels, **like) if div_kernel is None else div_kernel
+    return image_kernel.to(**like), flow_kernel.to(**like), div_kernel.to(**like)
+
+
+def _solve_pairs(first, second, theta, lam, tau, num_iters, image_kernel, flow_kernel, div_kernel):
+    """Solve pairs of planes (N, C, H, W); returns u_x and u_y, each (N, C, H, W)."""
+    u_x, u_y, p_xx, p_xy, p_yx, p_yy = (torch.zeros_like(second) for _ in range(6))
+    grad_x, grad_y = image_gradient(first, second, image_kernel)
+    squared_norm = grad_x**2 + grad_y**2 + EPSILON
+    rho_c = second - first
+    limit = lam * theta
+    for _ in range(num_iters):
+        rho = rho_c + grad_x * u_x + grad_y * u_y
+        step = torch.clamp(-rho / squared_norm, -limit, limit)
+        u_x = u_x + step * grad_x + theta * divergence(p_xx, p_xy, div_kernel)
+        u_y = u_y + step * grad_y + theta * divergence(p_yx, p_yy, div_kernel)
+        p_xx, p_xy = _ascend(p_xx, p_xy, u_x, tau / theta, flow_kernel)
+        p_yx, p_yy = _ascend(p_yx, p_yy, u_y, tau / theta, flow_kernel)
+    return u_x, u_y
+
+
+def _ascend(p_x: Tensor, p_y: Tensor, u: Tensor, rate: Tensor, flow_kernel: Tensor) -> tuple[Tensor, Tensor]:
+    """One step of the dual field of one flow component, all planes (N, C, H, W)."""
+    along_x, along_y = forward_difference(u, flow_kernel)
+    shrink = 1 + rate * torch.sqrt(along_x**2 + along_y**2 + EPSILON)
+    return (p_x + rate * along_x) / shrink, (p_y + rate * along_y) / shrink
