@@ -7,6 +7,7 @@ import os
 import pickle
 import sys
 import types
+import warnings
 from collections.abc import Callable
 from importlib import metadata
 
@@ -80,6 +81,18 @@ def add_missing_drn() -> bool:
     for name in (package, f'{package}.drn'):
         sys.modules[name] = types.ModuleType(name, 'Stand-in for a module that the wheel lacks.')
     sys.modules[f'{package}.drn'].DRN = None
+    return True
+
+
+def silence_missing_mmcv_ops() -> bool:
+    """Keep mmcv-lite from warning about an operator that no recognizer uses (``mmcv/cnn/bricks/transformer.py``).
+
+    Returns:
+        bool: Whether the workaround is in place, that is, whether MMCV has no compiled operators.
+    """
+    if importlib.util.find_spec('mmcv._ext') is not None:
+        return False
+    warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformableAttention``', category=UserWarning)
     return True
 
 
@@ -206,6 +219,7 @@ def _init_gloo_slurm(backend: str, port: int | None = None, init_backend: str = 
 
 WORKAROUNDS = {
     'mmaction2#2714: the wheel lacks mmaction.models.localizers.drn': add_missing_drn,
+    'mmcv#3035, #3263: no wheels of full mmcv, and mmcv-lite warns': silence_missing_mmcv_ops,
     'mmengine#1655, #1650: checkpoints do not load on torch >= 2.6': load_checkpoints_safely,
     'mmengine: distributed launchers need CUDA': run_distributed_on_cpu,
 }

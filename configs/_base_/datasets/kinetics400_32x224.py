@@ -30,7 +30,7 @@ val_pipeline = [
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs'),
 ]
-# The paper: 25 clips. Our choice: the centre crop; for 25 x 3 views put dict(type='ThreeCrop', crop_size=256) in its place.
+# The paper: 25 clips. Our choice: the centre crop; for 25 x 3 views put dict(type='ThreeCrop', crop_size=256) here.
 test_pipeline = [
     dict(type='CheckedDecordInit'),
     dict(type='SampleFrames', clip_len=clip_len, frame_interval=frame_interval, num_clips=25, test_mode=True),
