@@ -1,0 +1,1 @@
+"""Data: clips of moving textures."""
