@@ -30,10 +30,10 @@ VARIANTS = {
             'right_accelerating',
             'right_decelerating',
         ),
-        speed=(0.3, 1.0),
-        noise_sigma=5.0,
-        brightness_drift=0.15,
-        num_distractors=1,
+        speed=(0.1, 0.6),
+        noise_sigma=12.0,
+        brightness_drift=0.3,
+        num_distractors=3,
     ),
 }
 
