@@ -5,3 +5,7 @@ _base_ = [
     '../_base_/schedules/adam_demo.py',
     '../_base_/default_runtime.py',
 ]
+
+# The curves of a short run need records at short intervals.
+default_hooks = dict(logger=dict(interval=10))
+log_processor = dict(window_size=10)

@@ -1,8 +1,9 @@
 # The demo's clips, written by tools/data/make_motion_clips.py: eight motions of textures, 12 frames of 64x64.
-data_root = 'data/motion_clips'
+# The environment variable MOTION_CLIPS names another folder of clips.
+data_root = '{{$MOTION_CLIPS:data/motion_clips}}'
 ann_file_train = f'{data_root}/train.txt'
 ann_file_val = f'{data_root}/val.txt'
-data_help = 'Make it with: python tools/data/make_motion_clips.py data/motion_clips'
+data_help = f'Make it with: python tools/data/make_motion_clips.py {data_root} --length 12'
 
 # No flips or crops: a mirrored clip shows another motion. A clip starts at a random frame.
 train_pipeline = [

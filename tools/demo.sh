@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# The demo: set up .venv, make clips of moving textures, train and test an RGB and a RepFlow network on them.
+#   [SEED=0] tools/demo.sh      Safe to interrupt and to repeat: it goes on where it stopped.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+seed=${SEED:-0}
+tools/setup_env.sh
+export MPLBACKEND=Agg MOTION_CLIPS=data/motion_clips/seed$seed
+work_dir=work_dirs/demo/seed$seed
+python=.venv/bin/python
+
+$python tools/data/make_motion_clips.py "$MOTION_CLIPS" --train 800 --val 200 --size 64 --length 12 --seed "$seed"
+
+models=()
+for name in rgb repflow; do
+    config=configs/demo/${name}_r18_motion_clips.py
+    echo "== $name: training ($work_dir/$name)"
+    $python tools/train.py "$config" --work-dir "$work_dir/$name" --seed "$seed" --resume auto
+    echo "== $name: testing"
+    $python tools/test.py "$config" "$(cat "$work_dir/$name/last_checkpoint")" --work-dir "$work_dir/$name/test"
+    models+=("$name=$config")
+done
+
+echo
+$python tools/demo_report.py "$work_dir" "${models[@]}" --seed "$seed" --out work_dirs/demo
