@@ -1,0 +1,58 @@
+"""What training and testing have in common on the command line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import os.path as osp
+import sys
+from collections.abc import Callable
+
+from mmaction.registry import RUNNERS
+from mmengine.config import Config, DictAction
+from mmengine.runner import Runner
+
+from repflow_mm.apis.preflight import check_config
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that MMAction2's train.py and test.py share."""
+    parser.add_argument('--work-dir', help='folder of logs and checkpoints; default: ./work_dirs/<config name>')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help='settings of the config to override, as key=value; lists as key="[a,b]" or key=a,b',
+    )
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by the launcher')
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    """Read ``args.config``; the launcher and the working folder come from the command line where given."""
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    if not osp.isfile(args.config):
+        raise FileNotFoundError(f'config {args.config} does not exist')
+    cfg = Config.fromfile(args.config)
+    cfg.launcher = args.launcher
+    if args.work_dir is not None:
+        cfg.work_dir = args.work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = osp.join('./work_dirs', osp.splitext(osp.basename(args.config))[0])
+    return cfg
+
+
+def build_runner(cfg: Config, modes: tuple[str, ...]) -> Runner:
+    """The runner of a config, once its data and settings for ``modes`` (``'train'``, ...) have been checked."""
+    check_config(cfg, modes)
+    return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+
+
+def exit_on_user_error(prepare: Callable[[], Runner]) -> Runner:
+    """Call ``prepare()``; an error in what the user gave ends the program in one line instead of a traceback."""
+    try:
+        return prepare()
+    except (FileNotFoundError, ValueError) as error:
+        if os.environ.get('RANK', '0') == '0':
+            sys.exit(f'error: {error}')
+        sys.exit(1)

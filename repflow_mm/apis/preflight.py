@@ -1,0 +1,85 @@
+"""Checks of a config before anything long begins."""
+
+from __future__ import annotations
+
+import os
+import os.path as osp
+from collections.abc import Iterator
+
+from mmengine.config import Config
+
+
+def check_config(cfg: Config, modes: tuple[str, ...]) -> None:
+    """Check the data, the number of classes and the clip layout of a config.
+
+    Args:
+        cfg (Config): A runner's config; ``data_help``, if set, says how to get the data.
+        modes (tuple[str]): Which of ``'train'``, ``'val'`` and ``'test'`` are going to run.
+
+    Raises:
+        FileNotFoundError: If an annotation list or a data folder is missing.
+        ValueError: If numbers of classes disagree, or flow would be computed across clips.
+    """
+    num_classes = _head_classes(cfg)
+    for mode in modes:
+        for dataset in _datasets((cfg.get(f'{mode}_dataloader') or {}).get('dataset')):
+            _check_data(dataset, cfg.get('data_help', ''))
+            _check_classes(dataset, num_classes, mode)
+            _check_clips(dataset, cfg, mode)
+
+
+def _head_classes(cfg: Config) -> int | None:
+    head = (cfg.get('model') or {}).get('cls_head') or {}
+    num_classes = head.get('num_classes')
+    if num_classes is not None and (not isinstance(num_classes, int) or num_classes < 1):
+        raise ValueError(f'model.cls_head.num_classes must be an integer >= 1, got {num_classes!r}')
+    return num_classes
+
+
+def _datasets(dataset: dict | None) -> Iterator[dict]:
+    """The dataset, or those inside of wrappers such as RepeatDataset and ConcatDataset."""
+    if dataset is None:
+        return
+    if 'ann_file' in dataset:
+        yield dataset
+    inner = dataset.get('datasets', dataset.get('dataset', []))
+    for part in inner if isinstance(inner, (list, tuple)) else [inner]:
+        yield from _datasets(part)
+
+
+def _check_data(dataset: dict, data_help: str) -> None:
+    root = dataset.get('data_root') or ''
+    paths = [('annotation list', dataset['ann_file'], osp.isfile)]
+    prefixes = dataset.get('data_prefix') or {}
+    paths += [('data folder', prefix, osp.isdir) for prefix in prefixes.values() if prefix]
+    for kind, path, exists in paths:
+        path = osp.join(root, path)
+        if not exists(path) and '://' not in path:
+            where = '' if osp.isabs(path) else f' (from {os.getcwd()})'
+            raise FileNotFoundError(f'{kind} {path} not found{where}. {data_help}'.rstrip())
+
+
+def _check_classes(dataset: dict, num_classes: int | None, mode: str) -> None:
+    labelled = dataset.get('num_classes')
+    if None not in (labelled, num_classes) and labelled != num_classes:
+        raise ValueError(
+            f'model.cls_head.num_classes is {num_classes}, but {mode}_dataloader.dataset.num_classes is {labelled}'
+        )
+
+
+def _check_clips(dataset: dict, cfg: Config, mode: str) -> None:
+    """Check that frames folded as (N*T, C, H, W) divide into clips, so that no flow crosses two of them."""
+    backbone = (cfg.get('model') or {}).get('backbone') or {}
+    pipeline = {step['type']: step for step in dataset.get('pipeline', []) if isinstance(step, dict)}
+    sampler, layout = pipeline.get('SampleFrames'), pipeline.get('FormatShape', {}).get('input_format')
+    if not str(backbone.get('type')).startswith('RepFlow') or sampler is None or layout != 'NCHW':
+        return
+    clip_len, num_clips = sampler['clip_len'], sampler.get('num_clips', 1)
+    # With one frame a clip, SampleFrames' clips are the segments that make up one clip of the backbone.
+    frames = num_clips if clip_len == 1 else clip_len
+    num_segments = backbone.get('num_segments', 8)
+    if frames % num_segments:
+        raise ValueError(
+            f'{mode}: SampleFrames gives clips of {frames} frames, no multiple of backbone.num_segments = '
+            f'{num_segments}, so flow would be computed across clips'
+        )

@@ -1,0 +1,61 @@
+"""Testing from the command line, with MMAction2's flags."""
+
+from __future__ import annotations
+
+import argparse
+import os.path as osp
+from collections.abc import Sequence
+
+from mmengine.config import Config
+
+from repflow_mm.apis.options import add_common_arguments, build_runner, exit_on_user_error, load_config
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the flags of ``tools/test.py``."""
+    parser = argparse.ArgumentParser(description='Test an action recognizer.')
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    add_common_arguments(parser)
+    parser.add_argument('--dump', help='.pkl file to write the predictions to')
+    parser.add_argument('--show', action='store_true', help='show the predictions in a window')
+    parser.add_argument('--show-dir', help='folder to write pictures of the predictions to')
+    parser.add_argument('--interval', type=int, default=1, help='show every n-th sample')
+    parser.add_argument('--wait-time', type=float, default=2, help='seconds to show a sample')
+    return parser.parse_args(argv)
+
+
+def config_from_args(args: argparse.Namespace) -> Config:
+    """The config with the command line's settings merged into it."""
+    cfg = load_config(args)
+    if '://' not in args.checkpoint and not osp.isfile(args.checkpoint):
+        raise FileNotFoundError(f'checkpoint {args.checkpoint} does not exist')
+    cfg.load_from = args.checkpoint
+    if args.show or args.show_dir is not None:
+        cfg.default_hooks.visualization = dict(
+            type='VisualizationHook',
+            enable=True,
+            show=args.show,
+            out_dir=args.show_dir,
+            wait_time=args.wait_time,
+            interval=args.interval,
+        )
+    if args.dump is not None:
+        _dump_to(cfg, args.dump)
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    return cfg
+
+
+def _dump_to(cfg: Config, path: str) -> None:
+    if not path.endswith(('.pkl', '.pickle')):
+        raise ValueError(f'--dump must end in .pkl or .pickle, got {path!r}')
+    evaluators = cfg.test_evaluator if isinstance(cfg.test_evaluator, (list, tuple)) else [cfg.test_evaluator]
+    cfg.test_evaluator = [*evaluators, dict(type='DumpResults', out_file_path=path)]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Test as the command line says."""
+    args = parse_args(argv)
+    runner = exit_on_user_error(lambda: build_runner(config_from_args(args), ('test',)))
+    runner.test()

@@ -1,0 +1,81 @@
+"""Training from the command line, with MMAction2's flags."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+import torch
+from mmengine.config import Config
+
+from repflow_mm.apis.options import add_common_arguments, build_runner, exit_on_user_error, load_config
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the flags of ``tools/train.py``."""
+    parser = argparse.ArgumentParser(description='Train an action recognizer.')
+    parser.add_argument('config', help='config file')
+    add_common_arguments(parser)
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        help='resume from the checkpoint given, or from the latest in the working folder',
+    )
+    parser.add_argument('--amp', action='store_true', help='train in mixed precision (bfloat16 on a CPU)')
+    parser.add_argument('--no-validate', action='store_true', help='do not evaluate during training')
+    parser.add_argument('--auto-scale-lr', action='store_true', help='scale the learning rate with the batch size')
+    parser.add_argument('--seed', type=int, help='random seed')
+    parser.add_argument('--diff-rank-seed', action='store_true', help='give each rank a seed of its own')
+    parser.add_argument('--deterministic', action='store_true', help='make cuDNN deterministic')
+    return parser.parse_args(argv)
+
+
+def config_from_args(args: argparse.Namespace) -> Config:
+    """The config with the command line's settings merged into it."""
+    cfg = load_config(args)
+    if args.no_validate:
+        cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+        cfg.get('default_hooks', {}).get('checkpoint', {}).pop('save_best', None)
+    if args.amp:
+        _use_amp(cfg)
+    if args.resume is not None:
+        cfg.resume, cfg.load_from = True, None if args.resume == 'auto' else args.resume
+    if args.auto_scale_lr:
+        if 'auto_scale_lr' not in cfg:
+            raise ValueError('--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config')
+        cfg.auto_scale_lr.enable = True
+    _set_randomness(cfg, args)
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    return cfg
+
+
+def _use_amp(cfg: Config) -> None:
+    wrapper = cfg.optim_wrapper.get('type', 'OptimWrapper')
+    if wrapper not in ('OptimWrapper', 'AmpOptimWrapper', 'CpuAmpOptimWrapper'):
+        raise ValueError(f"--amp needs optim_wrapper.type 'OptimWrapper' or 'AmpOptimWrapper', got {wrapper!r}")
+    if torch.cuda.is_available():
+        cfg.optim_wrapper.type = 'AmpOptimWrapper'
+        cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+    else:
+        cfg.optim_wrapper.type = 'CpuAmpOptimWrapper'
+
+
+def _set_randomness(cfg: Config, args: argparse.Namespace) -> None:
+    """The command line's flags over the config's own settings."""
+    randomness = dict(cfg.get('randomness') or {})
+    if args.seed is not None:
+        randomness['seed'] = args.seed
+    randomness.setdefault('seed', None)
+    randomness['diff_rank_seed'] = args.diff_rank_seed or randomness.get('diff_rank_seed', False)
+    randomness['deterministic'] = args.deterministic or randomness.get('deterministic', False)
+    cfg.randomness = randomness
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Train as the command line says."""
+    args = parse_args(argv)
+    modes = ('train',) if args.no_validate else ('train', 'val')
+    runner = exit_on_user_error(lambda: build_runner(config_from_args(args), modes))
+    runner.train()

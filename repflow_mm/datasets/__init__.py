@@ -1,0 +1,6 @@
+"""Datasets and transforms for MMAction2's registries, and the demo's data."""
+
+from repflow_mm.datasets.transforms import CheckedDecordDecode, CheckedDecordInit
+from repflow_mm.datasets.video_dataset import CheckedVideoDataset
+
+__all__ = ['CheckedDecordDecode', 'CheckedDecordInit', 'CheckedVideoDataset']

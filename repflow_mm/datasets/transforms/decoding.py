@@ -1,0 +1,57 @@
+"""Video decoding with errors that name the video."""
+
+from __future__ import annotations
+
+import os
+
+from mmaction.datasets.transforms import DecordDecode, DecordInit
+from mmaction.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class CheckedDecordInit(DecordInit):
+    """MMAction2's DecordInit; a missing or corrupt video raises an error that names it.
+
+    Raises:
+        FileNotFoundError: If the video does not exist.
+        ValueError: If decord cannot open it or finds no frame.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Open ``results['filename']`` and add ``video_reader``, ``total_frames`` and ``avg_fps``."""
+        filename = results['filename']
+        try:
+            results = super().transform(results)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f'video {filename} does not exist') from error
+        except (RuntimeError, OSError) as error:
+            raise ValueError(f'video {filename} ({_size(filename)}) cannot be opened: {_reason(error)}') from error
+        if not results['total_frames']:
+            raise ValueError(f'video {filename} ({_size(filename)}) has no frames')
+        return results
+
+
+@TRANSFORMS.register_module()
+class CheckedDecordDecode(DecordDecode):
+    """MMAction2's DecordDecode; a corrupt video raises an error that names it.
+
+    Raises:
+        ValueError: If decord cannot decode a frame.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Decode ``results['frame_inds']`` and add ``imgs``, ``original_shape`` and ``img_shape``."""
+        try:
+            return super().transform(results)
+        except (RuntimeError, IndexError) as error:
+            raise ValueError(f'video {results["filename"]} cannot be decoded: {_reason(error)}') from error
+
+
+def _size(filename: str) -> str:
+    return f'{os.path.getsize(filename)} bytes' if os.path.isfile(filename) else 'size unknown'
+
+
+def _reason(error: Exception) -> str:
+    """Decord's message without its stack trace."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

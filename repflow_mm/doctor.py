@@ -1,0 +1,97 @@
+"""``python -m repflow_mm.doctor``: what is installed, what is worked around, which flow backends can run."""
+
+from __future__ import annotations
+
+import importlib
+import platform
+import sys
+
+import torch
+
+from repflow_mm import compat
+from repflow_mm.ops.rep_flow import BACKENDS
+from repflow_mm.version import __version__
+
+DISTRIBUTIONS = (
+    'torch', 'mmaction2', 'mmengine', 'mmcv', 'mmcv-lite', 'decord', 'numpy', 'triton',
+    'opencv-python', 'opencv-python-headless', 'opencv-contrib-python', 'opencv-contrib-python-headless',
+)  # fmt: skip
+MODULES = {
+    'importlib_metadata': 'mmaction2 imports it: pip install importlib_metadata',
+    'decord': 'the pipelines decode with it: pip install decord',
+    'cv2': 'pip install opencv-contrib-python-headless',
+}
+
+
+def report() -> tuple[list[str], list[str]]:
+    """Examine this installation.
+
+    Returns:
+        tuple[list[str], list[str]]: The report's lines, and one line of advice for each thing that cannot work.
+    """
+    advice = compat.version_problems()
+    lines = [f'repflow_mm {__version__}, Python {platform.python_version()}, {platform.platform()}', '', 'Installed']
+    lines += [f'  {name:<32}{version}' for name, version in compat.installed_versions(DISTRIBUTIONS).items()]
+    advice += _missing_modules()
+    lines += ['', 'Worked around']
+    lines += _workarounds() if not advice else ['  not looked at: see below']
+    lines += ['', 'Flow backends', *_backends()]
+    return lines + _notes(), advice
+
+
+def _notes() -> list[str]:
+    """A note on OpenCV packages that overwrite each other's files, which may work or not."""
+    opencv = compat.installed_versions(tuple(name for name in DISTRIBUTIONS if name.startswith('opencv')))
+    if len(opencv) < 2:
+        return []
+    return ['', f'Note: {" and ".join(opencv)} overwrite each other (opencv-python#388); keep one contrib build.']
+
+
+def _missing_modules() -> list[str]:
+    """Advice for each module that cannot be imported."""
+    advice = []
+    for name, hint in MODULES.items():
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            advice.append(f'{name} cannot be imported ({error}): {hint}')
+    return advice
+
+
+def _workarounds() -> list[str]:
+    return [f'  {"yes" if used else "not needed":<12}{name}' for name, used in compat.apply_workarounds().items()]
+
+
+def _backends() -> list[str]:
+    """For each backend and device what speaks against it, or that it runs."""
+    lines = []
+    for device in ['cpu'] + (['cuda'] if torch.cuda.is_available() else []):
+        x = torch.zeros(1, 1, 2, 4, 4, device=device)
+        for name, backend in BACKENDS.items():
+            reasons = backend.unsupported_reasons(x)
+            lines.append(f'  {device:<6}{name:<12}{"; ".join(reasons) if reasons else "runs"}')
+    return lines
+
+
+def _registration_advice() -> list[str]:
+    """Register the package for good; advice if that fails."""
+    try:
+        from repflow_mm.registration import register_all
+
+        register_all()
+    except (ImportError, AttributeError, RuntimeError) as error:
+        return [f'registration in MMAction2 fails: {error}']
+    return []
+
+
+def main() -> int:
+    """Print the report; returns the exit status, 1 if something cannot work."""
+    lines, advice = report()
+    advice = advice or _registration_advice()
+    verdict = ['', 'Cannot work', *(f'  - {line}' for line in advice)] if advice else ['', 'Everything can work.']
+    sys.stdout.write('\n'.join(lines + verdict) + '\n')
+    return 1 if advice else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,6 @@
+"""Parts of the training engine."""
+
+from repflow_mm.engine.hooks import EpochSeedHook
+from repflow_mm.engine.optimizers import CpuAmpOptimWrapper
+
+__all__ = ['CpuAmpOptimWrapper', 'EpochSeedHook']

@@ -1,0 +1,5 @@
+"""Hooks."""
+
+from repflow_mm.engine.hooks.epoch_seed_hook import EpochSeedHook
+
+__all__ = ['EpochSeedHook']

@@ -1,0 +1,34 @@
+"""Installation of repflow_mm; ``tools/setup_env.sh`` makes a tested environment around it."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+VERSION = ROOT.joinpath('repflow_mm', 'version.py').read_text().split("'")[1]
+
+setup(
+    name='repflow_mm',
+    version=VERSION,
+    description='Representation flow for MMAction2: learned motion representations for action recognition',
+    long_description=ROOT.joinpath('README.md').read_text(),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    packages=find_packages(include=('repflow_mm', 'repflow_mm.*')),
+    package_data={'repflow_mm': ['ops/csrc/*', 'ops/*.md']},
+    python_requires='>=3.10',
+    # repflow_mm.ops needs torch alone. MMAction2's own requirements pull in two OpenCV builds that overwrite each
+    # other, so its stack is an extra here and pinned without dependencies in requirements/openmmlab.txt.
+    install_requires=['torch>=2.6'],
+    extras_require={
+        'mmaction': [
+            'mmaction2>=1.2,<1.3',
+            'mmengine>=0.10,<0.11',
+            'decord>=0.6',
+            'importlib_metadata',
+            'matplotlib',
+            'tqdm',
+        ],
+    },
+    zip_safe=False,
+)
