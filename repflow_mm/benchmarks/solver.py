@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from repflow_mm.benchmarks.released import released_rep_flow
-from repflow_mm.benchmarks.timing import saved_bytes, seconds_of, summary
+from repflow_mm.benchmarks.timing import kept_bytes, seconds_of, summary
 from repflow_mm.ops import rep_flow_ref
 from repflow_mm.ops.reference import kernels_or_defaults, scalars_like
 from repflow_mm.ops.rep_flow import BACKENDS
@@ -77,7 +77,7 @@ def measure(rows: dict[str, Solver], problem: Problem, device: str, repeats: int
 
     Returns:
         list[dict]: For each row its name, the problem's sizes, ``forward`` and ``forward_backward`` (seconds: min,
-        median, max) and ``saved_bytes``, what it keeps for the backward pass.
+        median, max) and ``kept_bytes``, what it keeps for the backward pass beyond input and output.
     """
     arguments = problem.arguments(device)
     grad_u = torch.ones_like(rep_flow_ref(*(_detached(arguments)[:4]), 0))
@@ -97,7 +97,7 @@ def measure(rows: dict[str, Solver], problem: Problem, device: str, repeats: int
             **asdict(problem),
             forward=summary(forwards[name]),
             forward_backward=summary(both[name]),
-            saved_bytes=saved_bytes(lambda s=solver: s(*arguments)),
+            kept_bytes=kept_bytes(lambda s=solver: s(*arguments), device),
         )
         for name, solver in rows.items()
     ]
@@ -115,8 +115,8 @@ def solver_table(results: Sequence[dict], baseline: str = 'released layer') -> s
         for key in ('forward', 'forward_backward'):
             best = row[key]['min']
             cells += [f'{1e3 * best:.1f}', f'{base[key]["min"] / best:.1f}×' if base else '']
-        share = f'{100 * row["saved_bytes"] / base["saved_bytes"]:.2g} %' if base else ''
-        lines.append('| ' + ' | '.join([*cells, f'{row["saved_bytes"] / 1e6:.1f}', share]) + ' |')
+        share = f'{100 * row["kept_bytes"] / base["kept_bytes"]:.2g} %' if base else ''
+        lines.append('| ' + ' | '.join([*cells, f'{row["kept_bytes"] / 1e6:.1f}', share]) + ' |')
     return '\n'.join(lines)
 
 

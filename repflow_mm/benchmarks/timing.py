@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
 
 
 def seconds_of(calls: dict[str, Callable[[], object]], repeats: int, device: str = 'cpu') -> dict[str, list[float]]:
@@ -32,20 +33,16 @@ def summary(seconds: Sequence[float]) -> dict[str, float]:
     return dict(min=min(seconds), median=statistics.median(seconds), max=max(seconds))
 
 
-def saved_bytes(forward: Callable[[], Tensor]) -> int:
-    """Bytes of the distinct storages that ``forward`` keeps for its backward pass, its inputs among them."""
-    storages = {}
-
-    def keep(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        storages[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+def kept_bytes(forward: Callable[[], Tensor], device: str = 'cpu') -> int:
+    """Bytes that ``forward`` allocates and keeps for its backward pass, beyond its inputs and its output."""
+    if torch.device(device).type == 'cuda':
+        before = torch.cuda.memory_allocated(device)
         output = forward()
-    total = sum(storages.values())
-    del output
-    return total
+        return torch.cuda.memory_allocated(device) - before - output.nbytes
+    # Hooks on saved tensors miss the indices that masked assignments keep; the allocator's own count does not.
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        output = forward()
+    return sum(event.self_cpu_memory_usage for event in profiler.events()) - output.nbytes
 
 
 def _synchronise(device: str) -> None:
