@@ -40,5 +40,6 @@ def normalize_flow_input(x: Tensor, scope: str = 'clip') -> Tensor:
     dims = (1, 2, 3, 4) if scope == 'clip' else (0, 1, 2, 3, 4)
     low, high = x.amin(dims, keepdim=True), x.amax(dims, keepdim=True)  # (N or 1, 1, 1, 1, 1)
     span = high - low
-    scale = 255 / torch.where(span > 0, span, torch.ones_like(span))
-    return (x - low) * scale
+    # A span this small counts as constant: 255 / span, the gradient, would overflow.
+    smallest = torch.finfo(x.dtype).tiny / torch.finfo(x.dtype).eps
+    return (x - low) / torch.where(span > smallest, span, torch.ones_like(span)) * 255
