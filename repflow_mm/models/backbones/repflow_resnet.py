@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from mmaction.models.backbones import ResNet
 from mmaction.registry import MODELS
 from mmengine.logging import MMLogger
@@ -51,10 +53,10 @@ class RepFlowResNet(FlowInsertion, ResNet):
     def train(self, mode: bool = True) -> RepFlowResNet:
         """Set the mode as MMAction2's ResNet does, and return self."""
         super().train(mode)
-        if mode and self.partial_bn and not self.norm_eval:
+        if mode and self.partial_bn:
             for module in self.flow_blocks.modules():
                 if isinstance(module, nn.BatchNorm2d):
-                    module.train().requires_grad_()
+                    module.train(not self.norm_eval).requires_grad_()
         return self
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
@@ -77,12 +79,19 @@ class RepFlowResNet(FlowInsertion, ResNet):
         def flow_after(place: str, frames: Tensor) -> Tensor:
             if place not in self.flow_blocks:
                 return frames
-            return self.flow_blocks[place](frames, frames.shape[0] // num_clips, keep_frames=folded)[0]
+            num_repeated = self._num_repeated(place) if folded else 0
+            return self.flow_blocks[place](frames, frames.shape[0] // num_clips, folded, num_repeated)[0]
 
         stages = self._walk(x if folded else fold_time(x), flow_after)
         if not folded:
             stages = (unfold_time(frames, frames.shape[0] // num_clips) for frames in stages)
         return self._select(stages)
+
+    def _num_repeated(self, place: str) -> int:
+        """How many of a folded clip's last frames before a place only repeat the last flow."""
+        earlier = takewhile(lambda name: name != place, self._place_channels())
+        blocks = [self.flow_blocks[name] for name in earlier if name in self.flow_blocks]
+        return sum(block.num_flows for block in blocks if block.fusion == 'none')
 
     def _num_clips(self, x: Tensor) -> int:
         if x.ndim == 5:

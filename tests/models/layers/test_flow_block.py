@@ -78,6 +78,19 @@ def test_kept_frames_repeat_the_last_flow(frames, stages):
     assert_close(kept[:, length:], short[:, -1:].expand(-1, T - length, -1, -1, -1), rtol=0, atol=0)
 
 
+@pytest.mark.parametrize('fusion', FUSIONS)
+def test_no_flow_is_computed_from_repeated_frames(frames, fusion):
+    block = build_block(fusion=fusion, zero_init_norm=False).eval()
+    clips = frames.view(N, T, C, H, W)
+    clips[:, -1] = clips[:, -2]
+    expected = clips[:, :-1].flatten(0, 1)  # (N*(T-1), C, H, W)
+    expected = block(expected, T - 1, keep_frames=True)[0].view(N, T - 1, C, H, W)
+    out, length = block(frames, T, keep_frames=True, num_repeated=1)
+    assert length == T
+    assert_close(out.view(N, T, C, H, W)[:, :-1], expected)
+    assert_close(out.view(N, T, C, H, W)[:, -1], expected[:, -1])
+
+
 @pytest.mark.parametrize('stages', STAGES, ids=stages_id)
 def test_zero_init_norm_starts_as_the_residual(frames, stages):
     block = build_block(stages=stages, fusion='add', zero_init_norm=True)

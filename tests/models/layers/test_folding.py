@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from repflow_mm.models.layers.folding import average_neighbours, fold_time, repeat_last, unfold_time
+from repflow_mm.models.layers.folding import average_neighbours, first_frames, fold_time, repeat_last, unfold_time
 
 N, C, T, H, W = 2, 3, 4, 5, 6
 
@@ -34,6 +34,11 @@ def test_average_neighbours(clips, window):
     for clip in range(N):
         for t in range(kept):
             assert_close(averages[clip * kept + t], clips[clip, :, t : t + window].mean(1))
+
+
+def test_first_frames(clips):
+    assert_close(first_frames(fold_time(clips), T, 2), fold_time(clips[:, :, :2]))
+    assert first_frames(fold_time(clips), T, T).shape == (N * T, C, H, W)
 
 
 def test_repeat_last(clips):
