@@ -17,6 +17,7 @@ HEADS_2D, HEADS = ('TSNHead', 'TSMHead'), ('TSNHead', 'TSMHead', 'I3DHead')
 
 
 def build_recognizer(head, average_clips=None, **flow):
+    init_default_scope('mmaction')
     torch.manual_seed(0)
     flow = dict(after='block2', channels=4, num_iters=2) | flow
     backbone = dict(type='RepFlowResNet', depth=18, num_segments=T, flow=flow)
@@ -34,7 +35,6 @@ def build_recognizer(head, average_clips=None, **flow):
 
 def views_of(video, layout):
     """A video (75, H, W, 3) as the test pipeline gives it: 25 clips of 3 frames, each in 3 crops."""
-    init_default_scope('mmaction')
     steps = [
         dict(type='SampleFrames', clip_len=T, frame_interval=1, num_clips=CLIPS, test_mode=True),
         dict(type='ArrayDecode'),

@@ -1,9 +1,10 @@
 import pytest
 import torch
-from mmaction.models.backbones import ResNet
 from mmaction.registry import MODELS
+from mmengine.registry import init_default_scope
 from torch import nn
 from torch.testing import assert_close
+from torchvision_weights import torchvision_weights
 
 from repflow_mm.models import RepFlowResNet
 
@@ -99,7 +100,7 @@ class TestValues:
 
     def test_without_flow_it_is_the_rgb_network(self):
         model = build_backbone(flow=None).eval()
-        rgb = ResNet(18)
+        rgb = MODELS.build(dict(type='ResNet', depth=18))
         rgb.load_state_dict(model.state_dict())
         rgb.eval()
         clips = random_clips()
@@ -169,39 +170,6 @@ class TestModes:
         assert all(block.norm.training for block in model.flow_blocks.values())
 
 
-def torchvision_state(depth):
-    """A random state dict with torchvision's names of ResNet-18 or -50, classifier included."""
-    generator = torch.Generator().manual_seed(7)
-    state = {}
-
-    def add_conv(name, out_channels, in_channels, size):
-        state[f'{name}.weight'] = torch.randn(out_channels, in_channels, size, size, generator=generator)
-
-    def add_norm(name, channels):
-        for key in ('weight', 'bias', 'running_mean', 'running_var'):
-            state[f'{name}.{key}'] = torch.rand(channels, generator=generator)
-        state[f'{name}.num_batches_tracked'] = torch.tensor(5)
-
-    add_conv('conv1', 64, 3, 7)
-    add_norm('bn1', 64)
-    blocks, sizes = {18: ((2, 2, 2, 2), (3, 3)), 50: ((3, 4, 6, 3), (1, 3, 1))}[depth]
-    channels, expansion = 64, 1 if depth == 18 else 4
-    for i, count in enumerate(blocks):
-        width = 64 * 2**i
-        for j in range(count):
-            name, outs = f'layer{i + 1}.{j}', [width] * (len(sizes) - 1) + [width * expansion]
-            ins = [channels, *outs[:-1]]
-            for k, (out_channels, in_channels, size) in enumerate(zip(outs, ins, sizes), start=1):
-                add_conv(f'{name}.conv{k}', out_channels, in_channels, size)
-                add_norm(f'{name}.bn{k}', out_channels)
-            if j == 0 and channels != outs[-1]:
-                add_conv(f'{name}.downsample.0', outs[-1], channels, 1)
-                add_norm(f'{name}.downsample.1', outs[-1])
-            channels = outs[-1]
-    state['fc.weight'], state['fc.bias'] = torch.randn(10, channels, generator=generator), torch.zeros(10)
-    return state
-
-
 def torchvision_name(name):
     """The name in torchvision's ResNet of an entry of MMAction2's."""
     name = name.replace('downsample.conv.', 'downsample.0.').replace('downsample.bn.', 'downsample.1.')
@@ -214,7 +182,7 @@ def torchvision_name(name):
 class TestWeights:
     @pytest.mark.parametrize('depth', [18, 50])
     def test_imagenet_weights_load(self, depth, tmp_path):
-        imagenet = torchvision_state(depth)
+        imagenet = torchvision_weights(depth)
         torch.save(imagenet, tmp_path / 'resnet.pth')
         flow = flow_after('block3', fusion='add', zero_init_norm=True)
         model = build_backbone(depth, flow=flow, pretrained=str(tmp_path / 'resnet.pth'))
@@ -231,6 +199,7 @@ class TestWeights:
 
     @pytest.mark.parametrize('outer', [False, True], ids=['backbone', 'recognizer'])
     def test_init_weights_keeps_zero_init_norm(self, outer):
+        init_default_scope('mmaction')
         backbone = dict(type='RepFlowResNet', depth=18, num_segments=T, **SHORT)
         backbone['flow'] = [dict(after='block2', **FLOW, fusion='add', zero_init_norm=True), flow_after('block3')]
         model = MODELS.build(dict(type='Recognizer3D', backbone=backbone) if outer else backbone)
@@ -246,7 +215,7 @@ class TestWeights:
 
     def test_state_keys_are_those_of_the_resnet_and_of_the_blocks(self):
         keys = set(build_backbone(flow=flow_after('block3')).state_dict())
-        assert {key for key in keys if not key.startswith('flow_blocks.block3.')} == set(ResNet(18).state_dict())
+        assert {key for key in keys if not key.startswith('flow_blocks.block3.')} == set(RepFlowResNet(18).state_dict())
         assert 'flow_blocks.block3.stages.flow0.raw_theta' in keys
 
 
