@@ -107,14 +107,15 @@ class TestDtypes:
 
     @pytest.mark.parametrize('features', [torch.float32, *HALF], ids=str)
     @pytest.mark.parametrize('autocast', HALF, ids=str)
-    def test_autocast_solves_in_float32(self, x, autocast, features):
+    @pytest.mark.parametrize('backend', ['auto', 'reference'])
+    def test_autocast_solves_in_float32(self, x, backend, autocast, features):
         x = x.to(features).requires_grad_()
         scalars = [torch.tensor(value, requires_grad=True) for value in SCALARS]
         kernels = [torch.tensor((-1.0, 1.0)).repeat(2, 2, 1).requires_grad_() for _ in range(2)]
         with torch.autocast('cpu', dtype=autocast):
-            u = rep_flow(x, *scalars, 20, None, *kernels)
+            u = rep_flow(x, *scalars, 20, None, *kernels, backend=backend)
         assert u.dtype == torch.float32
-        assert_close(u, rep_flow(x.float(), *scalars, 20, None, *kernels), rtol=0, atol=0)
+        assert_close(u, rep_flow(x.float(), *scalars, 20, None, *kernels, backend=backend), rtol=0, atol=0)
         u.square().mean().backward()
         for tensor in (x, *scalars, *kernels):
             assert tensor.grad.isfinite().all() and tensor.grad.dtype == tensor.dtype
