@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from repflow_mm.ops import cpu
 from repflow_mm.ops.checks import check_arguments
 from repflow_mm.ops.reference import kernels_or_defaults, rep_flow_ref, scalars_like
 
@@ -29,6 +30,7 @@ class Backend(NamedTuple):
 
 # In the order in which 'auto' tries them.
 BACKENDS = {
+    'cpu': Backend(unsupported_reasons=cpu.unsupported_reasons, solve=cpu.solve),
     'reference': Backend(unsupported_reasons=lambda x: [], solve=rep_flow_ref),
 }
 
@@ -88,7 +90,8 @@ def choose_backend(x: Tensor, backend: str = 'auto') -> Backend:
     """The backend of that name, or for ``'auto'`` the first that can run on ``x``; see :func:`rep_flow`."""
     if backend == 'auto':
         name = next(name for name, candidate in BACKENDS.items() if not candidate.unsupported_reasons(x))
-        _log_choice(name, x.device.type, x.dtype)
+        if not torch.compiler.is_compiling():
+            _log_choice(name, x.device.type, x.dtype)
         return BACKENDS[name]
     if backend not in BACKENDS:
         raise ValueError(f'backend must be one of {("auto", *BACKENDS)}, got {backend!r}')
