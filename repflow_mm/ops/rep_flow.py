@@ -12,6 +12,7 @@ from torch import Tensor
 
 from repflow_mm.ops import cpu
 from repflow_mm.ops.checks import check_arguments
+from repflow_mm.ops.precision import at_least_float32
 from repflow_mm.ops.reference import kernels_or_defaults, rep_flow_ref, scalars_like
 
 logger = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ def rep_flow(
     check_arguments(x, theta, lam, tau, num_iters, image_kernel, flow_kernel, div_kernel)
     autocast = torch.is_autocast_enabled(x.device.type)
     with torch.autocast(x.device.type, enabled=False):
-        features = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+        features = at_least_float32(x)
         scalars = scalars_like(features, theta, lam, tau)
         kernels = kernels_or_defaults(features, image_kernel, flow_kernel, div_kernel)
         u = choose_backend(features, backend).solve(features, *scalars, num_iters, *kernels)
