@@ -1,0 +1,79 @@
+"""MMAction2's annotation lists: one video a line, its path and its label."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ListEntry:
+    """A line of a list: its number from 1 on, the video's path as it stands there (it may hold spaces), the label."""
+
+    number: int
+    path: str
+    label: int
+
+    @property
+    def line(self) -> str:
+        """The line itself."""
+        return f'{self.path} {self.label}'
+
+
+def read_lines(file: str | Path, kind: str) -> list[tuple[int, str]]:
+    """The lines of a text file that are not blank, stripped, with their numbers from 1 on.
+
+    Args:
+        file (str | Path): The file, UTF-8.
+        kind (str): What the file is, for the errors.
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+        ValueError: If it is empty or no text.
+    """
+    if not Path(file).is_file():
+        raise FileNotFoundError(f'{kind} {file} does not exist')
+    try:
+        text = Path(file).read_text(encoding='utf-8-sig')
+    except UnicodeDecodeError as error:
+        raise ValueError(f'{kind} {file} is no UTF-8 text: {error.reason} at byte {error.start}') from None
+    lines = [(number, line.strip()) for number, line in enumerate(text.split('\n'), start=1) if line.strip()]
+    if not lines:
+        raise ValueError(f'{kind} {file} is empty')
+    return lines
+
+
+def read_list(file: str | Path) -> list[ListEntry]:
+    """Read a list of lines ``path label``, e.g. ``abseiling/clip.mp4 0``.
+
+    Args:
+        file (str | Path): The list.
+
+    Returns:
+        list[ListEntry]: One entry for each line that is not blank.
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+        ValueError: If it is empty or a line is malformed; the message quotes file, line number and line.
+    """
+    return [_parse(file, number, line) for number, line in read_lines(file, 'annotation list')]
+
+
+def check_unique(file: str | Path, entries: Iterable[ListEntry]) -> None:
+    """Raise ValueError, naming both lines, if a list names a video twice."""
+    seen = {}
+    for entry in entries:
+        first = seen.setdefault(entry.path, entry)
+        if first is not entry:
+            raise ValueError(f'{file}, line {entry.number}: {entry.path!r} is on line {first.number} already')
+
+
+def _parse(file: str | Path, number: int, line: str) -> ListEntry:
+    place = f'{file}, line {number}: {line!r}'
+    path, *label = line.rsplit(maxsplit=1)
+    if not label:
+        raise ValueError(f"{place}: expected 'path label'")
+    if not (label[0].isascii() and label[0].isdigit()):
+        raise ValueError(f'{place}: the label must be an integer >= 0, got {label[0]!r}')
+    return ListEntry(number, path, int(label[0]))
