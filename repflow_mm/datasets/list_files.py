@@ -44,11 +44,13 @@ def read_lines(file: str | Path, kind: str) -> list[tuple[int, str]]:
     return lines
 
 
-def read_list(file: str | Path) -> list[ListEntry]:
+def read_list(file: str | Path, delimiter: str | None = None, num_classes: int | None = None) -> list[ListEntry]:
     """Read a list of lines ``path label``, e.g. ``abseiling/clip.mp4 0``.
 
     Args:
         file (str | Path): The list.
+        delimiter (str, optional): What stands between path and label. Defaults to None, any blanks.
+        num_classes (int, optional): Labels must be below it. Defaults to None.
 
     Returns:
         list[ListEntry]: One entry for each line that is not blank.
@@ -57,7 +59,8 @@ def read_list(file: str | Path) -> list[ListEntry]:
         FileNotFoundError: If the file does not exist.
         ValueError: If it is empty or a line is malformed; the message quotes file, line number and line.
     """
-    return [_parse(file, number, line) for number, line in read_lines(file, 'annotation list')]
+    lines = read_lines(file, 'annotation list')
+    return [_parse(f'{file}, line {number}', number, line, delimiter, num_classes) for number, line in lines]
 
 
 def check_unique(file: str | Path, entries: Iterable[ListEntry]) -> None:
@@ -69,11 +72,16 @@ def check_unique(file: str | Path, entries: Iterable[ListEntry]) -> None:
             raise ValueError(f'{file}, line {entry.number}: {entry.path!r} is on line {first.number} already')
 
 
-def _parse(file: str | Path, number: int, line: str) -> ListEntry:
-    place = f'{file}, line {number}: {line!r}'
-    path, *label = line.rsplit(maxsplit=1)
-    if not label:
-        raise ValueError(f"{place}: expected 'path label'")
-    if not (label[0].isascii() and label[0].isdigit()):
-        raise ValueError(f'{place}: the label must be an integer >= 0, got {label[0]!r}')
-    return ListEntry(number, path, int(label[0]))
+def _parse(place: str, number: int, line: str, delimiter: str | None, num_classes: int | None) -> ListEntry:
+    place = f'{place}: {line!r}'
+    path, *rest = line.rsplit(delimiter, 1)
+    if not rest:
+        raise ValueError(f"{place}: expected 'path{delimiter or ' '}label'")
+    try:
+        label = int(rest[0])
+    except ValueError:
+        raise ValueError(f'{place}: the label must be an integer, got {rest[0]!r}') from None
+    if label < 0 or (num_classes is not None and label >= num_classes):
+        allowed = 'be >= 0' if num_classes is None else f'lie in [0, {num_classes})'
+        raise ValueError(f'{place}: the label must {allowed}, got {label}')
+    return ListEntry(number, path.rstrip(), label)

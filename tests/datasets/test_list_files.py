@@ -14,8 +14,8 @@ def test_reads_paths_with_spaces(tmp_path):
     ('text', 'message'),
     [
         ('a.mp4 0\nb.mp4\n', r"list.txt, line 2: 'b.mp4': expected 'path label'"),
-        ('a.mp4 x\n', r"list.txt, line 1: 'a.mp4 x': the label must be an integer >= 0, got 'x'"),
-        ('a.mp4 -1\n', "got '-1'"),
+        ('a.mp4 x\n', r"list.txt, line 1: 'a.mp4 x': the label must be an integer, got 'x'"),
+        ('a.mp4 -1\n', 'the label must be >= 0, got -1'),
         ('\n\n', 'annotation list .*list.txt is empty'),
         ('caf\xe9.mp4 0\n', 'is no UTF-8 text: .* at byte 3'),
     ],
@@ -36,3 +36,13 @@ def test_duplicate():
     check_unique('list.txt', [ListEntry(1, 'a', 0), ListEntry(2, 'b', 0)])
     with pytest.raises(ValueError, match=r"list.txt, line 3: 'a' is on line 1 already"):
         check_unique('list.txt', [ListEntry(1, 'a', 0), ListEntry(3, 'a', 1)])
+
+
+def test_delimiter_and_number_of_classes(tmp_path):
+    file = tmp_path / 'list.txt'
+    file.write_text('a b.mp4,3\n')
+    assert read_list(file, delimiter=',', num_classes=4) == [ListEntry(1, 'a b.mp4', 3)]
+    with pytest.raises(ValueError, match=r"line 1: 'a b.mp4,3': the label must lie in \[0, 3\), got 3"):
+        read_list(file, delimiter=',', num_classes=3)
+    with pytest.raises(ValueError, match="expected 'path;label'"):
+        read_list(file, delimiter=';')
