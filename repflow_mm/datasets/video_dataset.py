@@ -26,8 +26,11 @@ class CheckedVideoDataset(VideoDataset):
             return super().load_data_list()
         if not osp.isfile(self.ann_file):
             raise FileNotFoundError(f'annotation list {self.ann_file} does not exist')
-        with open(self.ann_file, encoding='utf-8') as file:
-            lines = [(number, line.strip()) for number, line in enumerate(file, start=1) if line.strip()]
+        try:
+            with open(self.ann_file, encoding='utf-8-sig') as file:
+                lines = [(number, line.strip()) for number, line in enumerate(file, start=1) if line.strip()]
+        except UnicodeDecodeError as error:
+            raise ValueError(f'annotation list {self.ann_file} is no UTF-8 text: {error}') from None
         if not lines:
             raise ValueError(f'annotation list {self.ann_file} is empty')
         return [self._parse(number, line) for number, line in lines]
