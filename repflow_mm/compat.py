@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import pickle
+import struct
 import sys
 import types
 import warnings
@@ -111,6 +112,10 @@ def load_checkpoints_safely() -> bool:
     return True
 
 
+# What torch.load raises for bytes that are no pickle, or not all of one.
+_DAMAGE = (RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, struct.error)
+
+
 def _load_local_checkpoint(filename: str, map_location: str | Callable | None = None) -> dict:
     """Load a checkpoint file without running code that it carries; the loader that MMEngine calls."""
     filename = os.path.expanduser(filename)
@@ -120,18 +125,24 @@ def _load_local_checkpoint(filename: str, map_location: str | Callable | None = 
         with torch.serialization.safe_globals(_checkpoint_globals()):
             return torch.load(filename, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
-        found = str(error).split('\n')[-1] if 'GLOBAL' not in str(error) else _named_global(str(error))
         raise ValueError(
-            f'checkpoint {filename} is refused: it is no plain checkpoint ({found}). Allowed are tensors, numbers, '
-            'strings, containers, and the log history of MMEngine; code is never run from a checkpoint'
+            f'checkpoint {filename} is refused: it is no plain checkpoint ({_refusal(str(error))}). Allowed are '
+            'tensors, numbers, strings, containers, and the log history of MMEngine; code is never run from a '
+            'checkpoint'
         ) from error
-    except (RuntimeError, EOFError) as error:
-        raise ValueError(f'checkpoint {filename} is damaged or incomplete: {str(error).splitlines()[0]}') from error
+    except _DAMAGE as error:
+        if 'deserialize object on' in str(error):  # the device's absence, not the file's fault
+            raise
+        reason = str(error).partition('\n')[0] or type(error).__name__
+        raise ValueError(f'checkpoint {filename} is damaged or incomplete: {reason}') from error
 
 
-def _named_global(message: str) -> str:
-    """The part of torch's refusal that names the class or function."""
-    return 'it needs ' + message.split('GLOBAL', 1)[1].split()[0]
+def _refusal(message: str) -> str:
+    """What torch's long message says of the culprit, which stands in its last paragraph but one."""
+    if 'GLOBAL' in message:
+        return 'it needs ' + message.split('GLOBAL', 1)[1].split()[0]
+    paragraphs = [part for part in message.split('\n\n') if part and not part.startswith('Check the documentation')]
+    return paragraphs[-1].splitlines()[-1].strip()
 
 
 def _checkpoint_globals() -> list:
@@ -142,7 +153,7 @@ def _checkpoint_globals() -> list:
     multiarray = importlib.import_module(
         'numpy._core.multiarray' if np.__version__[0] > '1' else 'numpy.core.multiarray'
     )
-    dtypes = [type(np.dtype(code)) for code in ('f2', 'f4', 'f8', 'i4', 'i8', 'b1')]
+    dtypes = [type(np.dtype(code)) for code in ('f2', 'f4', 'f8', 'i1', 'i2', 'i4', 'i8', 'u1', 'u2', 'u4', 'u8', 'b1')]
     old_names = [(getattr(multiarray, name), f'numpy.core.multiarray.{name}') for name in ('_reconstruct', 'scalar')]
     return [
         HistoryBuffer,

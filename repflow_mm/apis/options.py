@@ -34,13 +34,22 @@ def load_config(args: argparse.Namespace) -> Config:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     if not osp.isfile(args.config):
         raise FileNotFoundError(f'config {args.config} does not exist')
-    cfg = Config.fromfile(args.config)
+    try:
+        cfg = Config.fromfile(args.config)
+    except SyntaxError as error:
+        raise ValueError(f'config {args.config} cannot be read: {error}') from error
     cfg.launcher = args.launcher
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
         cfg.work_dir = osp.join('./work_dirs', osp.splitext(osp.basename(args.config))[0])
     return cfg
+
+
+def check_checkpoint(path: str) -> None:
+    """Raise FileNotFoundError for a local checkpoint that does not exist."""
+    if '://' not in path and not osp.isfile(path):
+        raise FileNotFoundError(f'checkpoint {path} does not exist')
 
 
 def build_runner(cfg: Config, modes: tuple[str, ...]) -> Runner:

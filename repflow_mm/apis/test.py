@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import os.path as osp
 from collections.abc import Sequence
 
 from mmengine.config import Config
 
-from repflow_mm.apis.options import add_common_arguments, build_runner, exit_on_user_error, load_config
+from repflow_mm.apis.options import (
+    add_common_arguments,
+    build_runner,
+    check_checkpoint,
+    exit_on_user_error,
+    load_config,
+)
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -28,8 +33,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def config_from_args(args: argparse.Namespace) -> Config:
     """The config with the command line's settings merged into it."""
     cfg = load_config(args)
-    if '://' not in args.checkpoint and not osp.isfile(args.checkpoint):
-        raise FileNotFoundError(f'checkpoint {args.checkpoint} does not exist')
+    check_checkpoint(args.checkpoint)
     cfg.load_from = args.checkpoint
     if args.show or args.show_dir is not None:
         cfg.default_hooks.visualization = dict(

@@ -8,7 +8,13 @@ from collections.abc import Sequence
 import torch
 from mmengine.config import Config
 
-from repflow_mm.apis.options import add_common_arguments, build_runner, exit_on_user_error, load_config
+from repflow_mm.apis.options import (
+    add_common_arguments,
+    build_runner,
+    check_checkpoint,
+    exit_on_user_error,
+    load_config,
+)
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -40,9 +46,11 @@ def config_from_args(args: argparse.Namespace) -> Config:
     if args.amp:
         _use_amp(cfg)
     if args.resume is not None:
+        if args.resume != 'auto':
+            check_checkpoint(args.resume)
         cfg.resume, cfg.load_from = True, None if args.resume == 'auto' else args.resume
     if args.auto_scale_lr:
-        if 'auto_scale_lr' not in cfg:
+        if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
             raise ValueError('--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config')
         cfg.auto_scale_lr.enable = True
     _set_randomness(cfg, args)

@@ -24,7 +24,7 @@ class CheckedDecordInit(DecordInit):
             results = super().transform(results)
         except FileNotFoundError as error:
             raise FileNotFoundError(f'video {filename} does not exist') from error
-        except (RuntimeError, OSError) as error:
+        except _decord_errors() as error:
             raise ValueError(f'video {filename} ({_size(filename)}) cannot be opened: {_reason(error)}') from error
         if not results['total_frames']:
             raise ValueError(f'video {filename} ({_size(filename)}) has no frames')
@@ -43,8 +43,15 @@ class CheckedDecordDecode(DecordDecode):
         """Decode ``results['frame_inds']`` and add ``imgs``, ``original_shape`` and ``img_shape``."""
         try:
             return super().transform(results)
-        except (RuntimeError, IndexError) as error:
+        except _decord_errors() as error:
             raise ValueError(f'video {results["filename"]} cannot be decoded: {_reason(error)}') from error
+
+
+def _decord_errors() -> tuple[type[Exception], ...]:
+    """What decord raises for a corrupt video; its own error derives from Exception alone."""
+    from decord import DECORDError
+
+    return (DECORDError, RuntimeError, OSError, IndexError)
 
 
 def _size(filename: str) -> str:

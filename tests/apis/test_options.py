@@ -1,0 +1,99 @@
+import argparse
+import os
+
+import pytest
+
+from repflow_mm.apis.options import add_common_arguments, build_runner, exit_on_user_error, load_config
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch):
+    """The environment as a launcher would find it, and put back afterwards."""
+    monkeypatch.setattr(os, 'environ', {k: v for k, v in os.environ.items() if k not in ('LOCAL_RANK', 'RANK')})
+
+
+@pytest.fixture
+def parse(tmp_path):
+    """Parse the common flags for a config of the text given."""
+
+    def parse(*flags, text='x = 1\n'):
+        (tmp_path / 'my_config.py').write_text(text)
+        parser = argparse.ArgumentParser()
+        parser.add_argument('config')
+        add_common_arguments(parser)
+        return parser.parse_args([str(tmp_path / 'my_config.py'), *flags])
+
+    return parse
+
+
+def test_defaults(parse):
+    cfg = load_config(parse())
+    assert (cfg.launcher, cfg.work_dir, cfg.x) == ('none', './work_dirs/my_config', 1)
+    assert os.environ['LOCAL_RANK'] == '0'
+
+
+def test_work_dir_of_the_command_line_goes_before_the_configs(parse):
+    text = "work_dir = 'from_config'\n"
+    assert load_config(parse(text=text)).work_dir == 'from_config'
+    assert load_config(parse('--work-dir', 'from_flag', text=text)).work_dir == 'from_flag'
+
+
+@pytest.mark.parametrize('flag', ['--local_rank', '--local-rank'])
+def test_launcher_and_local_rank(parse, flag):
+    assert load_config(parse('--launcher', 'pytorch', flag, '3')).launcher == 'pytorch'
+    assert os.environ['LOCAL_RANK'] == '3'
+    load_config(parse(flag, '1'))
+    assert os.environ['LOCAL_RANK'] == '3', 'torchrun has set it'
+
+
+def test_unknown_launcher(parse, capsys):
+    with pytest.raises(SystemExit):
+        parse('--launcher', 'ssh')
+    assert "invalid choice: 'ssh'" in capsys.readouterr().err
+
+
+def test_missing_config():
+    with pytest.raises(FileNotFoundError, match=r'^config configs/none\.py does not exist$'):
+        load_config(argparse.Namespace(config='configs/none.py', local_rank=0))
+
+
+def test_config_that_is_no_python(parse):
+    args = parse(text='model = dict(\n')
+    with pytest.raises(SystemExit, match=r'error: config .*my_config\.py cannot be read: .+'):
+        exit_on_user_error(lambda: load_config(args))
+
+
+def fail(error):
+    raise error
+
+
+@pytest.mark.parametrize('kind', [FileNotFoundError, ValueError])
+def test_errors_of_the_user_become_one_line(kind):
+    with pytest.raises(SystemExit) as exit_info:
+        exit_on_user_error(lambda: fail(kind('no such thing')))
+    assert exit_info.value.code == 'error: no such thing'
+
+
+def test_only_the_first_process_says_it():
+    os.environ['RANK'] = '1'
+    with pytest.raises(SystemExit) as exit_info:
+        exit_on_user_error(lambda: fail(ValueError('no such thing')))
+    assert exit_info.value.code == 1
+
+
+def test_other_errors_keep_their_traceback():
+    with pytest.raises(ZeroDivisionError):
+        exit_on_user_error(lambda: 1 / 0)
+
+
+def test_config_is_checked_before_the_runner_is_built(parse):
+    cfg = load_config(parse(text='model = dict(cls_head=dict(num_classes=0))\n'))
+    with pytest.raises(ValueError, match=r'num_classes must be an integer >= 1, got 0'):
+        build_runner(cfg, ('train',))
+
+
+def test_runner_type_of_the_config_is_built(parse, monkeypatch):
+    from mmaction.registry import RUNNERS
+
+    monkeypatch.setattr(RUNNERS, 'build', lambda cfg: ('built', cfg.runner_type))
+    assert build_runner(load_config(parse(text="runner_type = 'MyRunner'\n")), ('train',)) == ('built', 'MyRunner')

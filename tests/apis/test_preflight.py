@@ -1,0 +1,112 @@
+import pytest
+from mmengine.config import Config
+
+from repflow_mm.apis.preflight import check_config
+
+KINETICS_STEPS = [dict(type='SampleFrames', clip_len=8, num_clips=1), dict(type='FormatShape', input_format='NCTHW')]
+
+
+@pytest.fixture
+def make_config(tmp_path):
+    """A config whose data exist; keyword arguments change the dataset."""
+    (tmp_path / 'list.txt').write_text('a.mp4 0\n')
+
+    def make(num_classes=4, backbone=None, data_help='', **dataset):
+        dataset = dict(ann_file=str(tmp_path / 'list.txt'), num_classes=4, pipeline=KINETICS_STEPS) | dataset
+        dataset.setdefault('data_prefix', dict(video=str(tmp_path)))
+        backbone = backbone or dict(type='RepFlowResNet', num_segments=8)
+        model = dict(backbone=backbone, cls_head=dict(num_classes=num_classes))
+        return Config(dict(model=model, data_help=data_help, train_dataloader=dict(dataset=dataset)))
+
+    return make
+
+
+def test_good_config_passes(make_config):
+    check_config(make_config(), ('train',))
+    check_config(make_config(num_classes=None), ('train', 'val', 'test'))
+    check_config(Config(dict(model=dict(type='RecognizerGCN'))), ('train',))
+
+
+def test_modes_that_do_not_run_are_not_checked(make_config):
+    cfg = make_config(ann_file='/none/list.txt')
+    check_config(cfg, ('val', 'test'))
+    with pytest.raises(FileNotFoundError):
+        check_config(cfg, ('train',))
+
+
+def test_missing_list_says_where_it_was_looked_for_and_how_to_get_it(make_config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cfg = make_config(ann_file='data/list.txt', data_help='Make it with: x')
+    message = f'annotation list data/list.txt not found (from {tmp_path}). Make it with: x'
+    with pytest.raises(FileNotFoundError) as error:
+        check_config(cfg, ('train',))
+    assert str(error.value) == message
+    with pytest.raises(FileNotFoundError) as error:
+        check_config(make_config(ann_file='/none/list.txt'), ('train',))
+    assert str(error.value) == 'annotation list /none/list.txt not found.'
+
+
+def test_missing_data_folder(make_config):
+    with pytest.raises(FileNotFoundError, match=r'^data folder /none/videos not found\. Get it$'):
+        check_config(make_config(data_prefix=dict(video='/none/videos'), data_help='Get it'), ('train',))
+
+
+def test_data_root_goes_before_relative_paths(make_config, tmp_path):
+    (tmp_path / 'videos').mkdir()
+    where = dict(data_root=str(tmp_path), ann_file='list.txt', data_prefix=dict(video='videos'))
+    check_config(make_config(**where), ('train',))
+    with pytest.raises(FileNotFoundError, match=f'annotation list {tmp_path}/other.txt not found'):
+        check_config(make_config(**where | dict(ann_file='other.txt')), ('train',))
+
+
+def test_remote_data_are_left_to_the_file_client(make_config):
+    check_config(make_config(ann_file='s3://bucket/list.txt', data_prefix=dict(video='s3://bucket')), ('train',))
+
+
+@pytest.mark.parametrize('num_classes', [0, -3, '400', 4.0])
+def test_wrong_num_classes(make_config, num_classes):
+    with pytest.raises(ValueError, match=rf'num_classes must be an integer >= 1, got {num_classes!r}$'):
+        check_config(make_config(num_classes=num_classes), ('train',))
+
+
+def test_num_classes_that_disagree(make_config):
+    message = r'model\.cls_head\.num_classes is 400, but train_dataloader\.dataset\.num_classes is 4$'
+    with pytest.raises(ValueError, match=message):
+        check_config(make_config(num_classes=400), ('train',))
+
+
+@pytest.mark.parametrize('wrap', [lambda d: dict(type='RepeatDataset', times=2, dataset=d),
+                                  lambda d: dict(type='ConcatDataset', datasets=[d, d])])  # fmt: skip
+def test_datasets_inside_of_wrappers_are_checked(make_config, wrap):
+    cfg = make_config(num_classes=400)
+    cfg.train_dataloader = dict(dataset=wrap(cfg.train_dataloader.dataset.to_dict()))
+    with pytest.raises(ValueError, match='num_classes is 400'):
+        check_config(cfg, ('train',))
+
+
+def folded(**sampler):
+    return [dict(type='SampleFrames', **sampler), dict(type='FormatShape', input_format='NCHW')]
+
+
+@pytest.mark.parametrize(
+    'sampler', [dict(clip_len=1, num_clips=8), dict(clip_len=8, num_clips=25), dict(clip_len=16, num_clips=3)]
+)
+def test_folded_frames_of_whole_clips_pass(make_config, sampler):
+    check_config(make_config(pipeline=folded(**sampler)), ('train',))
+
+
+@pytest.mark.parametrize(
+    ('sampler', 'frames'), [(dict(clip_len=1, num_clips=25), 25), (dict(clip_len=12, num_clips=2), 12)]
+)
+def test_flow_across_clips_is_refused(make_config, sampler, frames):
+    message = (
+        rf'^train: SampleFrames gives clips of {frames} frames, no multiple of backbone\.num_segments = 8, so flow'
+    )
+    with pytest.raises(ValueError, match=message):
+        check_config(make_config(pipeline=folded(**sampler)), ('train',))
+    check_config(make_config(pipeline=folded(**sampler), backbone=dict(type='ResNet')), ('train',))
+
+
+def test_unfolded_clips_may_have_any_length(make_config):
+    steps = [dict(type='SampleFrames', clip_len=12), dict(type='FormatShape', input_format='NCTHW')]
+    check_config(make_config(pipeline=steps), ('train',))

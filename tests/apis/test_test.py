@@ -1,0 +1,73 @@
+import os
+
+import pytest
+from helpers import ROOT
+
+from repflow_mm.apis import test as test_api
+
+KINETICS = 'configs/repflow_r50_kinetics.py'
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch):
+    """Undo what a launcher's flags write into the environment."""
+    monkeypatch.setattr(os, 'environ', dict(os.environ))
+
+
+@pytest.fixture
+def config(tmp_path):
+    (tmp_path / 'epoch_1.pth').touch()
+
+    def config(*flags, file=KINETICS, checkpoint=tmp_path / 'epoch_1.pth'):
+        return test_api.config_from_args(test_api.parse_args([str(ROOT / file), str(checkpoint), *flags]))
+
+    return config
+
+
+def test_defaults(config, tmp_path):
+    cfg = config()
+    assert cfg.load_from == str(tmp_path / 'epoch_1.pth')
+    assert cfg.test_evaluator == dict(type='AccMetric')
+    assert 'visualization' not in cfg.default_hooks
+    assert (cfg.work_dir, cfg.launcher) == ('./work_dirs/repflow_r50_kinetics', 'none')
+
+
+def test_missing_checkpoint(config):
+    with pytest.raises(FileNotFoundError, match=r'^checkpoint none\.pth does not exist$'):
+        config(checkpoint='none.pth')
+
+
+def test_remote_checkpoint_is_left_to_mmengine(config):
+    assert config(checkpoint='https://host/model.pth').load_from == 'https://host/model.pth'
+
+
+@pytest.mark.parametrize('name', ['scores.pkl', 'scores.pickle'])
+def test_dump_is_one_more_evaluator(config, name):
+    dump = dict(type='DumpResults', out_file_path=name)
+    assert config('--dump', name).test_evaluator == [dict(type='AccMetric'), dump]
+
+
+def test_dump_after_several_evaluators(config, tmp_path):
+    path = tmp_path / 'config.py'
+    path.write_text("test_evaluator = [dict(type='AccMetric'), dict(type='ConfusionMatrix')]\n")
+    types = [evaluator['type'] for evaluator in config('--dump', 'a.pkl', file=path).test_evaluator]
+    assert types == ['AccMetric', 'ConfusionMatrix', 'DumpResults']
+
+
+def test_dump_with_another_suffix(config):
+    with pytest.raises(ValueError, match=r"^--dump must end in \.pkl or \.pickle, got 'scores\.json'$"):
+        config('--dump', 'scores.json')
+
+
+@pytest.mark.parametrize(('flags', 'show', 'out_dir'), [(['--show'], True, None), (['--show-dir', 'o'], False, 'o')])
+def test_show(config, flags, show, out_dir):
+    hook = config(*flags, '--interval', '3', '--wait-time', '0.5').default_hooks.visualization
+    assert hook == dict(
+        type='VisualizationHook', enable=True, show=show, out_dir=out_dir, wait_time=0.5, interval=3
+    )  # fmt: skip
+
+
+def test_cfg_options_work_dir_and_launcher(config, tmp_path):
+    flags = ['--work-dir', str(tmp_path), '--launcher', 'pytorch', '--local-rank', '1']
+    cfg = config(*flags, '--cfg-options', 'test_dataloader.num_workers=1')
+    assert (cfg.work_dir, cfg.launcher, cfg.test_dataloader.num_workers) == (str(tmp_path), 'pytorch', 1)

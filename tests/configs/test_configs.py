@@ -1,0 +1,39 @@
+import pytest
+import torch
+from helpers import ROOT, config_files, shrink_config
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+CONFIGS = config_files()
+
+
+def test_there_are_configs():
+    assert {'configs/repflow_r50_kinetics.py', 'configs/demo/repflow_r18_motion_clips.py'} <= set(CONFIGS)
+
+
+@pytest.mark.parametrize('config', CONFIGS)
+def test_config_registers_the_package_and_needs_no_unused_parameters(config):
+    cfg = Config.fromfile(ROOT / config)
+    assert cfg.default_scope == 'mmaction'
+    assert cfg.custom_imports == dict(imports=['repflow_mm'], allow_failed_imports=False)
+    assert not cfg.get('find_unused_parameters', False)
+    assert not (cfg.get('model_wrapper_cfg') or {}).get('find_unused_parameters', False)
+
+
+@pytest.mark.parametrize('config', CONFIGS)
+def test_config_trains_a_step_and_tests_a_clip(config, motion_clips, tmp_path):
+    cfg = Config.fromfile(ROOT / config)
+    shrink_config(cfg, motion_clips, tmp_path)
+    runner = Runner.from_cfg(cfg)
+    gradients = {}
+    for name, parameter in runner.model.named_parameters():
+        parameter.register_post_accumulate_grad_hook(
+            lambda leaf, name=name: gradients.update({name: leaf.grad.isfinite().all().item()})
+        )
+    runner.train()
+    assert runner.iter == 1
+    trained = {name for name, parameter in runner.model.named_parameters() if parameter.requires_grad}
+    assert trained - set(gradients) == set()
+    assert all(gradients.values())
+    assert all(value.isfinite().all() for value in runner.model.state_dict().values() if torch.is_floating_point(value))
+    assert 0 <= runner.test()['acc/top1'] <= 1

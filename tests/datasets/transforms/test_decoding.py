@@ -1,0 +1,91 @@
+import shutil
+
+import pytest
+from mmengine.dataset import Compose, pseudo_collate
+from torch.utils.data import DataLoader
+
+from repflow_mm.datasets import CheckedVideoDataset
+from repflow_mm.registration import register_all
+
+register_all()
+
+PIPELINE = [
+    dict(type='mmaction.CheckedDecordInit'),
+    dict(type='mmaction.SampleFrames', clip_len=8, frame_interval=1, num_clips=1, test_mode=True),
+    dict(type='mmaction.CheckedDecordDecode'),
+]
+
+
+def decode(path):
+    return Compose(PIPELINE)(dict(filename=str(path), start_index=0, modality='RGB', label=0))
+
+
+@pytest.fixture
+def video(motion_clips, tmp_path):
+    """A video whose path has spaces."""
+    return shutil.copy(next(motion_clips.glob('val/*.mp4')), tmp_path / 'a video (1).mp4')
+
+
+def corrupt_videos(video):
+    """Damaged copies by what happened to them."""
+    data = video.read_bytes()
+    damaged = {
+        'empty': b'',
+        'garbage': bytes(range(256)) * 20,
+        'text': b'<html>404</html>',
+        'truncated': data[: len(data) // 2],
+        'header': data[:40],
+        'noise': data[:48] + bytes(len(data) - 48),
+    }
+    for name, content in damaged.items():
+        path = video.with_name(f'{name}.mp4')
+        path.write_bytes(content)
+        yield name, path
+
+
+def test_whole_video(video):
+    results = decode(video)
+    assert len(results['imgs']) == 8
+    assert results['imgs'][0].shape == (32, 32, 3)
+    assert results['total_frames'] == 12
+
+
+def test_missing_video(tmp_path):
+    with pytest.raises(FileNotFoundError, match=f'video {tmp_path}/none.mp4 does not exist'):
+        decode(tmp_path / 'none.mp4')
+
+
+def test_folder_for_a_video(tmp_path):
+    with pytest.raises((ValueError, FileNotFoundError), match=f'video {tmp_path} '):
+        decode(tmp_path)
+
+
+def test_corrupt_videos_are_named(video):
+    for name, path in corrupt_videos(video):
+        with pytest.raises(ValueError, match=rf'video {path} \(\d+ bytes\) cannot be opened: .+') as error:
+            decode(path)
+        assert '\n' not in str(error.value), name
+        assert f'({path.stat().st_size} bytes)' in str(error.value)
+
+
+def test_damage_within_the_stream(video):
+    """Frames that fail only when they are decoded: the index at the file's end is whole, the pictures are not."""
+    data = bytearray(video.read_bytes())
+    start = data.index(b'mdat') + 4
+    end = data.index(b'moov') if b'moov' in data[start:] else len(data)
+    data[start : end - 8] = bytes(end - 8 - start)
+    video.write_bytes(data)
+    with pytest.raises(ValueError, match=r'video .*a video \(1\)\.mp4 .*cannot be (opened|decoded): .+'):
+        decode(video)
+
+
+def test_worker_of_a_data_loader_names_the_video(video, tmp_path):
+    (tmp_path / 'garbage.mp4').write_bytes(b'\x00' * 1000)
+    (tmp_path / 'list.txt').write_text(f'{video.name} 0\ngarbage.mp4 1\n')
+    dataset = CheckedVideoDataset(
+        ann_file=str(tmp_path / 'list.txt'), data_prefix=dict(video=str(tmp_path)), pipeline=PIPELINE
+    )
+    batches = iter(DataLoader(dataset, num_workers=1, collate_fn=pseudo_collate))
+    assert len(next(batches)['imgs']) == 8
+    with pytest.raises(ValueError, match=r'garbage\.mp4 \(1000 bytes\) cannot be opened'):
+        next(batches)

@@ -1,0 +1,37 @@
+import torch
+from mmaction.registry import OPTIM_WRAPPERS
+
+from repflow_mm.engine import CpuAmpOptimWrapper
+
+
+def test_forward_runs_in_bfloat16_and_the_update_in_float32():
+    torch.manual_seed(0)
+    model = torch.nn.Linear(4, 2)
+    before = model.weight.detach().clone()
+    wrapper = OPTIM_WRAPPERS.build(
+        dict(type='CpuAmpOptimWrapper', optimizer=torch.optim.SGD(model.parameters(), lr=0.1))
+    )
+    assert isinstance(wrapper, CpuAmpOptimWrapper)
+    with wrapper.optim_context(model):
+        out = model(torch.rand(3, 4))
+    assert out.dtype == torch.bfloat16
+    wrapper.update_params(out.float().square().mean())
+    assert model.weight.dtype == torch.float32
+    assert (model.weight != before).any()
+    assert model.weight.isfinite().all()
+    assert model(torch.rand(3, 4)).dtype == torch.float32
+
+
+def test_gradients_accumulate():
+    model = torch.nn.Linear(4, 2, bias=False)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    wrapper = CpuAmpOptimWrapper(optimizer=optimizer, accumulative_counts=2)
+    wrapper.initialize_count_status(model, init_counts=0, max_counts=4)
+    before = model.weight.detach().clone()
+    changed = []
+    for _ in range(2):
+        with wrapper.optim_context(model):
+            loss = model(torch.ones(3, 4)).float().sum()
+        wrapper.update_params(loss)
+        changed.append(not torch.equal(model.weight, before))
+    assert changed == [False, True]

@@ -1,0 +1,93 @@
+"""What several tests share: configs at reduced size, and programs in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def config_files() -> list[str]:
+    """Every config that can be run, relative to the checkout."""
+    files = (path.relative_to(ROOT) for path in sorted(ROOT.glob('configs/**/*.py')))
+    return [str(path) for path in files if '_base_' not in path.parts]
+
+
+def run_python(*arguments, cwd, path: tuple = (), **env) -> subprocess.CompletedProcess:
+    """Run Python in another process, with the package importable and the folders of ``path`` before everything."""
+    return run(sys.executable, *arguments, cwd=cwd, path=path, **env)
+
+
+def run(*command, cwd, path: tuple = (), **env) -> subprocess.CompletedProcess:
+    """Run a command as :func:`run_python` does; ``python`` on its PATH is this interpreter."""
+    folders = [str(folder) for folder in (*path, ROOT)]
+    programs = f'{Path(sys.executable).parent}:{os.environ["PATH"]}'
+    environment = {**os.environ, 'PATH': programs, 'PYTHONPATH': ':'.join(folders), 'OMP_NUM_THREADS': '1', **env}
+    command = [str(part) for part in command]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def shrink_config(cfg, clips: Path, work_dir: Path, num_frames: int = 4, size: int = 32) -> None:
+    """Make a config small enough to train and test in a second or two on a CPU: depth and structure stay.
+
+    Args:
+        cfg: An MMEngine config, changed in place.
+        clips: Folder of videos with ``train.txt`` and ``val.txt``; labels from 0 to 7.
+        work_dir: The run's working folder.
+        num_frames: Frames of a clip.
+        size: Side of the frames.
+    """
+    cfg.work_dir, cfg.experiment_name = str(work_dir), f'{work_dir}'.replace('/', '_')
+    cfg.load_from, cfg.default_hooks.checkpoint = None, None
+    cfg.model.backbone.pretrained = None
+    for name in ('num_segments', 'num_frames'):
+        for part in (cfg.model.backbone, cfg.model.get('cls_head') or {}):
+            if name in part:
+                part[name] = num_frames
+    for mode in ('train', 'val', 'test'):
+        loader = cfg[f'{mode}_dataloader']
+        loader.update(batch_size=2, num_workers=0, persistent_workers=False)
+        for dataset in _datasets(loader.dataset):
+            _use_clips(dataset, clips, mode)
+            dataset.pipeline = [_shrink_step(step, num_frames, size) for step in dataset.pipeline]
+    cfg.train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=1, val_interval=1)
+
+
+def _datasets(dataset) -> Iterator:
+    """The dataset, or those inside of its wrappers."""
+    if 'ann_file' in dataset:
+        yield dataset
+    inner = dataset.get('datasets', dataset.get('dataset', []))
+    for part in inner if isinstance(inner, list) else [inner]:
+        yield from _datasets(part)
+
+
+def _use_clips(dataset, clips: Path, mode: str) -> None:
+    """Two clips of the folder in place of the dataset's own."""
+    dataset.ann_file = str(clips / ('train.txt' if mode == 'train' else 'val.txt'))
+    dataset.data_prefix = dict(video=str(clips))
+    dataset.indices = 2
+
+
+def _shrink_step(step, num_frames: int, size: int):
+    """A pipeline's step for small frames and few of them; crops keep their proportion to the frames."""
+    step = step.copy()
+    kind = step['type']
+    if kind in ('SampleFrames', 'DenseSampleFrames', 'UniformSample'):
+        if step['clip_len'] > 1:
+            step.update(clip_len=num_frames, num_clips=min(step.get('num_clips', 1), 2))
+        else:
+            step.update(num_clips=num_frames)
+    elif kind == 'Resize':
+        step['scale'] = (-1, size + 8) if -1 in step['scale'] else (size, size)
+    elif kind in ('CenterCrop', 'RandomCrop', 'TenCrop'):
+        step['crop_size'] = size
+    elif kind == 'ThreeCrop':
+        step['crop_size'] = size + 8
+    elif kind == 'MultiScaleCrop':
+        step['input_size'] = size
+    return step

@@ -1,0 +1,134 @@
+import json
+
+import pytest
+from helpers import ROOT, run_python
+
+WITHOUT_MMACTION = """
+import importlib.util, sys
+
+class Blocker:
+    # numpy stays: torch itself imports it where it is there.
+    def find_spec(self, name, path=None, target=None):
+        if name.split('.')[0] in ('mmengine', 'mmcv', 'cv2', 'decord'):
+            raise ModuleNotFoundError(f'No module named {name!r}', name=name)
+
+find_spec = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name.startswith('mmaction') else find_spec(name, *rest)
+sys.meta_path.insert(0, Blocker())
+import torch
+from repflow_mm.ops import rep_flow, rep_flow_ref
+numbers = dict(theta=torch.tensor(0.3), lam=torch.tensor(0.15), tau=torch.tensor(0.25), num_iters=2)
+x = torch.rand(1, 2, 3, 8, 8)
+assert rep_flow(x, **numbers).shape == rep_flow_ref(x, **numbers).shape == (1, 4, 2, 8, 8)
+loaded = [name for name in ('mmaction', 'mmengine', 'mmcv') if name in sys.modules]
+assert not loaded, loaded
+"""
+
+
+def test_ops_need_torch_alone(tmp_path):
+    done = run_python('-c', WITHOUT_MMACTION, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_ops_do_not_import_numpy_or_the_host():
+    imports = {
+        line.split()[1].split('.')[0]
+        for path in (ROOT / 'repflow_mm' / 'ops').glob('*.py')
+        for line in path.read_text().splitlines()
+        if line.startswith(('import ', 'from '))
+    }
+    assert not imports & {'numpy', 'mmaction', 'mmengine', 'mmcv', 'cv2', 'scipy'}
+
+
+@pytest.fixture
+def too_new_mmcv(tmp_path):
+    """Folder whose mmcv-lite, first on the path, is one that is not supported."""
+    folder = tmp_path / 'site'
+    (folder / 'mmcv_lite-2.2.0.dist-info').mkdir(parents=True)
+    (folder / 'mmcv_lite-2.2.0.dist-info' / 'METADATA').write_text(
+        'Metadata-Version: 2.1\nName: mmcv-lite\nVersion: 2.2.0\n'
+    )
+    return folder
+
+
+PROBLEM = 'mmcv or mmcv-lite: found 2.2.0 (allowed: >= 2.0.0, < 2.2.0)'
+
+
+def test_import_with_a_wrong_version_says_found_and_allowed(tmp_path, too_new_mmcv):
+    done = run_python('-c', 'import repflow_mm', cwd=tmp_path, path=(too_new_mmcv,))
+    assert done.returncode == 1
+    message = f'ImportError: repflow_mm cannot run with the installed versions:\n  - {PROBLEM}\n'
+    assert done.stderr.endswith(message)
+
+
+def test_doctor_reports_a_wrong_version(tmp_path, too_new_mmcv):
+    done = run_python('-m', 'repflow_mm.doctor', cwd=tmp_path, path=(too_new_mmcv,))
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.endswith(f'Cannot work\n  - {PROBLEM}\n')
+    assert 'mmcv-lite                       2.2.0' in done.stdout
+    assert 'cpu   reference   runs' in done.stdout
+
+
+def test_doctor_of_a_good_environment(tmp_path):
+    done = run_python('-m', 'repflow_mm.doctor', cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith('Everything can work.\n')
+    assert 'mmaction2                       1.2.0' in done.stdout
+    assert 'mmaction2#2714' in done.stdout
+    assert done.stderr == ''
+
+
+IN_AN_EMPTY_FOLDER = """
+import json
+import repflow_mm
+from mmaction.registry import DATASETS, HOOKS, MODELS, OPTIM_WRAPPERS, TRANSFORMS
+
+names = {
+    MODELS: ('RepFlowResNet', 'FlowBlock', 'RepresentationFlow'),
+    DATASETS: ('CheckedVideoDataset',),
+    TRANSFORMS: ('CheckedDecordInit', 'CheckedDecordDecode'),
+    HOOKS: ('EpochSeedHook',),
+    OPTIM_WRAPPERS: ('CpuAmpOptimWrapper',),
+}
+missing = [name for registry, parts in names.items() for name in parts if registry.get(name) is None]
+print('REPORT', json.dumps(missing))
+"""
+
+# Neither of these imports repflow_mm: the config's custom_imports has to do it (mmaction2#1467, #2541).
+RECOGNIZER = """
+import json, sys
+import torch
+from mmaction.apis import inference_recognizer, init_recognizer
+from mmaction.apis.inferencers import MMAction2Inferencer
+
+config, video, checkpoint = sys.argv[1:]
+model = init_recognizer(config, None, device='cpu')
+torch.save(dict(state_dict=model.state_dict(), meta={}), checkpoint)
+model = init_recognizer(config, checkpoint, device='cpu')
+scores = inference_recognizer(model, video).pred_score
+inferencer = MMAction2Inferencer(rec=config, rec_weights=checkpoint, device='cpu')
+found = inferencer(video, return_vis=False)['predictions'][0]['rec_scores'][0]
+print('REPORT', json.dumps([scores.tolist(), found]))
+"""
+
+
+def reported(done):
+    """What a program printed on its last line."""
+    assert done.returncode == 0, done.stderr
+    word, _, text = done.stdout.splitlines()[-1].partition(' ')
+    assert word == 'REPORT'
+    return json.loads(text)
+
+
+def test_import_registers_everything_in_an_empty_folder(tmp_path):
+    assert reported(run_python('-c', IN_AN_EMPTY_FOLDER, cwd=tmp_path)) == []
+
+
+def test_recognizer_and_inferencer_in_an_empty_folder(tmp_path, motion_clips):
+    video = next(motion_clips.glob('val/*.mp4'))
+    config = ROOT / 'configs' / 'demo' / 'repflow_r18_motion_clips.py'
+    done = run_python('-c', RECOGNIZER, config, video, tmp_path / 'model.pth', cwd=tmp_path)
+    scores, found = reported(done)
+    assert len(scores) == 8
+    assert sum(scores) == pytest.approx(1, abs=1e-5)
+    assert found == pytest.approx(scores, abs=1e-6)
