@@ -104,7 +104,8 @@ INLINE void NAME(adjoint_u_row)(
             const REAL u_x = before[U_X * stride + j], u_y = before[U_Y * stride + j];
             const REAL grad_x = fixed[GRAD_X * stride + j], grad_y = fixed[GRAD_Y * stride + j];
             const REAL neg_inv_norm = fixed[NEG_INV_NORM * stride + j];
-            const REAL free_step = (fixed[RHO_C * stride + j] + grad_x * u_x + grad_y * u_y) * neg_inv_norm;
+            const REAL rho = fixed[RHO_C * stride + j] + grad_x * u_x + grad_y * u_y;
+            const REAL free_step = rho * neg_inv_norm + rho * fixed[NEG_INV_NORM_LOW * stride + j];
             REAL step = free_step < -limit ? -limit : free_step;
             step = step > limit ? limit : step;
             const REAL d_clamped = x * grad_x + y * grad_y;

@@ -17,8 +17,9 @@
 /* Fields of a row of the solver's state. u comes last: reading u[j + 1] past its end meets the row's zeros. */
 enum { P_XX, P_XY, P_YX, P_YY, U_X, U_Y, STATE_FIELDS };
 
-/* Fields of a row that stay the same over the iterations; NEG_INV_NORM is -1 / |grad F2|^2. */
-enum { GRAD_X, GRAD_Y, NEG_INV_NORM, RHO_C, CONST_FIELDS };
+/* Fields of a row that stay the same over the iterations. NEG_INV_NORM is -1 / |grad F2|^2 and NEG_INV_NORM_LOW what
+ * its rounding lost: without it the step would be off by the same amount in every iteration, and errors add up. */
+enum { GRAD_X, GRAD_Y, NEG_INV_NORM, NEG_INV_NORM_LOW, RHO_C, CONST_FIELDS };
 
 /* Fields of a row of the backward pass: gradients with respect to the field they are named after, and
  * D_AY_*: that of the vertical flow gradient, D_STEP: summed over iterations, STEP_D_STEP: summed step * d_step,

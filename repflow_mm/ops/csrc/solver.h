@@ -71,18 +71,22 @@ static void NAME(set_fixed)(
     for (ptrdiff_t i = 0; i < height; i++) {
         REAL *row = fixed + i * row_size(plane, CONST_FIELDS);
         REAL *grad_x = row + GRAD_X * stride, *grad_y = row + GRAD_Y * stride;
-        REAL *neg_inv_norm = row + NEG_INV_NORM * stride, *rho_c = row + RHO_C * stride;
+        REAL *neg_inv_norm = row + NEG_INV_NORM * stride, *low = row + NEG_INV_NORM_LOW * stride;
+        REAL *rho_c = row + RHO_C * stride;
         const REAL *f1 = first + i * width, *f2 = second + i * width;
         NAME(image_gradient_row)(plane, terms, second_padded + i * row_size(plane, 1), row);
         /* NOTE: the borders come from the first frame, as in the authors' released layer. */
         grad_x[0] = (f1[1] - f1[0]) * half;
         grad_x[width - 1] = (f1[width - 1] - f1[width - 2]) * half;
         if (i == 0 || i == height - 1) {
-            const REAL *low = i == 0 ? f1 : f1 - width, *high = i == 0 ? f1 + width : f1;
-            for (ptrdiff_t j = 0; j < width; j++) grad_y[j] = (high[j] - low[j]) * half;
+            const REAL *upper = i == 0 ? f1 : f1 - width, *lower = upper + width;
+            for (ptrdiff_t j = 0; j < width; j++) grad_y[j] = (lower[j] - upper[j]) * half;
         }
         SIMD for (ptrdiff_t j = 0; j < width; j++) {
-            neg_inv_norm[j] = -1 / (grad_x[j] * grad_x[j] + grad_y[j] * grad_y[j] + (REAL)EPSILON);
+            const REAL squared_norm = grad_x[j] * grad_x[j] + grad_y[j] * grad_y[j] + (REAL)EPSILON;
+            neg_inv_norm[j] = -1 / squared_norm;
+            /* Exact where there is an FMA; the condition keeps an overflowing norm from turning into NaN. */
+            low[j] = neg_inv_norm[j] == 0 ? 0 : (1 + neg_inv_norm[j] * squared_norm) * neg_inv_norm[j];
             rho_c[j] = f2[j] - f1[j];
         }
         for (int field = 0; field < CONST_FIELDS; field++) {
@@ -93,8 +97,8 @@ static void NAME(set_fixed)(
 
 /* One iteration's u of row i and p of row i - 1, from state `from` to state `to` (the same, or another one).
  * p of row i - 1 waits for u of row i, and u of row i needs p of row i - 1 as it was: hence the order.
- * All pointers are to row i; `with_u`, `with_p`, `with_below` are constants where this is inlined: row 0 has no p
- * before it, row H no u, and the last row's vertical flow gradient is zero. */
+ * All pointers are to row i; `with_u` and `with_p` are constants where this is inlined: row 0 has no p before
+ * it, row H no u, and the last row's vertical flow gradient is zero. */
 INLINE void NAME(iterate_row)(
     const layout *plane, const NAME(terms) *terms, const REAL *from, REAL *to, const REAL *fixed, int with_u, int with_p
 ) {
@@ -114,7 +118,8 @@ INLINE void NAME(iterate_row)(
             const REAL *p_xx = from + P_XX * stride + j, *p_yx = from + P_YX * stride + j;
             u_x = from[U_X * stride + j];
             u_y = from[U_Y * stride + j];
-            REAL step = (fixed[RHO_C * stride + j] + grad_x * u_x + grad_y * u_y) * fixed[NEG_INV_NORM * stride + j];
+            const REAL rho = fixed[RHO_C * stride + j] + grad_x * u_x + grad_y * u_y;
+            REAL step = rho * fixed[NEG_INV_NORM * stride + j] + rho * fixed[NEG_INV_NORM_LOW * stride + j];
             step = step < -limit ? -limit : step;
             step = step > limit ? limit : step;
             const REAL div_u_x =
