@@ -21,8 +21,17 @@ logger = logging.getLogger(__name__)
 SOURCE_DIR = Path(__file__).parent / 'csrc'
 COMPILERS = ('cc', 'gcc', 'clang')
 # No -ffast-math: NaN must come out where NaN went in, and sums keep their order.
-FLAGS = '-std=gnu11 -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast -fopenmp-simd -fPIC -shared'.split()
-LIBRARIES = '-lm -lpthread'.split()
+FLAGS = (
+    '-std=gnu11',
+    '-O3',
+    '-fno-math-errno',
+    '-fno-trapping-math',
+    '-ffp-contract=fast',
+    '-fopenmp-simd',
+    '-fPIC',
+    '-shared',
+)
+LIBRARIES = ('-lm', '-lpthread')
 # The first that the compiler accepts.
 NATIVE_FLAGS = (('-march=native', '-mprefer-vector-width=512'), ('-march=native',), ('-mcpu=native',), ())
 TIMEOUT_SECONDS = 300

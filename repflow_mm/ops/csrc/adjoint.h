@@ -104,7 +104,8 @@ INLINE void NAME(adjoint_u_row)(
             const REAL u_x = before[U_X * stride + j], u_y = before[U_Y * stride + j];
             const REAL grad_x = fixed[GRAD_X * stride + j], grad_y = fixed[GRAD_Y * stride + j];
             const REAL neg_inv_norm = fixed[NEG_INV_NORM * stride + j];
-            const REAL free_step = (fixed[RHO_C * stride + j] + grad_x * u_x + grad_y * u_y) * neg_inv_norm;
+            const REAL rho = fixed[RHO_C * stride + j] + grad_x * u_x + grad_y * u_y;
+            const REAL free_step = rho * neg_inv_norm + rho * fixed[NEG_INV_NORM_LOW * stride + j];
             REAL step = free_step < -limit ? -limit : free_step;
             step = step > limit ? limit : step;
             const REAL d_clamped = x * grad_x + y * grad_y;
@@ -144,19 +145,19 @@ static void NAME(adjoint_row)(
 }
 
 /* The adjoint of `count` iterations, last to first; states 0 to count lie at `states + k * step`. As in `iterate`,
- * an iteration follows one row behind the one before it. */
+ * an iteration follows SWEEP_LAG rows behind the one before it. */
 static void NAME(iterate_adjoint)(
     const layout *plane, const NAME(terms) *terms, const REAL *states, ptrdiff_t step, const REAL *fixed,
-    REAL *adjoint, REAL *d_ax, NAME(sums) *sums, ptrdiff_t count, ptrdiff_t depth
+    REAL *adjoint, REAL *d_ax, NAME(sums) *sums, ptrdiff_t count
 ) {
     const ptrdiff_t height = plane->height, adjoint_size = row_size(plane, ADJOINT_FIELDS);
     const ptrdiff_t state_row = row_size(plane, STATE_FIELDS), fixed_row = row_size(plane, CONST_FIELDS);
-    for (ptrdiff_t end = count; end > 0; end -= depth) {
-        const ptrdiff_t sweeps = end < depth ? end : depth;
-        for (ptrdiff_t front = 0; front < height + sweeps; front++) {
-            const ptrdiff_t first = front > height ? front - height : 0, last = front < sweeps - 1 ? front : sweeps - 1;
-            for (ptrdiff_t sweep = first; sweep <= last; sweep++) {
-                const ptrdiff_t i = front - sweep;
+    for (ptrdiff_t end = count; end > 0; end -= SWEEP_DEPTH) {
+        const ptrdiff_t sweeps = end < SWEEP_DEPTH ? end : SWEEP_DEPTH;
+        for (ptrdiff_t front = 0; front <= height + SWEEP_LAG * (sweeps - 1); front++) {
+            for (ptrdiff_t sweep = 0; sweep < sweeps && SWEEP_LAG * sweep <= front; sweep++) {
+                const ptrdiff_t i = front - SWEEP_LAG * sweep;
+                if (i > height) continue;
                 const REAL *after = states + (end - sweep) * step + i * state_row;
                 NAME(adjoint_row)(
                     plane, terms, after - step, after, fixed + i * fixed_row, adjoint + i * adjoint_size, d_ax, sums, i

@@ -4,7 +4,6 @@
 typedef struct {
     const rep_flow_problem *problem;
     layout plane;
-    ptrdiff_t depth, adjoint_depth;
     ptrdiff_t segment;    /* iterations between checkpoints */
     ptrdiff_t segments;   /* with one segment nothing is checkpointed */
     double *parts;        /* (N * C, PARTS) */
@@ -68,16 +67,16 @@ static void NAME(solve_adjoint)(const NAME(backward_context) *context, NAME(back
     for (ptrdiff_t i = 1; i < context->segments; i++) {
         REAL *state = scratch->checkpoints + i * step;
         memcpy(state, state - step, bytes);
-        NAME(iterate)(plane, &scratch->terms, state, 0, scratch->fixed, 0, context->segment, context->depth);
+        NAME(iterate)(plane, &scratch->terms, state, 0, scratch->fixed, 0, context->segment);
     }
     for (ptrdiff_t i = context->segments - 1; i >= 0; i--) {
         const ptrdiff_t left = num_iters - i * context->segment;
         const ptrdiff_t count = left < context->segment ? left : context->segment;
         if (context->segments > 1) memcpy(scratch->states, scratch->checkpoints + i * step, bytes);
-        NAME(iterate)(plane, &scratch->terms, scratch->states, step, scratch->fixed, 0, count, context->depth);
+        NAME(iterate)(plane, &scratch->terms, scratch->states, step, scratch->fixed, 0, count);
         NAME(iterate_adjoint)(
             plane, &scratch->terms, scratch->states, step, scratch->fixed, scratch->adjoint, scratch->d_ax,
-            &scratch->sums, count, context->adjoint_depth
+            &scratch->sums, count
         );
     }
 }
@@ -241,12 +240,9 @@ static void NAME(reduce_parts)(const rep_flow_problem *problem, const double *pa
 }
 
 int NAME(rep_flow_backward)(const rep_flow_problem *problem) {
-    NAME(backward_context) context = {problem, make_layout(problem->height, problem->width, LANES), 0, 0, 0, 0, NULL};
+    NAME(backward_context) context = {problem, make_layout(problem->height, problem->width, LANES), 0, 0, NULL};
     const layout *plane = &context.plane;
     const ptrdiff_t count = problem->batch * problem->channels;
-    context.depth = sweep_depth(plane, STATE_FIELDS + CONST_FIELDS, sizeof(REAL), FORWARD_L1_BYTES);
-    context.adjoint_depth =
-        sweep_depth(plane, ADJOINT_FIELDS + CONST_FIELDS + STATE_FIELDS, sizeof(REAL), ADJOINT_L1_BYTES);
     NAME(set_segments)(&context);
     context.parts = calloc(count > 0 ? count : 1, PARTS * sizeof(double));
     if (!context.parts) return 1;

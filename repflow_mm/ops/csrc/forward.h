@@ -3,7 +3,6 @@
 typedef struct {
     const rep_flow_problem *problem;
     layout plane;
-    ptrdiff_t depth;
 } NAME(forward_context);
 
 /* A zeroed buffer for a plane of `fields` fields out of `*scratch`; returns the address of its row 0. */
@@ -50,17 +49,16 @@ static void NAME(forward_task)(void *argument, void *scratch, ptrdiff_t task) {
     NAME(set_terms)(&terms, plane, problem, channel);
     NAME(set_fixed)(plane, &terms, first, first + strides[2], second_padded, fixed);
     memset(state, 0, plane->height * row_size(plane, STATE_FIELDS) * sizeof(REAL));
-    NAME(iterate)(plane, &terms, state, 0, fixed, 0, problem->num_iters, context->depth);
+    NAME(iterate)(plane, &terms, state, 0, fixed, 0, problem->num_iters);
     REAL *u_x = (REAL *)problem->u + ((clip * 2 * channels + channel) * pairs + pair) * area;
     NAME(store_field)(plane, state, U_X, u_x);
     NAME(store_field)(plane, state, U_Y, u_x + channels * pairs * area);
 }
 
 int NAME(rep_flow_forward)(const rep_flow_problem *problem) {
-    NAME(forward_context) context = {problem, make_layout(problem->height, problem->width, LANES), 0};
+    NAME(forward_context) context = {problem, make_layout(problem->height, problem->width, LANES)};
     const layout *plane = &context.plane;
     const ptrdiff_t count = problem->batch * problem->channels * (problem->frames - 1);
-    context.depth = sweep_depth(plane, STATE_FIELDS + CONST_FIELDS, sizeof(REAL), FORWARD_L1_BYTES);
     task_list tasks = {
         .run = NAME(forward_task), .context = &context, .count = count,
         .scratch_bytes = NAME(forward_scratch)(plane) * sizeof(REAL)

@@ -8,6 +8,12 @@
 #define EPSILON 1e-12
 #define VECTOR_BYTES 64
 
+/* How many iterations sweep over a plane together, each some rows behind the one before: so many rows stay in the
+ * second-level cache, and a plane that does not fit there is read once per sweep instead of once per iteration.
+ * A lag of one row would do, but then every row waits for the square roots and divisions of the one just begun. */
+#define SWEEP_DEPTH 8
+#define SWEEP_LAG 2
+
 #define JOIN_(name, suffix) name##_##suffix
 #define JOIN(name, suffix) JOIN_(name, suffix)
 
@@ -17,8 +23,9 @@
 /* Fields of a row of the solver's state. u comes last: reading u[j + 1] past its end meets the row's zeros. */
 enum { P_XX, P_XY, P_YX, P_YY, U_X, U_Y, STATE_FIELDS };
 
-/* Fields of a row that stay the same over the iterations; NEG_INV_NORM is -1 / |grad F2|^2. */
-enum { GRAD_X, GRAD_Y, NEG_INV_NORM, RHO_C, CONST_FIELDS };
+/* Fields of a row that stay the same over the iterations. NEG_INV_NORM is -1 / |grad F2|^2 and NEG_INV_NORM_LOW what
+ * its rounding lost: without it the step would be off by the same amount in every iteration, and errors add up. */
+enum { GRAD_X, GRAD_Y, NEG_INV_NORM, NEG_INV_NORM_LOW, RHO_C, CONST_FIELDS };
 
 /* Fields of a row of the backward pass: gradients with respect to the field they are named after, and
  * D_AY_*: that of the vertical flow gradient, D_STEP: summed over iterations, STEP_D_STEP: summed step * d_step,
@@ -63,12 +70,6 @@ static inline ptrdiff_t row_size(const layout *plane, ptrdiff_t fields) {
 /* A plane of rows, with a row of zeros above and one below. */
 static inline ptrdiff_t plane_size(const layout *plane, ptrdiff_t fields) {
     return (plane->height + 2) * row_size(plane, fields);
-}
-
-/* How many iterations to sweep over the rows together, so that the rows in flight stay in the L1 cache. */
-static inline ptrdiff_t sweep_depth(const layout *plane, ptrdiff_t fields, size_t element, ptrdiff_t l1_bytes) {
-    ptrdiff_t depth = l1_bytes / (ptrdiff_t)(row_size(plane, fields) * element) - 2;
-    return depth < 1 ? 1 : depth;
 }
 
 #endif

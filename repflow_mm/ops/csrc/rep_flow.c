@@ -7,19 +7,8 @@
 #include "problem.h"
 #include "tasks.h"
 
-/* What the rows in flight may take of a first-level cache of 32 to 48 kB. */
-#ifndef FORWARD_L1_BYTES
-#define FORWARD_L1_BYTES 28000
-#endif
-#ifndef ADJOINT_L1_BYTES
-#define ADJOINT_L1_BYTES 28000
-#endif
-
-
 /* What the states recomputed for the backward pass may take per thread; beyond it they are checkpointed. */
-#ifndef HISTORY_BYTES
 #define HISTORY_BYTES (32 << 20)
-#endif
 
 #define REAL float
 #define SUFFIX float32
