@@ -13,11 +13,9 @@ from pathlib import Path
 import torch
 
 from repflow_mm.benchmarks.models import SETTINGS, measure_models, model_table
-from repflow_mm.benchmarks.solver import Problem, check, measure, scaling_problems, scaling_table, solver_table, solvers
+from repflow_mm.benchmarks.parity import CASES, check_parity
+from repflow_mm.benchmarks.solver import Problem, measure, scaling_problems, scaling_table, solver_table, solvers
 from repflow_mm.version import __version__
-
-# Small and odd: every border rule and remainder of a vector is met.
-CHECKED = (Problem(27, 29, 4, 3, 20), Problem(7, 5, 2, 2, 50), Problem(2, 2, 2, 1, 5), Problem(28, 28, 4, 4, 20))
 
 
 def hardware(device: str) -> dict:
@@ -61,8 +59,8 @@ def main(argv: Sequence[str] | None = None, show: Callable[[str], object] = sys.
     rows = solvers(args.device, args.compile)
     for name, solver in rows.items():
         if name not in ('released layer', 'reference, eager', 'reference, torch.compile'):
-            for problem in CHECKED:
-                check(name, solver, problem, args.device)
+            for case in CASES:
+                check_parity(solver, case, args.device)
             show(f'{name}: output and every gradient agree with the float64 reference\n')
     parts = dict(solver=_solver_part, sizes=_sizes_part, scaling=_scaling_part, models=_models_part)
     for part in args.parts:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor
 
+from repflow_mm.benchmarks.parity import Solver
 from repflow_mm.benchmarks.released import released_rep_flow
 from repflow_mm.benchmarks.timing import kept_bytes, seconds_of, summary
 from repflow_mm.ops import rep_flow_ref
 from repflow_mm.ops.reference import kernels_or_defaults, scalars_like
 from repflow_mm.ops.rep_flow import BACKENDS
-
-Solver = Callable[..., Tensor]
 
 
 @dataclass(frozen=True)
@@ -47,29 +46,6 @@ def solvers(device: str, with_compile: bool = True) -> dict[str, Solver]:
         if name != 'reference' and not backend.unsupported_reasons(probe):
             rows[name] = backend.solve
     return rows
-
-
-def errors_against_float64(solver: Solver, problem: Problem, device: str) -> Iterator[tuple[str, float, float]]:
-    """For the output and each gradient: its name, the solver's error, and twice the eager reference's.
-
-    The bound is that error plus rounding, ``2 * err(eager float32) + 2 * eps * max|reference|``.
-    """
-    exact = _results(rep_flow_ref, problem.arguments(device, torch.float64))
-    eager = _results(rep_flow_ref, problem.arguments(device))
-    found = _results(solver, problem.arguments(device))
-    eps = torch.finfo(torch.float32).eps
-    for name, reference in exact.items():
-        bound = 2 * _distance(eager[name], reference) + 2 * eps * reference.abs().max().item()
-        yield name, _distance(found[name], reference), bound
-
-
-def check(name: str, solver: Solver, problem: Problem, device: str) -> None:
-    """Raise ValueError, naming what is wrong, if a solver's results are not within the bound of the reference's."""
-    for what, error, bound in errors_against_float64(solver, problem, device):
-        if not error <= bound:
-            raise ValueError(
-                f'{name} is not timed: its {what} is off by {error:.3g} (allowed: {bound:.3g}) at {problem}'
-            )
 
 
 def measure(rows: dict[str, Solver], problem: Problem, device: str, repeats: int) -> list[dict]:
@@ -144,25 +120,6 @@ def scaling_table(results: Sequence[dict]) -> str:
             cells += [f'{1e3 * row[key]["min"]:.1f}', f'{1e9 * row[key]["min"] / work:.2f}']
         lines.append('| ' + ' | '.join(map(str, cells)) + ' |')
     return '\n'.join(lines)
-
-
-def _results(solver: Solver, arguments: tuple) -> dict[str, Tensor]:
-    """The output and the gradient of every tensor argument for fixed random output gradients, in float64."""
-    u = solver(*arguments)
-    weights = torch.rand(u.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    u.backward(weights.to(u.device, u.dtype))
-    names = ('x', 'theta', 'lam', 'tau', 'num_iters', 'image_kernel', 'flow_kernel', 'div_kernel')
-    gradients = {
-        f'gradient of {name}': argument.grad.double()
-        for name, argument in zip(names, arguments)
-        if isinstance(argument, Tensor) and argument.grad is not None
-    }
-    return {'output': u.detach().double(), **gradients}
-
-
-def _distance(found: Tensor, reference: Tensor) -> float:
-    """Largest absolute difference; NaN if any is NaN."""
-    return (found - reference).abs().max().item()
 
 
 def _detached(arguments: tuple) -> tuple:

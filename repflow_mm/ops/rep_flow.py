@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 from collections.abc import Callable
@@ -78,8 +79,9 @@ def rep_flow(
         torch.Size([1, 16, 3, 14, 14])
     """
     check_arguments(x, theta, lam, tau, num_iters, image_kernel, flow_kernel, div_kernel)
-    autocast = torch.is_autocast_enabled(x.device.type)
-    with torch.autocast(x.device.type, enabled=False):
+    has_autocast = torch.amp.is_autocast_available(x.device.type)  # 'meta', for one, has none
+    autocast = has_autocast and torch.is_autocast_enabled(x.device.type)
+    with torch.autocast(x.device.type, enabled=False) if has_autocast else contextlib.nullcontext():
         features = at_least_float32(x)
         scalars = scalars_like(features, theta, lam, tau)
         kernels = kernels_or_defaults(features, image_kernel, flow_kernel, div_kernel)

@@ -1,12 +1,13 @@
 """The fused CPU solver against the reference, and what surrounds it: threads, NaN, strides, scratch, refusals."""
 
+import functools
 import subprocess
 import sys
 
 import pytest
 import torch
-from parity import CASES, Case, assert_parity, draw, evaluate, threads
 
+from repflow_mm.benchmarks.parity import CASES, Case, check_parity, draw, evaluate, threads
 from repflow_mm.ops import cpu, rep_flow, rep_flow_ref
 from repflow_mm.ops.rep_flow import choose_backend
 
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.skipif(bool(cpu.unsupported_reasons(torch.empty(1))), r
 
 @pytest.mark.parametrize('case', CASES, ids=str)
 def test_float32_parity(case):
-    assert_parity(case, 'cpu')
+    check_parity(functools.partial(rep_flow, backend='cpu'), case)
 
 
 @pytest.mark.parametrize('case', CASES, ids=str)

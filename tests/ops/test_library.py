@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from parity import Case, draw, evaluate
 
+from repflow_mm.benchmarks.parity import Case, draw, evaluate
 from repflow_mm.ops import cpu, rep_flow
 
 pytestmark = pytest.mark.skipif(bool(cpu.unsupported_reasons(torch.empty(1))), reason='no C compiler')

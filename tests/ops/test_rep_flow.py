@@ -176,3 +176,7 @@ def test_bad_argument(solver, bad, error, message, x):
     arguments = dict(x=x, theta=0.3, lam=0.15, tau=0.25, num_iters=2)
     with pytest.raises(error, match=message):
         solver(**{**arguments, **bad})
+
+
+def test_meta_tensors_give_the_shape():
+    assert rep_flow(torch.empty(1, 2, 3, 5, 4, device='meta'), 0.3, 0.15, 0.25, 2).shape == (1, 4, 2, 5, 4)
