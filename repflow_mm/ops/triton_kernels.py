@@ -21,6 +21,7 @@ from repflow_mm.ops.triton_tiles import (
     forward_difference,
     image_terms,
     inverse_norm,
+    load_frame,
     load_state,
     load_taps,
     store_field,
@@ -33,7 +34,9 @@ WARP = 32
 MAX_EXTENT = 64
 MAX_STRIPS = 8
 HALO = 6
-FORWARD_PIXELS = 14
+FORWARD_PIXELS = 8
+# A tile's rim is wrong from the start (the image gradient lacks neighbours) and by one pixel more an iteration.
+FORWARD_RIM = 1
 # Device memory for what lies between launches, per call.
 SCRATCH_BYTES = 256 * 2**20
 COMPONENTS = 6  # u_x, u_y, p_xx, p_xy, p_yx, p_yy
@@ -90,10 +93,10 @@ def rep_flow_fwd_kernel(
     image_taps = load_taps(image_ptr + channel * 9, channels * 9, valid, 9)
     flow_taps = load_taps(flow_ptr + channel * 2, channels * 2, valid, 2)
     div_taps = load_taps(div_ptr + channel * 2, channels * 2, valid, 2)
-    first = x_ptr + (clip * stride_n + channel * stride_c + pair * stride_t)
-    grad_x, grad_y, rho_c = image_terms(
-        first, first + stride_t, image_taps, y0, x0, valid, height, width, stride_h, stride_w, ROWS, PHASES, STRIPS
-    )
+    frame = x_ptr + (clip * stride_n + channel * stride_c + pair * stride_t)
+    first = load_frame(frame, y0, x0, valid, height, width, stride_h, stride_w, ROWS, PHASES)
+    second = load_frame(frame + stride_t, y0, x0, valid, height, width, stride_h, stride_w, ROWS, PHASES)
+    grad_x, grad_y, rho_c = image_terms(first, second, image_taps, y0, x0, valid, height, width, ROWS, PHASES, STRIPS)
     inverse = inverse_norm(grad_x, grad_y, PIXELS)
 
     size = height.to(tl.int64) * width
@@ -264,16 +267,17 @@ def triton_forward(
 
 
 def _stream_forward(x: Tensor, settings: tuple[Tensor, ...], tile: Tile, num_iters: int, u: Tensor) -> None:
-    """Write u (N, 2C, T-1, H, W) in launches of ``tile.halo`` iterations."""
+    """Write u (N, 2C, T-1, H, W) in launches of a few iterations."""
     n, c, t, h, w = x.shape
+    step = tile.halo - FORWARD_RIM
     for first_plane, num_planes in plane_chunks(n * c * (t - 1), bytes_per_plane=2 * COMPONENTS * 4 * h * w):
         shape = (COMPONENTS, num_planes, h, w)
         # Two states in turn, because a tile reads what its neighbours own.
-        states = [x.new_empty(shape, dtype=torch.float32) for _ in range(2 if num_iters > tile.halo else 0)]
+        states = [x.new_empty(shape, dtype=torch.float32) for _ in range(2 if num_iters > step else 0)]
         state = None
-        for done in range(0, max(num_iters, 1), tile.halo):
-            last = done + tile.halo >= num_iters
-            target = None if last else states[done // tile.halo % 2]
+        for done in range(0, max(num_iters, 1), step):
+            last = done + step >= num_iters
+            target = None if last else states[done // step % 2]
             pointers = dict(state_in_ptr=state, state_out_ptr=target, u_ptr=u, STORE=STORE_NONE if last else STORE_LAST)
-            launch_forward(x, settings, tile, min(tile.halo, num_iters - done), first_plane, num_planes, **pointers)
+            launch_forward(x, settings, tile, min(step, num_iters - done), first_plane, num_planes, **pointers)
             state = target

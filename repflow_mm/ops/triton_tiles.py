@@ -64,16 +64,22 @@ def zero_state(PIXELS: tl.constexpr, STRIPS: tl.constexpr):
 
 
 @triton.jit
-def load_field(ptr, base, y0, x0, valid, height, width, ROWS: tl.constexpr, PHASES: tl.constexpr):
-    """A field of the tile from contiguous planes (H, W) at ``ptr + base``; 0 outside the plane."""
+def load_frame(ptr, y0, x0, valid, height, width, stride_h, stride_w, ROWS: tl.constexpr, PHASES: tl.constexpr):
+    """A field of the tile in float32 from the frame at ``ptr``, any strides; 0 outside the plane."""
     field = ()
     for j in tl.static_range(ROWS):
         for i in tl.static_range(PHASES):
             y, x = y0 + j, x0 + i
             inside = valid & (y < height) & (x < width)
-            value = tl.load(ptr + (base + y * width.to(tl.int64) + x), mask=inside, other=0.0)
+            value = tl.load(ptr + (y.to(tl.int64) * stride_h + x.to(tl.int64) * stride_w), mask=inside, other=0.0)
             field = field + (value.to(tl.float32),)
     return field
+
+
+@triton.jit
+def load_field(ptr, base, y0, x0, valid, height, width, ROWS: tl.constexpr, PHASES: tl.constexpr):
+    """A field of the tile from contiguous planes (H, W) at ``ptr + base``; 0 outside the plane."""
+    return load_frame(ptr + base, y0, x0, valid, height, width, width, 1, ROWS, PHASES)
 
 
 @triton.jit
@@ -83,8 +89,8 @@ def store_field(ptr, base, field, y0, x0, valid, bounds, width, ROWS: tl.constex
         for i in tl.static_range(PHASES):
             y, x = y0 + j, x0 + i
             inside = valid & pixel_mask(y, x, bounds)
-            offset = base + y * width.to(tl.int64) + x
-            tl.store(ptr + offset, field[j * PHASES + i].to(ptr.dtype.element_ty), mask=inside)
+            offset = y.to(tl.int64) * width + x
+            tl.store(ptr + base + offset, field[j * PHASES + i].to(ptr.dtype.element_ty), mask=inside)
 
 
 @triton.jit
@@ -175,42 +181,50 @@ def above(field, y0, j: tl.constexpr, i: tl.constexpr, ROWS: tl.constexpr, PHASE
 
 
 @triton.jit
-def load_pixel(ptr, y, x, height, width, stride_h, stride_w, mask):
-    """A pixel of a frame with any strides in float32, 0 outside the frame."""
-    inside = mask & (y >= 0) & (y < height) & (x >= 0) & (x < width)
-    offset = y.to(tl.int64) * stride_h + x.to(tl.int64) * stride_w
-    return tl.load(ptr + offset, mask=inside, other=0.0).to(tl.float32)
+def neighbours(field, y0, x0, height, width, AXIS: tl.constexpr, ROWS: tl.constexpr, PHASES: tl.constexpr, STRIPS):
+    """Two fields: the neighbour before and the one after along the axis (0: y, 1: x), 0 outside the plane."""
+    before, after = (), ()
+    for j in tl.static_range(ROWS):
+        for i in tl.static_range(PHASES):
+            if AXIS == 1:
+                before = before + (left_of(field, x0, j, i, PHASES, STRIPS),)
+                after = after + (tl.where(x0 + i < width - 1, right_of(field, j, i, PHASES, STRIPS), 0.0),)
+            else:
+                before = before + (above(field, y0, j, i, ROWS, PHASES, STRIPS),)
+                after = after + (tl.where(y0 + j < height - 1, below(field, j, i, ROWS, PHASES, STRIPS), 0.0),)
+    return before, after
 
 
 @triton.jit
-def image_terms(first, second, taps, y0, x0, valid, height, width, stride_h, stride_w, ROWS, PHASES, STRIPS):
-    """The constants of a pair of frames: g_x, g_y and rho_c = F2 - F1; 0 outside the plane."""
+def image_terms(first, second, taps, y0, x0, valid, height, width, ROWS: tl.constexpr, PHASES: tl.constexpr, STRIPS):
+    """The constants of a pair of frames: g_x, g_y and rho_c = F2 - F1; 0 outside the plane.
+
+    Wrong at the rim of a tile that the plane goes on beyond.
+    """
+    left, right = neighbours(second, y0, x0, height, width, 1, ROWS, PHASES, STRIPS)
+    above_left, below_left = neighbours(left, y0, x0, height, width, 0, ROWS, PHASES, STRIPS)
+    above_here, below_here = neighbours(second, y0, x0, height, width, 0, ROWS, PHASES, STRIPS)
+    above_right, below_right = neighbours(right, y0, x0, height, width, 0, ROWS, PHASES, STRIPS)
+    window = (above_left, above_here, above_right, left, second, right, below_left, below_here, below_right)
+    first_left, first_right = neighbours(first, y0, x0, height, width, 1, ROWS, PHASES, STRIPS)
+    first_above, first_below = neighbours(first, y0, x0, height, width, 0, ROWS, PHASES, STRIPS)
     grad_x, grad_y, rho_c = (), (), ()
-    for j in tl.static_range(ROWS):
-        for i in tl.static_range(PHASES):
-            y, x = y0 + j, x0 + i
-            inside = valid & (y < height) & (x < width)
-            along_x = tl.zeros((STRIPS, WARP), tl.float32)
-            along_y = tl.zeros((STRIPS, WARP), tl.float32)
-            for k in tl.static_range(9):
-                pixel = load_pixel(second, y + (k // 3 - 1), x + (k % 3 - 1), height, width, stride_h, stride_w, inside)
-                along_x += taps[k] * pixel
-                along_y += taps[9 + k] * pixel
-            # NOTE: one-sided differences of the first frame at the borders, as in the reference.
-            at_x, at_y = inside & ((x == 0) | (x == width - 1)), inside & ((y == 0) | (y == height - 1))
-            next_x, next_y = tl.maximum(x, 1), tl.maximum(y, 1)
-            step_x = load_pixel(first, y, next_x, height, width, stride_h, stride_w, at_x) - load_pixel(
-                first, y, next_x - 1, height, width, stride_h, stride_w, at_x
-            )
-            step_y = load_pixel(first, next_y, x, height, width, stride_h, stride_w, at_y) - load_pixel(
-                first, next_y - 1, x, height, width, stride_h, stride_w, at_y
-            )
-            grad_x = grad_x + (tl.where(inside, tl.where(at_x, 0.5 * step_x, along_x), 0.0),)
-            grad_y = grad_y + (tl.where(inside, tl.where(at_y, 0.5 * step_y, along_y), 0.0),)
-            change = load_pixel(second, y, x, height, width, stride_h, stride_w, inside) - load_pixel(
-                first, y, x, height, width, stride_h, stride_w, inside
-            )
-            rho_c = rho_c + (change,)
+    for e in tl.static_range(ROWS * PHASES):
+        y, x = y0 + e // PHASES, x0 + e % PHASES
+        along_x = taps[0] * window[0][e]
+        along_y = taps[9] * window[0][e]
+        for k in tl.static_range(1, 9):
+            along_x += taps[k] * window[k][e]
+            along_y += taps[9 + k] * window[k][e]
+        # NOTE: one-sided differences of the first frame at the borders, as in the reference.
+        along_x = tl.where(x == width - 1, 0.5 * (first[e] - first_left[e]), along_x)
+        along_x = tl.where(x == 0, 0.5 * (first_right[e] - first[e]), along_x)
+        along_y = tl.where(y == height - 1, 0.5 * (first[e] - first_above[e]), along_y)
+        along_y = tl.where(y == 0, 0.5 * (first_below[e] - first[e]), along_y)
+        inside = (y < height) & (x < width)
+        grad_x = grad_x + (tl.where(inside, along_x, 0.0),)
+        grad_y = grad_y + (tl.where(inside, along_y, 0.0),)
+        rho_c = rho_c + (second[e] - first[e],)
     return grad_x, grad_y, rho_c
 
 
@@ -247,9 +261,8 @@ def divergence(p_x, p_y, taps, y0, x0, ROWS, PHASES, STRIPS):
     field = ()
     for j in tl.static_range(ROWS):
         for i in tl.static_range(PHASES):
-            e: tl.constexpr = j * PHASES + i
-            along_x = taps[0] * left_of(p_x, x0, j, i, PHASES, STRIPS) + taps[1] * p_x[e]
-            along_y = taps[2] * above(p_y, y0, j, i, ROWS, PHASES, STRIPS) + taps[3] * p_y[e]
+            along_x = taps[0] * left_of(p_x, x0, j, i, PHASES, STRIPS) + taps[1] * p_x[j * PHASES + i]
+            along_y = taps[2] * above(p_y, y0, j, i, ROWS, PHASES, STRIPS) + taps[3] * p_y[j * PHASES + i]
             field = field + (along_x + along_y,)
     return field
 
