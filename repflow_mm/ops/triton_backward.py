@@ -53,7 +53,7 @@ from repflow_mm.ops.triton_tiles import (
     zero_field,
 )
 
-BACKWARD_PIXELS = 8
+BACKWARD_PIXELS = (4, 8)
 # Like FORWARD_RIM: the adjoint reaches one pixel further than the iteration that it computes again.
 BACKWARD_RIM = 2
 NUM_SUMS = 11  # limit, rate, theta, then the taps of the flow gradient and of the divergence: x0, x1, y0, y1
@@ -404,7 +404,7 @@ def triton_backward(
     if num_planes == 0 or num_iters == 0:
         return tuple(torch.zeros_like(tensor) for tensor in inputs)
     grad_u, settings = grad_u.contiguous(), tuple(tensor.contiguous() for tensor in inputs[1:])
-    tile = tile or choose_tile(h, w, BACKWARD_PIXELS)
+    tile = tile or choose_tile(h, w, *BACKWARD_PIXELS)
     step = tile.halo - BACKWARD_RIM if tile.halo else num_iters
     terms = x.new_empty((3, num_planes, h, w), dtype=torch.float32)
     sums = x.new_empty(

@@ -34,7 +34,8 @@ WARP = 32
 MAX_EXTENT = 64
 MAX_STRIPS = 8
 HALO = 6
-FORWARD_PIXELS = 8
+# Pixels a thread where the plane fits, and where it is streamed: what the registers hold.
+FORWARD_PIXELS = (8, 16)
 # A tile's rim is wrong from the start (the image gradient lacks neighbours) and by one pixel more an iteration.
 FORWARD_RIM = 1
 # Device memory for what lies between launches, per call.
@@ -156,22 +157,23 @@ class Tile(NamedTuple):
         return dict(ROWS=self.rows, PHASES=self.phases, STRIPS=self.strips, LANES=self.lanes, HALO=self.halo)
 
 
-def choose_tile(height: int, width: int, pixels_per_thread: int) -> Tile:
-    """The tile for planes (height, width): the whole plane where both are <= 64, else 64 wide with a halo.
+def choose_tile(height: int, width: int, pixels: int, streamed_pixels: int) -> Tile:
+    """The tile for planes (height, width): the whole plane where both are <= 64, else one with a halo.
 
     Args:
         height (int): H.
         width (int): W.
-        pixels_per_thread (int): How many pixels a thread may hold, as long as 8 warps suffice.
+        pixels (int): How many pixels a thread is to hold at most, as long as 8 warps suffice for that.
+        streamed_pixels (int): How many it holds where the plane does not fit.
     """
     phases = 1 if width <= WARP else 2
     lanes = min(WARP, max(4, triton.next_power_of_2(width)))
-    fits = height <= MAX_EXTENT and width <= MAX_EXTENT
-    covered = min(height, MAX_EXTENT)
+    if height > MAX_EXTENT or width > MAX_EXTENT:
+        return Tile(streamed_pixels // phases, phases, MAX_STRIPS, lanes, halo=HALO)
     strips = 1
-    while strips < MAX_STRIPS and triton.cdiv(covered, strips) * phases > pixels_per_thread:
+    while strips < MAX_STRIPS and triton.cdiv(height, strips) * phases > pixels:
         strips *= 2
-    return Tile(triton.cdiv(covered, strips), phases, strips, lanes, halo=0 if fits else HALO)
+    return Tile(triton.cdiv(height, strips), phases, strips, lanes)
 
 
 def plane_strides(x: Tensor) -> dict[str, int]:
@@ -256,7 +258,7 @@ def triton_forward(
     if num_planes == 0:
         return u
     settings = tuple(s.contiguous() for s in (theta, lam, tau, image_kernel, flow_kernel, div_kernel))
-    tile = tile or choose_tile(h, w, FORWARD_PIXELS)
+    tile = tile or choose_tile(h, w, *FORWARD_PIXELS)
     with on_device(x):
         if tile.halo == 0:
             pointers = dict(state_in_ptr=None, state_out_ptr=None, u_ptr=u, STORE=STORE_NONE)
