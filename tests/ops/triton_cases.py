@@ -115,12 +115,16 @@ def test_result_and_every_gradient(case):
 
 
 def test_streaming_computes_the_same():
-    tensors, grad_u = draw_arguments(Case((1, 4, 2, 9, 10), 3), seed=0)
+    # Iterations enough for more than two launches each way: what is wrong at a tile's rim shows only later.
+    # And the pixels are coupled strongly (small differences of u, large theta and tau), or it would fade on the way.
+    tensors, grad_u = draw_arguments(Case((1, 2, 2, 18, 19), 12, scalars=(1.0, 0.15, 1.0)), seed=0)
     tensors = as_float(tensors)
-    assert STREAMED.count(9, 10) == (2, 2)
+    tensors[0] /= 255
+    tile = Tile(rows=1, phases=1, strips=16, lanes=16, halo=5)
+    assert tile.count(18, 19) == (2, 2)
     names = ('u', *NAMES)
-    fits = dict(zip(names, solve(tensors, grad_u, 3, Tile(rows=3, phases=1, strips=4, lanes=16))))
-    streamed = dict(zip(names, solve(tensors, grad_u, 3, STREAMED)))
+    fits = dict(zip(names, solve(tensors, grad_u, 12, Tile(rows=2, phases=1, strips=16, lanes=32))))
+    streamed = dict(zip(names, solve(tensors, grad_u, 12, tile)))
     # The arithmetic of a pixel is the same; that of the sums is in another order.
     assert torch.equal(streamed['u'], fits['u'])
     assert torch.equal(streamed['x'], fits['x'])
