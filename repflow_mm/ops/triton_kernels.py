@@ -44,7 +44,11 @@ COMPONENTS = 6  # u_x, u_y, p_xx, p_xy, p_yx, p_yy
 STORE_NONE, STORE_LAST, STORE_EVERY = range(3)
 
 
-@triton.jit(do_not_specialize=['num_iters', 'first_plane', 'num_planes'])
+# Counts and slices change from call to call, and each thread touches single elements: no need to compile again.
+@triton.jit(
+    do_not_specialize=['num_iters', 'first_plane', 'num_planes'],
+    do_not_specialize_on_alignment=['x_ptr', 'state_in_ptr', 'state_out_ptr', 'u_ptr'],
+)
 def rep_flow_fwd_kernel(
     x_ptr,  # (N, C, T, H, W), any strides
     theta_ptr,  # ()

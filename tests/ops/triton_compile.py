@@ -6,10 +6,11 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from repflow_mm.ops.triton_backward import frame_bwd_kernel, rep_flow_bwd_kernel
+from repflow_mm.ops.triton_backward import rep_flow_bwd_kernel
+from repflow_mm.ops.triton_frames import frame_bwd_kernel
 from repflow_mm.ops.triton_kernels import STORE_EVERY, STORE_LAST, STORE_NONE, Tile, rep_flow_fwd_kernel
 
-SMALL = Tile(rows=2, phases=2, strips=2, lanes=8)
+SMALL = Tile(rows=1, phases=2, strips=2, lanes=8)
 STREAMED = Tile(rows=2, phases=1, strips=2, lanes=32, halo=3)
 
 
