@@ -1,0 +1,289 @@
+"""Forward pass of the flow solver in Triton: the kernel, the choice of a tile and the launcher.
+
+See README.md in this folder for what is held where.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from typing import NamedTuple
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from repflow_mm.ops.triton_tiles import (
+    ascend,
+    descend,
+    divergence,
+    forward_difference,
+    image_terms,
+    inverse_norm,
+    load_frame,
+    load_state,
+    load_taps,
+    store_field,
+    store_state,
+    tile_position,
+    zero_state,
+)
+
+WARP = 32
+MAX_EXTENT = 64
+MAX_STRIPS = 8
+HALO = 6
+# Pixels a thread where the plane fits, and where it is streamed: what the registers hold.
+FORWARD_PIXELS = (8, 16)
+# A tile's rim is wrong from the start (the image gradient lacks neighbours) and by one pixel more an iteration.
+FORWARD_RIM = 1
+# Device memory for what lies between launches, per call.
+SCRATCH_BYTES = 256 * 2**20
+COMPONENTS = 6  # u_x, u_y, p_xx, p_xy, p_yx, p_yy
+STORE_NONE, STORE_LAST, STORE_EVERY = range(3)
+
+
+# Counts and slices change from call to call, and each thread touches single elements: no need to compile again.
+@triton.jit(
+    do_not_specialize=['num_iters', 'first_plane', 'num_planes'],
+    do_not_specialize_on_alignment=['x_ptr', 'state_in_ptr', 'state_out_ptr', 'u_ptr'],
+)
+def rep_flow_fwd_kernel(
+    x_ptr,  # (N, C, T, H, W), any strides
+    theta_ptr,  # ()
+    lam_ptr,  # ()
+    tau_ptr,  # ()
+    image_ptr,  # (2, C, 3, 3)
+    flow_ptr,  # (2, C, 2)
+    div_ptr,  # (2, C, 2)
+    state_in_ptr,  # (6, num_planes, H, W) float32; read where LOAD_STATE
+    state_out_ptr,  # (iterations or 1, 6, num_planes, H, W) float32; written where STORE > 0
+    u_ptr,  # (N, 2C, T-1, H, W); written where STORE == 0
+    num_iters,
+    first_plane,
+    num_planes,
+    channels,
+    num_pairs,
+    height,
+    width,
+    stride_n,
+    stride_c,
+    stride_t,
+    stride_h,
+    stride_w,
+    tiles_y,
+    tiles_x,
+    LOAD_STATE: tl.constexpr,
+    STORE: tl.constexpr,
+    ROWS: tl.constexpr,
+    PHASES: tl.constexpr,
+    STRIPS: tl.constexpr,
+    LANES: tl.constexpr,
+    HALO: tl.constexpr,
+):
+    """``num_iters`` iterations of the planes ``first_plane`` and on, in the order (N, C, T-1)."""
+    PIXELS: tl.constexpr = ROWS * PHASES
+    local, valid, y0, x0, owned = tile_position(
+        num_planes, tiles_y, tiles_x, height, width, ROWS, PHASES, STRIPS, LANES, HALO
+    )
+    plane = (first_plane + local).to(tl.int64)
+    channel, clip, pair = plane // num_pairs % channels, plane // (num_pairs * channels), plane % num_pairs
+    theta, lam, tau = (
+        tl.load(theta_ptr).to(tl.float32),
+        tl.load(lam_ptr).to(tl.float32),
+        tl.load(tau_ptr).to(tl.float32),
+    )
+    limit, rate = lam * theta, tau / theta
+    image_taps = load_taps(image_ptr + channel * 9, channels * 9, valid, 9)
+    flow_taps = load_taps(flow_ptr + channel * 2, channels * 2, valid, 2)
+    div_taps = load_taps(div_ptr + channel * 2, channels * 2, valid, 2)
+    frame = x_ptr + (clip * stride_n + channel * stride_c + pair * stride_t)
+    first = load_frame(frame, y0, x0, valid, height, width, stride_h, stride_w, ROWS, PHASES)
+    second = load_frame(frame + stride_t, y0, x0, valid, height, width, stride_h, stride_w, ROWS, PHASES)
+    grad_x, grad_y, rho_c = image_terms(first, second, image_taps, y0, x0, valid, height, width, ROWS, PHASES, STRIPS)
+    inverse = inverse_norm(grad_x, grad_y, PIXELS)
+
+    size = height.to(tl.int64) * width
+    base = local.to(tl.int64) * size
+    field_stride = num_planes * size
+    if LOAD_STATE:
+        state = load_state(state_in_ptr, base, field_stride, y0, x0, valid, height, width, ROWS, PHASES)
+    else:
+        state = zero_state(PIXELS, STRIPS)
+    u_x, u_y, p_xx, p_xy, p_yx, p_yy = state
+
+    for iteration in range(num_iters):
+        div_x = divergence(p_xx, p_xy, div_taps, y0, x0, ROWS, PHASES, STRIPS)
+        div_y = divergence(p_yx, p_yy, div_taps, y0, x0, ROWS, PHASES, STRIPS)
+        u_x, u_y = descend(u_x, u_y, div_x, div_y, grad_x, grad_y, rho_c, inverse, limit, theta, PIXELS)
+        along_x, along_y = forward_difference(u_x, flow_taps, y0, x0, height, width, ROWS, PHASES, STRIPS)
+        p_xx, p_xy = ascend(p_xx, p_xy, along_x, along_y, rate, PIXELS)
+        along_x, along_y = forward_difference(u_y, flow_taps, y0, x0, height, width, ROWS, PHASES, STRIPS)
+        p_yx, p_yy = ascend(p_yx, p_yy, along_x, along_y, rate, PIXELS)
+        if STORE == 2:
+            slot = base + iteration * 6 * field_stride
+            state = (u_x, u_y, p_xx, p_xy, p_yx, p_yy)
+            store_state(state_out_ptr, slot, field_stride, state, y0, x0, valid, owned, width, ROWS, PHASES)
+
+    if STORE == 1:
+        state = (u_x, u_y, p_xx, p_xy, p_yx, p_yy)
+        store_state(state_out_ptr, base, field_stride, state, y0, x0, valid, owned, width, ROWS, PHASES)
+    if STORE == 0:
+        u_base = (plane + clip * channels * num_pairs) * size  # x-components; the y-components lie C * (T-1) planes on
+        store_field(u_ptr, u_base, u_x, y0, x0, valid, owned, width, ROWS, PHASES)
+        u_base += channels * num_pairs * size
+        store_field(u_ptr, u_base, u_y, y0, x0, valid, owned, width, ROWS, PHASES)
+
+
+class Tile(NamedTuple):
+    """Shape of the tile that a program holds, see ``triton_tiles``; ``halo`` is 0 where it covers the plane."""
+
+    rows: int
+    phases: int
+    strips: int
+    lanes: int
+    halo: int = 0
+
+    def count(self, height: int, width: int) -> tuple[int, int]:
+        """How many tiles cover a plane, along y and along x."""
+        return tuple(
+            1 if size <= extent else triton.cdiv(size - extent, extent - 2 * self.halo) + 1
+            for size, extent in ((height, self.strips * self.rows), (width, self.lanes * self.phases))
+        )
+
+    def programs(self, num_planes: int, height: int, width: int) -> int:
+        """How many programs cover ``num_planes`` planes."""
+        return triton.cdiv(num_planes, WARP // self.lanes) * math.prod(self.count(height, width))
+
+    def constants(self) -> dict[str, int]:
+        """The kernels' compile-time arguments."""
+        return dict(ROWS=self.rows, PHASES=self.phases, STRIPS=self.strips, LANES=self.lanes, HALO=self.halo)
+
+
+def choose_tile(height: int, width: int, pixels: int, streamed_pixels: int) -> Tile:
+    """The tile for planes (height, width): the whole plane where both are <= 64, else one with a halo.
+
+    Args:
+        height (int): H.
+        width (int): W.
+        pixels (int): How many pixels a thread is to hold at most, as long as 8 warps suffice for that.
+        streamed_pixels (int): How many it holds where the plane does not fit.
+    """
+    phases = 1 if width <= WARP else 2
+    lanes = min(WARP, max(4, triton.next_power_of_2(width)))
+    if height > MAX_EXTENT or width > MAX_EXTENT:
+        return Tile(streamed_pixels // phases, phases, MAX_STRIPS, lanes, halo=HALO)
+    strips = 1
+    while strips < MAX_STRIPS and triton.cdiv(height, strips) * phases > pixels:
+        strips *= 2
+    return Tile(triton.cdiv(height, strips), phases, strips, lanes)
+
+
+def plane_strides(x: Tensor) -> dict[str, int]:
+    """Shape and strides of x (N, C, T, H, W) as the kernels name them."""
+    names = ('stride_n', 'stride_c', 'stride_t', 'stride_h', 'stride_w')
+    _, channels, frames, height, width = x.shape
+    return dict(channels=channels, num_pairs=frames - 1, height=height, width=width, **dict(zip(names, x.stride())))
+
+
+def on_device(x: Tensor) -> contextlib.AbstractContextManager:
+    """Makes x's device the current one: Triton launches there."""
+    return torch.cuda.device(x.device) if x.is_cuda else contextlib.nullcontext()
+
+
+def launch_forward(
+    x: Tensor, settings: tuple[Tensor, ...], tile: Tile, num_iters: int, first_plane: int, num_planes: int, **pointers
+) -> None:
+    """Launch :func:`rep_flow_fwd_kernel`; ``pointers`` are state_in_ptr, state_out_ptr, u_ptr and STORE."""
+    theta, lam, tau, image_kernel, flow_kernel, div_kernel = settings
+    tiles_y, tiles_x = tile.count(*x.shape[3:])
+    rep_flow_fwd_kernel[(tile.programs(num_planes, *x.shape[3:]),)](
+        x_ptr=x,
+        theta_ptr=theta,
+        lam_ptr=lam,
+        tau_ptr=tau,
+        image_ptr=image_kernel,
+        flow_ptr=flow_kernel,
+        div_ptr=div_kernel,
+        num_iters=num_iters,
+        first_plane=first_plane,
+        num_planes=num_planes,
+        tiles_y=tiles_y,
+        tiles_x=tiles_x,
+        LOAD_STATE=pointers['state_in_ptr'] is not None,
+        num_warps=tile.strips,
+        **plane_strides(x),
+        **tile.constants(),
+        **pointers,
+    )
+
+
+def plane_chunks(num_planes: int, bytes_per_plane: int) -> list[tuple[int, int]]:
+    """(first plane, number of planes) of each chunk whose scratch stays within SCRATCH_BYTES, or is one plane's."""
+    size = max(1, SCRATCH_BYTES // max(1, bytes_per_plane))
+    return [(first, min(size, num_planes - first)) for first in range(0, num_planes, size)]
+
+
+def triton_forward(
+    x: Tensor,
+    theta: Tensor,
+    lam: Tensor,
+    tau: Tensor,
+    image_kernel: Tensor,
+    flow_kernel: Tensor,
+    div_kernel: Tensor,
+    num_iters: int,
+    tile: Tile | None = None,
+) -> Tensor:
+    """Representation flow of every pair of neighbouring frames; computes what ``rep_flow_ref`` specifies.
+
+    The arithmetic is float32 whatever the dtypes. Planes up to 64 x 64 are solved in one launch that reads F1 and
+    F2 and writes u; larger ones in launches of a few iterations, with u and p in between in device memory, at most
+    ``SCRATCH_BYTES`` of it.
+
+    Args:
+        x (Tensor): Features (N, C, T, H, W), float32, float16 or bfloat16, any strides.
+        theta (Tensor): ().
+        lam (Tensor): ().
+        tau (Tensor): ().
+        image_kernel (Tensor): (2, C, 3, 3), ``[0]`` for x.
+        flow_kernel (Tensor): (2, C, 2), ``[0]`` along x.
+        div_kernel (Tensor): (2, C, 2), ``[0]`` along x.
+        num_iters (int): Number of iterations, >= 0.
+        tile (Tile, optional): Defaults to the choice of ``choose_tile``.
+
+    Returns:
+        Tensor: u, (N, 2C, T-1, H, W), of x's dtype, in feature-grid pixels per frame step.
+    """
+    n, c, t, h, w = x.shape
+    u = x.new_empty((n, 2 * c, t - 1, h, w))
+    num_planes = n * c * (t - 1)
+    if num_planes == 0:
+        return u
+    settings = tuple(s.contiguous() for s in (theta, lam, tau, image_kernel, flow_kernel, div_kernel))
+    tile = tile or choose_tile(h, w, *FORWARD_PIXELS)
+    with on_device(x):
+        if tile.halo == 0:
+            pointers = dict(state_in_ptr=None, state_out_ptr=None, u_ptr=u, STORE=STORE_NONE)
+            launch_forward(x, settings, tile, num_iters, 0, num_planes, **pointers)
+        else:
+            _stream_forward(x, settings, tile, num_iters, u)
+    return u
+
+
+def _stream_forward(x: Tensor, settings: tuple[Tensor, ...], tile: Tile, num_iters: int, u: Tensor) -> None:
+    """Write u (N, 2C, T-1, H, W) in launches of a few iterations."""
+    n, c, t, h, w = x.shape
+    step = tile.halo - FORWARD_RIM
+    for first_plane, num_planes in plane_chunks(n * c * (t - 1), bytes_per_plane=2 * COMPONENTS * 4 * h * w):
+        shape = (COMPONENTS, num_planes, h, w)
+        # Two states in turn, because a tile reads what its neighbours own.
+        states = [x.new_empty(shape, dtype=torch.float32) for _ in range(2 if num_iters > step else 0)]
+        state = None
+        for done in range(0, max(num_iters, 1), step):
+            last = done + step >= num_iters
+            target = None if last else states[done // step % 2]
+            pointers = dict(state_in_ptr=state, state_out_ptr=target, u_ptr=u, STORE=STORE_NONE if last else STORE_LAST)
+            launch_forward(x, settings, tile, min(step, num_iters - done), first_plane, num_planes, **pointers)
+            state = target
