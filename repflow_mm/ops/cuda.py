@@ -9,6 +9,8 @@ import os
 import torch
 from torch import Tensor
 
+from repflow_mm.ops.library import register
+
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 MIN_CAPABILITY = (8, 0)
 
@@ -40,18 +42,22 @@ def interpreted() -> bool:
     return os.environ.get('TRITON_INTERPRET', '').lower() in ('1', 'true', 'on', 'y', 'yes')
 
 
-def triton_forward(*args: Tensor | int) -> Tensor:
+def triton_forward(x, theta, lam, tau, image_kernel, flow_kernel, div_kernel, num_iters):
     """See :func:`repflow_mm.ops.triton_kernels.triton_forward`."""
     from repflow_mm.ops import triton_kernels
 
-    return triton_kernels.triton_forward(*args)
+    return triton_kernels.triton_forward(x, theta, lam, tau, image_kernel, flow_kernel, div_kernel, num_iters)
 
 
-def triton_backward(*args: Tensor | int) -> tuple[Tensor, ...]:
+def triton_backward(grad_u, x, theta, lam, tau, image_kernel, flow_kernel, div_kernel, num_iters):
     """See :func:`repflow_mm.ops.triton_backward.triton_backward`."""
     from repflow_mm.ops import triton_backward as module
 
-    return module.triton_backward(*args)
+    terms = (theta, lam, tau, image_kernel, flow_kernel, div_kernel)
+    return module.triton_backward(grad_u, x, *terms, num_iters)
+
+
+solve = register('rep_flow_triton', triton_forward, triton_backward)
 
 
 @functools.cache

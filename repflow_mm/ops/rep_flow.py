@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from repflow_mm.ops import cpu
+from repflow_mm.ops import cpu, cuda
 from repflow_mm.ops.checks import check_arguments
 from repflow_mm.ops.precision import at_least_float32
 from repflow_mm.ops.reference import kernels_or_defaults, rep_flow_ref, scalars_like
@@ -33,6 +33,7 @@ class Backend(NamedTuple):
 # In the order in which 'auto' tries them.
 BACKENDS = {
     'cpu': Backend(unsupported_reasons=cpu.unsupported_reasons, solve=cpu.solve),
+    'triton': Backend(unsupported_reasons=cuda.unsupported_reasons, solve=cuda.solve),
     'reference': Backend(unsupported_reasons=lambda x: [], solve=rep_flow_ref),
 }
 
