@@ -38,12 +38,16 @@ def shrink_config(cfg, clips: Path, work_dir: Path, num_frames: int = 4, size: i
         cfg: An MMEngine config, changed in place.
         clips: Folder of videos with ``train.txt`` and ``val.txt``; labels from 0 to 7.
         work_dir: The run's working folder.
-        num_frames: Frames of a clip.
-        size: Side of the frames.
+        num_frames: Frames of a clip; more where the network needs more.
+        size: Side of the frames; more where the network needs more.
     """
     cfg.work_dir, cfg.experiment_name = str(work_dir), f'{work_dir}'.replace('/', '_')
     cfg.load_from, cfg.default_hooks.checkpoint = None, None
     cfg.model.backbone.pretrained = None
+    if cfg.model.backbone.type in ('RepFlowResNet3d', 'RepFlowResNet2Plus1d'):
+        num_frames *= 3  # temporal strides leave a quarter of the frames before a flow layer
+    if (cfg.model.backbone.get('flow') or {}).get('after') == 'block5':
+        size *= 2  # strides leave one pixel of 32, and flow needs two
     for name in ('num_segments', 'num_frames'):
         for part in (cfg.model.backbone, cfg.model.get('cls_head') or {}):
             if name in part:
@@ -71,6 +75,7 @@ def _use_clips(dataset, clips: Path, mode: str) -> None:
     dataset.ann_file = str(clips / ('train.txt' if mode == 'train' else 'val.txt'))
     dataset.data_prefix = dict(video=str(clips))
     dataset.indices = 2
+    dataset.serialize_data = False  # it collects garbage, which takes longer than the two clips
 
 
 def _shrink_step(step, num_frames: int, size: int):
@@ -84,7 +89,9 @@ def _shrink_step(step, num_frames: int, size: int):
             step.update(num_clips=num_frames)
     elif kind == 'Resize':
         step['scale'] = (-1, size + 8) if -1 in step['scale'] else (size, size)
-    elif kind in ('CenterCrop', 'RandomCrop', 'TenCrop'):
+    elif kind == 'RandomCrop':
+        step['size'] = size
+    elif kind in ('CenterCrop', 'TenCrop'):
         step['crop_size'] = size
     elif kind == 'ThreeCrop':
         step['crop_size'] = size + 8
