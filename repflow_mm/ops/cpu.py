@@ -76,18 +76,22 @@ def _backward(grad_u, x, theta, lam, tau, image_kernel, flow_kernel, div_kernel,
 def _launch(direction: str, x: Tensor, terms: tuple[Tensor, ...], num_iters: int, **fields) -> None:
     """Call the C function of that direction; ``fields`` are further fields of the problem, tensors by address."""
     _check_tensors(x, *terms, *(field for field in fields.values() if isinstance(field, Tensor)))
-    library, failure = _load()
-    if library is None:
-        raise NotImplementedError(f'rep_flow: {failure}')
     tensors = dict(x=_with_whole_planes(x), **{name: term.contiguous() for name, term in zip(TERMS, terms)})
     tensors.update((name, field) for name, field in fields.items() if isinstance(field, Tensor))
     problem = _Problem(*x.shape, num_iters, torch.get_num_threads())
     problem.x_strides = (ctypes.c_int64 * 3)(*tensors['x'].stride()[:3])
     for name, field in {**fields, **tensors}.items():
         setattr(problem, name, field.data_ptr() if isinstance(field, Tensor) else field)
-    function = getattr(library, f'rep_flow_{direction}_{DTYPES[x.dtype]}')
-    if function(ctypes.byref(problem)):
-        raise MemoryError(f'rep_flow: no memory for the working planes of x: shape={tuple(x.shape)}')
+    call(f'rep_flow_{direction}', problem, x)
+
+
+def call(function: str, problem: ctypes.Structure, x: Tensor) -> None:
+    """Call the C function of that name for ``x``'s dtype; ``problem`` is its argument."""
+    library, failure = _load()
+    if library is None:
+        raise NotImplementedError(f'{function}: {failure}')
+    if getattr(library, f'{function}_{DTYPES[x.dtype]}')(ctypes.byref(problem)):
+        raise MemoryError(f'{function}: no memory for the working planes of a tensor of shape {tuple(x.shape)}')
 
 
 def _check_tensors(x: Tensor, *others: Tensor) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -88,21 +90,39 @@ def kernels_or_defaults(
     return image_kernel.to(**like), flow_kernel.to(**like), div_kernel.to(**like)
 
 
+class Linearisation(NamedTuple):
+    """Brightness constancy ``rho = rho_c + grad_x * u_x + grad_y * u_y`` of planes (N, C, H, W), linear in u."""
+
+    grad_x: Tensor
+    grad_y: Tensor
+    rho_c: Tensor
+    squared_norm: Tensor
+
+    @classmethod
+    def of(cls, grad_x: Tensor, grad_y: Tensor, rho_c: Tensor) -> Linearisation:
+        """With the squared norm of the gradient, which no iteration changes."""
+        return cls(grad_x, grad_y, rho_c, grad_x**2 + grad_y**2 + EPSILON)
+
+
+def iterate(u: tuple, p: tuple, data: Linearisation, theta, lam, tau, flow_kernel, div_kernel) -> tuple[tuple, tuple]:
+    """One iteration: u = (u_x, u_y) and p = (p_xx, p_xy, p_yx, p_yy), planes (N, C, H, W), to the new u and p."""
+    (u_x, u_y), (p_xx, p_xy, p_yx, p_yy), limit = u, p, lam * theta
+    rho = data.rho_c + data.grad_x * u_x + data.grad_y * u_y
+    step = torch.clamp(-rho / data.squared_norm, -limit, limit)
+    u_x = u_x + step * data.grad_x + theta * divergence(p_xx, p_xy, div_kernel)
+    u_y = u_y + step * data.grad_y + theta * divergence(p_yx, p_yy, div_kernel)
+    p_x = _ascend(p_xx, p_xy, u_x, tau / theta, flow_kernel)
+    p_y = _ascend(p_yx, p_yy, u_y, tau / theta, flow_kernel)
+    return (u_x, u_y), (*p_x, *p_y)
+
+
 def _solve_pairs(first, second, theta, lam, tau, num_iters, image_kernel, flow_kernel, div_kernel):
     """Solve pairs of planes (N, C, H, W); returns u_x and u_y, each (N, C, H, W)."""
-    u_x, u_y, p_xx, p_xy, p_yx, p_yy = (torch.zeros_like(second) for _ in range(6))
-    grad_x, grad_y = image_gradient(first, second, image_kernel)
-    squared_norm = grad_x**2 + grad_y**2 + EPSILON
-    rho_c = second - first
-    limit = lam * theta
+    u, p = (torch.zeros_like(second),) * 2, (torch.zeros_like(second),) * 4
+    data = Linearisation.of(*image_gradient(first, second, image_kernel), second - first)
     for _ in range(num_iters):
-        rho = rho_c + grad_x * u_x + grad_y * u_y
-        step = torch.clamp(-rho / squared_norm, -limit, limit)
-        u_x = u_x + step * grad_x + theta * divergence(p_xx, p_xy, div_kernel)
-        u_y = u_y + step * grad_y + theta * divergence(p_yx, p_yy, div_kernel)
-        p_xx, p_xy = _ascend(p_xx, p_xy, u_x, tau / theta, flow_kernel)
-        p_yx, p_yy = _ascend(p_yx, p_yy, u_y, tau / theta, flow_kernel)
-    return u_x, u_y
+        u, p = iterate(u, p, data, theta, lam, tau, flow_kernel, div_kernel)
+    return u
 
 
 def _ascend(p_x: Tensor, p_y: Tensor, u: Tensor, rate: Tensor, flow_kernel: Tensor) -> tuple[Tensor, Tensor]:

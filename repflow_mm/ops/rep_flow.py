@@ -90,27 +90,32 @@ def rep_flow(
     return u if autocast else u.to(x.dtype)
 
 
-def choose_backend(x: Tensor, backend: str = 'auto') -> Backend:
-    """The backend of that name, or for ``'auto'`` the first that can run on ``x``; see :func:`rep_flow`."""
+def choose_backend(
+    x: Tensor, backend: str = 'auto', backends: dict[str, Backend] = BACKENDS, op: str = 'rep_flow', name: str = 'x'
+) -> Backend:
+    """The backend of that name, or for ``'auto'`` the first that can run on ``x``.
+
+    ``op`` and ``name`` are what messages call the operator and ``x``.
+    """
     if backend == 'auto':
-        name = next(name for name, candidate in BACKENDS.items() if not candidate.unsupported_reasons(x))
+        chosen = next(key for key, candidate in backends.items() if not candidate.unsupported_reasons(x))
         if not torch.compiler.is_compiling():
-            _log_choice(name, x.device.type, x.dtype)
-        return BACKENDS[name]
-    if backend not in BACKENDS:
-        raise ValueError(f'backend must be one of {("auto", *BACKENDS)}, got {backend!r}')
-    reasons = BACKENDS[backend].unsupported_reasons(x)
+            _log_choice(op, chosen, x.device.type, x.dtype)
+        return backends[chosen]
+    if backend not in backends:
+        raise ValueError(f'backend must be one of {("auto", *backends)}, got {backend!r}')
+    reasons = backends[backend].unsupported_reasons(x)
     if reasons:
         lines = (
-            f'rep_flow: backend={backend!r} cannot run',
-            f'  x: shape={tuple(x.shape)} {str(x.dtype).removeprefix("torch.")} {x.device}',
+            f'{op}: backend={backend!r} cannot run',
+            f'  {name}: shape={tuple(x.shape)} {str(x.dtype).removeprefix("torch.")} {x.device}',
             *(f'  - {reason}' for reason in reasons),
         )
         raise NotImplementedError('\n'.join(lines))
-    return BACKENDS[backend]
+    return backends[backend]
 
 
 @functools.cache
-def _log_choice(name: str, device: str, dtype: torch.dtype) -> None:
+def _log_choice(op: str, name: str, device: str, dtype: torch.dtype) -> None:
     """Say once which backend 'auto' took."""
-    logger.info('rep_flow: backend %r for %s tensors on %s', name, str(dtype).removeprefix('torch.'), device)
+    logger.info('%s: backend %r for %s tensors on %s', op, name, str(dtype).removeprefix('torch.'), device)

@@ -1,4 +1,4 @@
-/* The fused CPU solver, forward and backward, in float and double. ../README.md says how and why. */
+/* The fused CPU solver, forward and backward, and TV-L1 over it, in float and double. ../README.md says how and why. */
 
 #include <math.h>
 #include <string.h>
@@ -6,6 +6,7 @@
 #include "layout.h"
 #include "problem.h"
 #include "tasks.h"
+#include "tvl1_problem.h"
 
 /* What the states recomputed for the backward pass may take per thread; beyond it they are checkpointed. */
 #define HISTORY_BYTES (32 << 20)
@@ -17,6 +18,8 @@
 #include "forward.h"
 #include "adjoint.h"
 #include "backward.h"
+#include "median.h"
+#include "tvl1.h"
 #undef REAL
 #undef SUFFIX
 #undef SQRT
@@ -28,3 +31,5 @@
 #include "forward.h"
 #include "adjoint.h"
 #include "backward.h"
+#include "median.h"
+#include "tvl1.h"

@@ -61,6 +61,22 @@ static void NAME(image_gradient_row)(const layout *plane, const NAME(terms) *ter
     }
 }
 
+/* A row's inverse norms from its image gradient, and zeros behind the width in all of its fields. */
+static void NAME(complete_fixed_row)(const layout *plane, REAL *row) {
+    const ptrdiff_t width = plane->width, stride = plane->stride;
+    const REAL *grad_x = row + GRAD_X * stride, *grad_y = row + GRAD_Y * stride;
+    REAL *neg_inv_norm = row + NEG_INV_NORM * stride, *low = row + NEG_INV_NORM_LOW * stride;
+    SIMD for (ptrdiff_t j = 0; j < width; j++) {
+        const REAL squared_norm = grad_x[j] * grad_x[j] + grad_y[j] * grad_y[j] + (REAL)EPSILON;
+        neg_inv_norm[j] = -1 / squared_norm;
+        /* Exact where there is an FMA; the condition keeps an overflowing norm from turning into NaN. */
+        low[j] = neg_inv_norm[j] == 0 ? 0 : (1 + neg_inv_norm[j] * squared_norm) * neg_inv_norm[j];
+    }
+    for (int field = 0; field < CONST_FIELDS; field++) {
+        memset(row + field * stride + width, 0, (plane->length - width) * sizeof(REAL));
+    }
+}
+
 /* The fields that stay fixed. `second_padded` has rows of one field; first and second are (H, W). */
 static void NAME(set_fixed)(
     const layout *plane, const NAME(terms) *terms, const REAL *first, const REAL *second, REAL *second_padded, REAL *fixed
@@ -71,7 +87,6 @@ static void NAME(set_fixed)(
     for (ptrdiff_t i = 0; i < height; i++) {
         REAL *row = fixed + i * row_size(plane, CONST_FIELDS);
         REAL *grad_x = row + GRAD_X * stride, *grad_y = row + GRAD_Y * stride;
-        REAL *neg_inv_norm = row + NEG_INV_NORM * stride, *low = row + NEG_INV_NORM_LOW * stride;
         REAL *rho_c = row + RHO_C * stride;
         const REAL *f1 = first + i * width, *f2 = second + i * width;
         NAME(image_gradient_row)(plane, terms, second_padded + i * row_size(plane, 1), row);
@@ -82,25 +97,19 @@ static void NAME(set_fixed)(
             const REAL *upper = i == 0 ? f1 : f1 - width, *lower = upper + width;
             for (ptrdiff_t j = 0; j < width; j++) grad_y[j] = (lower[j] - upper[j]) * half;
         }
-        SIMD for (ptrdiff_t j = 0; j < width; j++) {
-            const REAL squared_norm = grad_x[j] * grad_x[j] + grad_y[j] * grad_y[j] + (REAL)EPSILON;
-            neg_inv_norm[j] = -1 / squared_norm;
-            /* Exact where there is an FMA; the condition keeps an overflowing norm from turning into NaN. */
-            low[j] = neg_inv_norm[j] == 0 ? 0 : (1 + neg_inv_norm[j] * squared_norm) * neg_inv_norm[j];
-            rho_c[j] = f2[j] - f1[j];
-        }
-        for (int field = 0; field < CONST_FIELDS; field++) {
-            memset(row + field * stride + width, 0, (plane->length - width) * sizeof(REAL));
-        }
+        SIMD for (ptrdiff_t j = 0; j < width; j++) rho_c[j] = f2[j] - f1[j];
+        NAME(complete_fixed_row)(plane, row);
     }
 }
 
 /* One iteration's u of row i and p of row i - 1, from state `from` to state `to` (the same, or another one).
  * p of row i - 1 waits for u of row i, and u of row i needs p of row i - 1 as it was: hence the order.
  * All pointers are to row i; `with_u` and `with_p` are constants where this is inlined: row 0 has no p before
- * it, row H no u, and the last row's vertical flow gradient is zero. */
+ * it, row H no u, and the last row's vertical flow gradient is zero. `change`, LANES sums of the squared change
+ * of u, or NULL, a constant as well. */
 INLINE void NAME(iterate_row)(
-    const layout *plane, const NAME(terms) *terms, const REAL *from, REAL *to, const REAL *fixed, int with_u, int with_p
+    const layout *plane, const NAME(terms) *terms, const REAL *from, REAL *to, const REAL *fixed, REAL *change,
+    int with_u, int with_p
 ) {
     const ptrdiff_t stride = plane->stride, length = plane->length, above = -row_size(plane, STATE_FIELDS);
     const REAL theta = terms->theta, limit = terms->limit, rate = terms->rate;
@@ -129,6 +138,10 @@ INLINE void NAME(iterate_row)(
                     div_x0 * p_yx[-1] + div_x1 * p_yx[0] + (div_y0 * above_yy + div_y1 * from[P_YY * stride + j]);
                 u_x = u_x + step * grad_x + theta * div_u_x;
                 u_y = u_y + step * grad_y + theta * div_u_y;
+                if (change) {
+                    const REAL change_x = u_x - from[U_X * stride + j], change_y = u_y - from[U_Y * stride + j];
+                    change[j - block] += change_x * change_x + change_y * change_y;
+                }
                 to[U_X * stride + j] = u_x;
                 to[U_Y * stride + j] = u_y;
             }
@@ -165,9 +178,9 @@ static void NAME(iterate)(
                 if (i > height) continue;
                 const REAL *from = states + (start + sweep) * step + i * state_row;
                 REAL *to = states + (start + sweep + 1) * step + i * state_row;
-                if (i == 0) NAME(iterate_row)(plane, terms, from, to, fixed, 1, 0);
-                else if (i == height) NAME(iterate_row)(plane, terms, from, to, fixed, 0, 1);
-                else NAME(iterate_row)(plane, terms, from, to, fixed + i * fixed_row, 1, 1);
+                if (i == 0) NAME(iterate_row)(plane, terms, from, to, fixed, NULL, 1, 0);
+                else if (i == height) NAME(iterate_row)(plane, terms, from, to, fixed, NULL, 0, 1);
+                else NAME(iterate_row)(plane, terms, from, to, fixed + i * fixed_row, NULL, 1, 1);
             }
         }
     }

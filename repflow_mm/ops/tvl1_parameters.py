@@ -1,0 +1,62 @@
+"""The parameters of TV-L1 flow, checked once for every backend."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+MEDIAN_FILTERS = (1, 3, 5)
+
+
+@dataclass(frozen=True)
+class TVL1Parameters:
+    """What :func:`repflow_mm.ops.tvl1_flow` takes besides the images; its docstring says what they mean.
+
+    Raises:
+        TypeError: If a value is no number, or a count no integer.
+        ValueError: If a value is out of range.
+    """
+
+    tau: float = 0.25
+    lam: float = 0.15
+    theta: float = 0.3
+    num_scales: int = 5
+    scale_factor: float = 0.8
+    num_warps: int = 5
+    inner_iters: int = 30
+    outer_iters: int = 10
+    epsilon: float = 0.01
+    median_filter: int = 5
+
+    def __post_init__(self):
+        for name in ('tau', 'lam', 'theta', 'scale_factor', 'epsilon'):
+            _check_number(name, getattr(self, name))
+        for name in ('num_scales', 'num_warps', 'inner_iters', 'outer_iters', 'median_filter'):
+            _check_count(name, getattr(self, name))
+        for name in ('tau', 'lam', 'theta'):
+            if getattr(self, name) <= 0:
+                raise ValueError(f'{name} must be > 0, got {getattr(self, name)}')
+        if self.epsilon < 0:
+            raise ValueError(f'epsilon must be >= 0, got {self.epsilon}')
+        if not 0 < self.scale_factor < 1:
+            raise ValueError(f'scale_factor must be between 0 and 1, both excluded, got {self.scale_factor}')
+        if self.median_filter not in MEDIAN_FILTERS:
+            raise ValueError(f'median_filter must be one of {MEDIAN_FILTERS}, got {self.median_filter}')
+
+    def tolerance(self, height: int, width: int) -> float:
+        """The sum of squared changes of u in one iteration that ends a warp."""
+        return self.epsilon**2 * height * width
+
+
+def _check_number(name: str, value: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f'{name} must be a number, got {type(value).__name__} {value!r}')
+    if not math.isfinite(value):
+        raise ValueError(f'{name} must be finite, got {value}')
+
+
+def _check_count(name: str, value: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f'{name} must be an int, got {type(value).__name__} {value!r}')
+    if value < 1:
+        raise ValueError(f'{name} must be >= 1, got {value}')
