@@ -1,11 +1,10 @@
 # Kinetics-400 as videos; the paper: clips of 32 frames at 224x224, tested on 25 clips.
-dataset_type = 'CheckedVideoDataset'
 data_root = 'data/kinetics400'
 ann_file_train = f'{data_root}/kinetics400_train_list_videos.txt'
 ann_file_val = f'{data_root}/kinetics400_val_list_videos.txt'
 data_help = (
     'Get Kinetics-400 as described at github.com/cvdfoundation/kinetics-dataset, make the lists with MMAction2 '
-    '(one line a video: path label) and put or link everything to data/kinetics400'
+    '(one line a video: path label); lists belong in data/kinetics400, videos in its videos_train and videos_val'
 )
 
 # Our choice: a frame interval of 2, as in the authors' scripts for 16 frames; MMAction2's multi-scale crop.
@@ -41,26 +40,27 @@ test_pipeline = [
     dict(type='PackActionInputs', meta_keys=('filename', 'img_shape')),
 ]
 
-dataset = dict(type=dataset_type, data_prefix=dict(video=data_root), num_classes=400)
+train = dict(ann_file=ann_file_train, data_prefix=dict(video=f'{data_root}/videos_train'))
+val = dict(ann_file=ann_file_val, data_prefix=dict(video=f'{data_root}/videos_val'), test_mode=True)
 # Workers start anew in every epoch, so that their random state follows the epoch (see EpochSeedHook).
 train_dataloader = dict(
     batch_size=8,
     num_workers=8,
     worker_init_fn=dict(type='keep_worker_seed'),
     sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(ann_file=ann_file_train, pipeline=train_pipeline, **dataset),
+    dataset=dict(type='CheckedVideoDataset', num_classes=400, pipeline=train_pipeline, **train),
 )
 val_dataloader = dict(
     batch_size=8,
     num_workers=8,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(ann_file=ann_file_val, pipeline=val_pipeline, test_mode=True, **dataset),
+    dataset=dict(type='CheckedVideoDataset', num_classes=400, pipeline=val_pipeline, **val),
 )
 test_dataloader = dict(
     batch_size=1,
     num_workers=8,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(ann_file=ann_file_val, pipeline=test_pipeline, test_mode=True, **dataset),
+    dataset=dict(type='CheckedVideoDataset', num_classes=400, pipeline=test_pipeline, **val),
 )
 val_evaluator = dict(type='AccMetric')
 test_evaluator = dict(type='AccMetric')
