@@ -1,4 +1,4 @@
-"""Check, then time the flow solver and whole networks: ``tools/benchmark.py [solver] [sizes] [scaling] [models]``."""
+"""Check, then time the solver, networks and TV-L1: ``tools/benchmark.py [solver|sizes|scaling|models|tvl1 ...]``."""
 
 from repflow_mm.benchmarks.report import main
 

@@ -15,6 +15,8 @@ import torch
 from repflow_mm.benchmarks.models import SETTINGS, measure_models, model_table
 from repflow_mm.benchmarks.parity import CASES, check_parity
 from repflow_mm.benchmarks.solver import Problem, measure, scaling_problems, scaling_table, solver_table, solvers
+from repflow_mm.benchmarks.tvl1 import SIZES, check_tvl1, measure_tvl1, read_pair, tvl1_table, warps_table
+from repflow_mm.benchmarks.warps import draw_batch
 from repflow_mm.version import __version__
 
 
@@ -37,17 +39,26 @@ def hardware(device: str) -> dict:
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the flags of ``tools/benchmark.py``."""
     parser = argparse.ArgumentParser(description='Check, then time the flow solver and whole networks.')
-    parser.add_argument('parts', nargs='*', choices=['solver', 'sizes', 'scaling', 'models'], help='default: solver')
+    parser.add_argument('parts', nargs='*', choices=list(PARTS), help='default: solver')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu', help='where to run')
     parser.add_argument('--repeats', type=int, default=5, help='measurements of each row (default: 5)')
     parser.add_argument('--size', type=int, default=28, help='map size of the solver part (default: 28)')
     parser.add_argument('--compile', action='store_true', help='add torch.compile of the reference (takes minutes)')
     parser.add_argument('--backward', action='store_true', help="time the networks' backward passes too")
+    parser.add_argument('--pairs', type=int, default=10, help='image pairs of the tvl1 part (default: 10)')
+    parser.add_argument(
+        '--real-pair',
+        nargs=3,
+        type=Path,
+        metavar=('FIRST', 'SECOND', 'FLOW'),
+        help='two images and their .flo file, for the tvl1 part',
+    )
     parser.add_argument('--out', default='work_dirs/benchmark.json', help='JSON file of all results')
     args = parser.parse_args(argv)
     args.parts = args.parts or ['solver']
-    if args.repeats < 1:
-        parser.error(f'--repeats must be >= 1, got {args.repeats}')
+    for name in ('repeats', 'pairs'):
+        if getattr(args, name) < 1:
+            parser.error(f'--{name} must be >= 1, got {getattr(args, name)}')
     return args
 
 
@@ -56,19 +67,23 @@ def main(argv: Sequence[str] | None = None, show: Callable[[str], object] = sys.
     args = parse_args(argv)
     results = dict(hardware=hardware(args.device), command=' '.join(['tools/benchmark.py', *(argv or sys.argv[1:])]))
     show(f'{results["hardware"]}\n')
+    rows = {} if args.parts == ['tvl1'] else _checked_solvers(args, show)
+    for part in args.parts:
+        results[part], table = PARTS[part](args, rows)
+        show(f'\n{table}\n')
+        _write(Path(args.out), results)
+    show(f'\nresults: {args.out}\n')
+    return results
+
+
+def _checked_solvers(args, show) -> dict:
     rows = solvers(args.device, args.compile)
     for name, solver in rows.items():
         if name not in ('released layer', 'reference, eager', 'reference, torch.compile'):
             for case in CASES:
                 check_parity(solver, case, args.device)
             show(f'{name}: output and every gradient agree with the float64 reference\n')
-    parts = dict(solver=_solver_part, sizes=_sizes_part, scaling=_scaling_part, models=_models_part)
-    for part in args.parts:
-        results[part], table = parts[part](args, rows)
-        show(f'\n{table}\n')
-        _write(Path(args.out), results)
-    show(f'\nresults: {args.out}\n')
-    return results
+    return rows
 
 
 def _solver_part(args, rows) -> tuple[list[dict], str]:
@@ -98,6 +113,22 @@ def _models_part(args, rows) -> tuple[list[dict], str]:
         row for setting in SETTINGS for b in passes for row in measure_models(setting, args.device, args.repeats, b)
     ]
     return results, model_table(results)
+
+
+def _tvl1_part(args, rows) -> tuple[list[dict], str]:
+    backend = 'cpu' if torch.device(args.device).type == 'cpu' else 'reference'
+    check_tvl1(backend, args.device)
+    synthetic = [
+        row for size in SIZES for row in measure_tvl1(*draw_batch(size, args.pairs), args.repeats, backend, args.device)
+    ]
+    table = f'Synthetic warps:\n\n{tvl1_table(synthetic)}\n\nTheir end-point errors, px:\n\n{warps_table(synthetic)}'
+    if not args.real_pair:
+        return synthetic, table
+    real = measure_tvl1(*read_pair(*args.real_pair), args.repeats, backend, args.device)
+    return synthetic + real, f'{table}\n\n{args.real_pair[0]}:\n\n{tvl1_table(real)}'
+
+
+PARTS = dict(solver=_solver_part, sizes=_sizes_part, scaling=_scaling_part, models=_models_part, tvl1=_tvl1_part)
 
 
 def _write(path: Path, results: dict) -> None:

@@ -120,7 +120,8 @@ def _coarse_to_fine(images: Tensor, parameters: TVL1Parameters, solver: Backend)
         return torch.zeros_like(images)
     levels = [images]
     for size in pyramid_sizes(*images.shape[2:], parameters.num_scales, parameters.scale_factor)[1:]:
-        levels.append(_resize(levels[-1], size))
+        # Cubic, as the warps are: bilinear weights would blur each level, and the warps would not.
+        levels.append(F.interpolate(levels[-1], size=size, mode='bicubic', align_corners=False))
     u = torch.zeros_like(levels[-1])
     for level in reversed(levels):
         if level.shape != u.shape:
@@ -129,14 +130,10 @@ def _coarse_to_fine(images: Tensor, parameters: TVL1Parameters, solver: Backend)
     return u
 
 
-def _resize(planes: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(planes, size=size, mode='bilinear', align_corners=False)
-
-
 def _enlarge_flow(u: Tensor, size: tuple[int, int]) -> Tensor:
     """A level's flow at the size of the next, in pixels of that one."""
     ratios = u.new_tensor((size[1] / u.shape[3], size[0] / u.shape[2]))[:, None, None]  # (2, 1, 1), x first
-    return _resize(u, size) * ratios
+    return F.interpolate(u, size=size, mode='bilinear', align_corners=False) * ratios
 
 
 def _check_images(prev: Tensor, next: Tensor) -> None:

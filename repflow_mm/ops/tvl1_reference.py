@@ -10,6 +10,10 @@ from repflow_mm.ops.reference import Linearisation, iterate, scalars_like
 from repflow_mm.ops.stencils import default_taps
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters
 
+# How far, in pixels, a place may lie outside the image and count as inside: rounding alone must not switch the data
+# term of a border pixel that does not move.
+BORDER_MARGIN = 0.01
+
 
 def solve_level_ref(images: Tensor, u: Tensor, parameters: TVL1Parameters) -> Tensor:
     """Refine a flow by ``num_warps`` linearisations of the second image around it.
@@ -80,7 +84,8 @@ def stays_inside(u_x: Tensor, u_y: Tensor) -> Tensor:
     """1 where ``(x + u_x, y + u_y)`` lies inside the image, else 0: (N, 1, H, W), of u's dtype."""
     x, y = _places(u_x, u_y)
     height, width = u_x.shape[2:]
-    return ((x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)).to(u_x.dtype)
+    low, right, bottom = -BORDER_MARGIN, width - 1 + BORDER_MARGIN, height - 1 + BORDER_MARGIN
+    return ((x >= low) & (x <= right) & (y >= low) & (y <= bottom)).to(u_x.dtype)
 
 
 def _places(u_x: Tensor, u_y: Tensor) -> tuple[Tensor, Tensor]:
@@ -92,7 +97,7 @@ def _places(u_x: Tensor, u_y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def median_filter(field: Tensor, size: int) -> Tensor:
-    """Median of the ``size`` x ``size`` neighbourhood, the border repeated; (N, 1, H, W), and size 1 changes nothing."""
+    """Median of the ``size`` x ``size`` neighbourhood, the border repeated; (N, 1, H, W), unchanged for size 1."""
     if size == 1:
         return field
     n, _, height, width = field.shape

@@ -6,6 +6,9 @@
 #define IMAGE_FIELDS 4
 /* What a pixel costs in a warp besides the iterations, in pixel-iterations, roughly. */
 #define WARP_WORK 30
+/* How far, in pixels, a place may lie outside the image and count as inside: rounding alone must not switch the data
+ * term of a border pixel that does not move. */
+#define BORDER_MARGIN 0.01
 #endif
 
 typedef struct {
@@ -38,9 +41,9 @@ static void NAME(interleave)(const layout *plane, const REAL *second, REAL *pixe
     }
 }
 
-/* The four fields of `pixels` at (x, y), a place inside the image; what lies outside repeats the border. */
+/* The four fields of `pixels` at (x, y), less than a pixel outside the image at most; out there the border is repeated. */
 INLINE void NAME(sample)(const layout *plane, const REAL *pixels, REAL x, REAL y, REAL *values) {
-    const ptrdiff_t left = (ptrdiff_t)x, top = (ptrdiff_t)y;
+    const ptrdiff_t left = (ptrdiff_t)(x + 1) - 1, top = (ptrdiff_t)(y + 1) - 1;  /* rounded down */
     REAL along_x[4], along_y[4];
     NAME(cubic_weights)(x - left, along_x);
     NAME(cubic_weights)(y - top, along_y);
@@ -63,6 +66,7 @@ INLINE void NAME(sample)(const layout *plane, const REAL *pixels, REAL x, REAL y
 /* The fixed fields for the linearisation of the second image around the flow u of the state. */
 static void NAME(warp)(const layout *plane, const REAL *first, const REAL *pixels, const REAL *state, REAL *fixed) {
     const ptrdiff_t height = plane->height, width = plane->width, stride = plane->stride;
+    const REAL margin = (REAL)BORDER_MARGIN, right = width - 1 + margin, bottom = height - 1 + margin;
     for (ptrdiff_t i = 0; i < height; i++) {
         const REAL *u_x = state + i * row_size(plane, STATE_FIELDS) + U_X * stride, *u_y = u_x + (U_Y - U_X) * stride;
         REAL *row = fixed + i * row_size(plane, CONST_FIELDS);
@@ -70,7 +74,7 @@ static void NAME(warp)(const layout *plane, const REAL *first, const REAL *pixel
             const REAL x = j + u_x[j], y = i + u_y[j];
             /* A pixel that leaves the image has no data term. NaN fails the comparisons too. */
             REAL values[IMAGE_FIELDS] = {first[i * width + j]};
-            if (x >= 0 && x <= width - 1 && y >= 0 && y <= height - 1) NAME(sample)(plane, pixels, x, y, values);
+            if (x >= -margin && x <= right && y >= -margin && y <= bottom) NAME(sample)(plane, pixels, x, y, values);
             row[GRAD_X * stride + j] = values[1];
             row[GRAD_Y * stride + j] = values[2];
             row[RHO_C * stride + j] = values[0] - first[i * width + j] - (values[1] * u_x[j] + values[2] * u_y[j]);
