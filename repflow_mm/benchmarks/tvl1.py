@@ -104,7 +104,7 @@ def measure_tvl1(
     on_device = prev.to(device), next.to(device)
     flows = {
         OPENCV: lambda: opencv_flow(prev, next),
-        f'tvl1_flow, {backend}, {device}': lambda: tvl1_flow(*on_device, backend=backend),
+        f'tvl1_flow, {backend} on {device}': lambda: tvl1_flow(*on_device, backend=backend),
     }
     seconds = seconds_of(flows, repeats, device)
     pairs, _, height, width = prev.shape

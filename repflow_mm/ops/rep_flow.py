@@ -91,12 +91,18 @@ def rep_flow(
 
 
 def choose_backend(
-    x: Tensor, backend: str = 'auto', backends: dict[str, Backend] = BACKENDS, op: str = 'rep_flow', name: str = 'x'
+    x: Tensor,
+    backend: str = 'auto',
+    backends: dict[str, Backend] | None = None,
+    op: str = 'rep_flow',
+    name: str = 'x',
 ) -> Backend:
     """The backend of that name, or for ``'auto'`` the first that can run on ``x``.
 
-    ``op`` and ``name`` are what messages call the operator and ``x``.
+    ``backends`` are those of :func:`rep_flow` by default; ``op`` and ``name`` are what messages call the operator
+    and ``x``.
     """
+    backends = BACKENDS if backends is None else backends
     if backend == 'auto':
         chosen = next(key for key, candidate in backends.items() if not candidate.unsupported_reasons(x))
         if not torch.compiler.is_compiling():

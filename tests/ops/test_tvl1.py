@@ -1,0 +1,366 @@
+"""TV-L1 flow: what it finds, the fused solver against the reference, OpenCV's, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from repflow_mm.benchmarks.tvl1 import end_point_errors, opencv_flow, read_pair
+from repflow_mm.benchmarks.warps import WARPS, draw_batch, random_pattern
+from repflow_mm.ops import cpu, rep_flow, tvl1_cpu, tvl1_flow, tvl1_reference
+from repflow_mm.ops import tvl1 as module
+from repflow_mm.ops.tvl1_parameters import TVL1Parameters
+
+RUBBERWHALE = Path(__file__).parents[3] / 'shared' / 'data' / 'rubberwhale'
+
+needs_compiler = pytest.mark.skipif(bool(cpu.unsupported_reasons(torch.empty(1))), reason='no C compiler')
+BACKENDS = [pytest.param('cpu', marks=needs_compiler), 'reference']
+LEVELS = [pytest.param(tvl1_cpu.solve_level, marks=needs_compiler, id='cpu')]
+LEVELS.append(pytest.param(tvl1_reference.solve_level_ref, id='reference'))
+# Few enough for the reference, and for rounding not to be amplified where the flow is ambiguous.
+FEW = dict(num_scales=2, num_warps=2)
+
+
+def moved_pair(u_x, u_y, height=40, width=48, seed=0):
+    """Two images (1, 1, H, W), the second the first moved by (u_x, u_y), sampled anew."""
+    pattern = random_pattern(torch.Generator().manual_seed(seed))
+    y, x = torch.meshgrid(torch.arange(height).double(), torch.arange(width).double(), indexing='ij')
+    return tuple(pattern(x - shift_x, y - shift_y)[None, None] for shift_x, shift_y in ((0, 0), (u_x, u_y)))
+
+
+def noise_pair(n=2, height=20, width=21, channels=1, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    smooth = torch.rand((2 * n, channels, height // 4 + 2, width // 4 + 2), generator=generator, dtype=torch.float64)
+    images = torch.nn.functional.interpolate(smooth, size=(height, width), mode='bilinear') * 240
+    images = images + 15 * torch.rand(images.shape, generator=generator, dtype=torch.float64)
+    return images.split(n)
+
+
+class TestKnownMotion:
+    @pytest.mark.parametrize('backend', BACKENDS)
+    @pytest.mark.parametrize('shift', [(2, 0), (0, 2), (-1, 0), (0, -1), (1.5, -0.75), (-3, 2)], ids=str)
+    def test_translation_has_the_right_axis_and_sign(self, shift, backend):
+        u = tvl1_flow(*moved_pair(*shift), backend=backend)
+        inner = u[0, :, 6:-6, 6:-6]
+        assert_close(inner.mean(dim=(1, 2)), torch.tensor(shift, dtype=torch.float64), rtol=0, atol=0.05)
+        assert (inner - inner.mean(dim=(1, 2), keepdim=True)).abs().max() < 0.3
+
+    @pytest.mark.parametrize('backend', BACKENDS)
+    def test_equal_images_do_not_move(self, backend):
+        image = noise_pair()[0]
+        u = tvl1_flow(image, image.clone(), backend=backend)
+        # The reference samples at places that went through a normalised grid and back.
+        assert_close(u, torch.zeros(2, 2, 20, 21, dtype=torch.float64), rtol=0, atol=1e-9)
+
+    @pytest.mark.parametrize('backend', BACKENDS)
+    def test_swapped_axes_swap_the_components(self, backend):
+        prev, following = moved_pair(1.5, -0.75, height=24, width=31)
+        u = tvl1_flow(prev, following, **FEW, backend=backend)
+        turned = tvl1_flow(prev.mT, following.mT, **FEW, backend=backend)
+        assert_close(turned.mT.flip(1), u, rtol=0, atol=1e-8)
+
+    def test_flow_is_in_pixels_of_the_images_whatever_the_pyramid(self):
+        pair = moved_pair(2, -1, height=48, width=40)
+        for num_scales, scale_factor in ((1, 0.8), (3, 0.8), (3, 0.5)):
+            u = tvl1_flow(*pair, num_scales=num_scales, scale_factor=scale_factor)
+            assert_close(u[0, :, 8:-8, 8:-8].mean(dim=(1, 2)), torch.tensor([2.0, -1.0]).double(), rtol=0, atol=0.1)
+
+
+class TestImages:
+    def test_three_channels_are_their_grey_version(self):
+        prev, following = noise_pair(channels=3)
+        grey = [0.299 * i[:, :1] + 0.587 * i[:, 1:2] + 0.114 * i[:, 2:] for i in (prev, following)]
+        assert_close(tvl1_flow(prev, following, **FEW), tvl1_flow(*grey, **FEW), rtol=0, atol=1e-8)
+
+    def test_bytes_are_their_float_version(self):
+        prev, following = (image.round().to(torch.uint8) for image in noise_pair())
+        u = tvl1_flow(prev, following, **FEW)
+        assert u.dtype == torch.float32
+        assert torch.equal(u, tvl1_flow(prev.float(), following.float(), **FEW))
+
+    @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16], ids=str)
+    def test_half_precision_is_solved_in_float32_and_rounded(self, dtype):
+        prev, following = (image.to(dtype) for image in noise_pair())
+        u = tvl1_flow(prev, following, **FEW)
+        assert u.dtype == dtype
+        assert torch.equal(u, tvl1_flow(prev.float(), following.float(), **FEW).to(dtype))
+
+    def test_any_strides(self):
+        prev, following = noise_pair()
+        expected = tvl1_flow(prev, following, **FEW)
+        assert torch.equal(tvl1_flow(prev.mT.contiguous().mT, following[:, [0]], **FEW), expected)
+
+    @pytest.mark.parametrize('backend', BACKENDS)
+    def test_no_pairs_give_no_flows(self, backend):
+        assert tvl1_flow(torch.zeros(0, 3, 20, 24), torch.zeros(0, 3, 20, 24), backend=backend).shape == (0, 2, 20, 24)
+
+    @pytest.mark.parametrize('backend', BACKENDS)
+    def test_inputs_stay_as_they_are(self, backend):
+        pair = noise_pair()
+        copies = [image.clone() for image in pair]
+        tvl1_flow(*pair, **FEW, backend=backend)
+        assert all(torch.equal(image, copy) for image, copy in zip(pair, copies))
+
+
+class TestPairsAreApart:
+    @pytest.mark.parametrize('backend', BACKENDS)
+    def test_a_batch_is_its_pairs(self, backend):
+        prev, following = noise_pair(n=3)
+        following[1] = prev[1]  # converges at once, while the others go on
+        batch = tvl1_flow(prev, following, **FEW, backend=backend)
+        for i in range(3):
+            alone = tvl1_flow(prev[i : i + 1], following[i : i + 1], **FEW, backend=backend)
+            assert_close(batch[i : i + 1], alone, rtol=0, atol=1e-9)
+
+    @pytest.mark.parametrize('backend', BACKENDS)
+    @pytest.mark.parametrize('value', [float('nan'), float('inf')])
+    def test_a_pixel_that_is_not_finite_spoils_its_pair_alone(self, backend, value):
+        prev, following = noise_pair(n=3)
+        clean = tvl1_flow(prev, following, **FEW, backend=backend)
+        following[1, 0, 3, 4] = value
+        u = tvl1_flow(prev, following, **FEW, backend=backend)
+        assert u[1].isnan().all()
+        assert_close(u[[0, 2]], clean[[0, 2]], rtol=0, atol=1e-12)
+
+    @needs_compiler
+    def test_same_bits_under_any_thread_count(self):
+        prev, following = (image.float() for image in noise_pair(n=5, height=64, width=70))
+        threads, results = torch.get_num_threads(), []
+        try:
+            for count in (1, 2, 3):
+                torch.set_num_threads(count)
+                results.append(tvl1_flow(prev, following, backend='cpu'))
+        finally:
+            torch.set_num_threads(threads)
+        assert torch.equal(results[0], results[1]) and torch.equal(results[0], results[2])
+
+
+@needs_compiler
+class TestFusedIsTheReference:
+    @pytest.mark.parametrize('size', [(2, 2), (2, 9), (16, 16), (17, 15), (20, 33)], ids=str)
+    def test_sizes(self, size):
+        self.compare(noise_pair(2, *size))
+
+    @pytest.mark.parametrize(
+        'changed',
+        [
+            dict(median_filter=1),
+            dict(median_filter=3),
+            dict(tau=0.1, lam=0.05, theta=0.5),
+            dict(epsilon=0.0, inner_iters=7, outer_iters=2),
+            dict(epsilon=0.3),
+            dict(num_scales=3, scale_factor=0.6),
+            dict(num_warps=1, inner_iters=1, outer_iters=1),
+        ],
+        ids=str,
+    )
+    def test_parameters(self, changed):
+        self.compare(noise_pair(2, 48, 50), **changed)
+
+    def test_float32_is_about_as_exact_as_the_eager_reference(self):
+        pair, fixed = noise_pair(4, 30, 33), dict(FEW, epsilon=0.0, inner_iters=5, outer_iters=2)
+        exact = tvl1_flow(*pair, **fixed, backend='reference')
+        eager, fused = (
+            tvl1_flow(*(image.float() for image in pair), **fixed, backend=backend) for backend in ('reference', 'cpu')
+        )
+        errors = [(u.double() - exact).abs().mean() for u in (eager, fused)]
+        assert errors[1] <= 2 * errors[0] + 2 * torch.finfo(torch.float32).eps * exact.abs().max()
+
+    @staticmethod
+    def compare(pair, **changed):
+        parameters = {**FEW, **changed}
+        expected, actual = (tvl1_flow(*pair, **parameters, backend=backend) for backend in ('reference', 'cpu'))
+        assert expected.abs().max() > 0.05
+        assert_close(actual, expected, rtol=0, atol=1e-8)
+
+
+class TestOneLevel:
+    @pytest.mark.parametrize('solve', LEVELS)
+    @pytest.mark.parametrize('size', [3, 5])
+    @pytest.mark.parametrize('width', [2, 7, 8, 16, 23])
+    def test_without_contrast_one_iteration_is_the_median(self, solve, size, width):
+        # Equal grey leaves the data term no say, and the dual field is still 0.
+        u = torch.randn((2, 2, 6, width), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        once = TVL1Parameters(num_warps=1, inner_iters=1, outer_iters=1, median_filter=size)
+        found = solve(torch.full((2, 2, 6, width), 99.0).double(), u, once)
+        margin = size // 2
+        for i in range(6):
+            for j in range(width):
+                rows = torch.arange(i - margin, i + margin + 1).clamp(0, 5)
+                columns = torch.arange(j - margin, j + margin + 1).clamp(0, width - 1)
+                assert torch.equal(found[:, :, i, j], u[:, :, rows][..., columns].flatten(2).median(dim=2).values)
+
+    def test_one_warp_from_zero_is_rep_flow(self):
+        frames = torch.stack(noise_pair(1, 9, 12), dim=2)  # (1, 1, 2, 9, 12)
+        once = TVL1Parameters(num_warps=1, inner_iters=6, outer_iters=1, median_filter=1, epsilon=0.0)
+        u = tvl1_reference.solve_level_ref(frames[:, 0], torch.zeros(1, 2, 9, 12).double(), once)
+        frames[:, :, 0, [0, 1, -2, -1]] = frames[:, :, 1, [0, 1, -2, -1]]  # rep_flow takes border gradients from F1
+        frames[:, :, 0, :, [0, 1, -2, -1]] = frames[:, :, 1, :, [0, 1, -2, -1]]
+        again = tvl1_reference.solve_level_ref(frames[:, 0], torch.zeros(1, 2, 9, 12).double(), once)
+        expected = rep_flow(frames, 0.3, 0.15, 0.25, 6, backend='reference')[:, :, 0]
+        assert not torch.equal(u, again)
+        assert_close(again, expected, rtol=0, atol=1e-10)
+
+    def test_a_converged_pair_stops(self, monkeypatch):
+        calls = []
+        iterate = tvl1_reference.iterate
+        monkeypatch.setattr(tvl1_reference, 'iterate', lambda *args: calls.append(1) or iterate(*args))
+        image = torch.full((1, 2, 8, 8), 50.0)
+        tvl1_reference.solve_level_ref(image, torch.zeros(1, 2, 8, 8), TVL1Parameters(num_warps=3))
+        assert len(calls) == 3
+        tvl1_reference.solve_level_ref(image, torch.zeros(1, 2, 8, 8), TVL1Parameters(num_warps=1, epsilon=1e-9))
+        assert len(calls) == 4
+
+    @pytest.mark.parametrize('solve', LEVELS)
+    def test_what_leaves_the_image_has_no_data_term(self, solve):
+        images = torch.cat(noise_pair(1, 6, 6), dim=1)
+        away = torch.full((1, 2, 6, 6), 6.5, dtype=torch.float64)
+        assert torch.equal(solve(images, away, TVL1Parameters(num_warps=2)), away)
+
+    def test_warp_by_whole_pixels_copies_and_repeats_the_border(self):
+        image = torch.arange(20.0).reshape(1, 1, 4, 5).double()
+        moved = tvl1_reference.warp(image, torch.full_like(image, 1.0), torch.full_like(image, -1.0))
+        expected = image[..., [0, 0, 1, 2], :][..., [1, 2, 3, 4, 4]]
+        assert_close(moved, expected, rtol=0, atol=1e-12)
+
+    def test_central_difference_by_hand(self):
+        image = torch.tensor([[1.0, 3.0, 9.0], [2.0, 2.0, 2.0]])[None, None]
+        grad_x, grad_y = tvl1_reference.central_difference(image)
+        assert grad_x.tolist() == [[[[1.0, 4.0, 3.0], [0.0, 0.0, 0.0]]]]
+        assert grad_y.tolist() == [[[[0.5, -0.5, -3.5], [0.5, -0.5, -3.5]]]]
+
+
+def test_pyramid_sizes():
+    assert module.pyramid_sizes(388, 584, 5, 0.8) == [(388, 584), (310, 467), (248, 374), (198, 299), (158, 239)]
+    assert module.pyramid_sizes(40, 30, 9, 0.5) == [(40, 30)]
+    assert module.pyramid_sizes(64, 32, 9, 0.5) == [(64, 32), (32, 16)]
+    assert module.pyramid_sizes(8, 8, 1, 0.5) == [(8, 8)]
+
+
+class TestGradient:
+    def test_reference_is_differentiable_in_both_images(self):
+        smooth = dict(FEW, num_scales=1, epsilon=0.0, inner_iters=3, outer_iters=1, median_filter=3)
+        pair = [image.requires_grad_() for image in moved_pair(0.3, 0.2, height=6, width=7)]
+        assert torch.autograd.gradcheck(lambda a, b: tvl1_flow(a, b, **smooth, backend='reference'), pair, atol=1e-6)
+
+    def test_auto_takes_the_reference_for_gradients(self):
+        prev, following = (image[:, :, :6, :6].float() for image in noise_pair(1))
+        u = tvl1_flow(prev.requires_grad_(), following, **FEW, outer_iters=1)
+        u.sum().backward()
+        assert prev.grad.abs().sum() > 0
+
+    @needs_compiler
+    def test_fused_solver_refuses_gradients(self):
+        prev, following = noise_pair(1)
+        following.requires_grad_()
+        message = r"tvl1_flow: backend='cpu' cannot run\n  images: shape=\(1, 2, 20, 21\) float64 cpu\n  - the images "
+        with pytest.raises(NotImplementedError, match=message + r"require gradients \(supported: backend='reference'"):
+            tvl1_flow(prev, following, backend='cpu')
+        with torch.no_grad():
+            assert not tvl1_flow(prev, following, **FEW, backend='cpu').requires_grad
+
+
+class TestAgainstOpenCV:
+    @pytest.fixture(autouse=True)
+    def needs_opencv(self):
+        pytest.importorskip('cv2.optflow', reason='no OpenCV with optflow')
+
+    def test_synthetic_warps(self):
+        prev, following, truth = draw_batch(64, len(WARPS))
+        expected, actual = opencv_flow(prev, following), tvl1_flow(prev, following)
+        assert (actual - expected).abs().mean() < 0.1
+        assert end_point_errors(actual, truth).mean() <= end_point_errors(expected, truth).mean()
+
+    @pytest.mark.skipif(not RUBBERWHALE.is_dir(), reason='no real pair beside the checkout')
+    def test_real_pair(self):
+        files = (RUBBERWHALE / name for name in ('rubberwhale1.png', 'rubberwhale2.png', 'flow_gt.flo'))
+        prev, following, truth = read_pair(*files)
+        expected, actual = opencv_flow(prev, following), tvl1_flow(prev, following)
+        error = end_point_errors(actual, truth).item()
+        assert error <= end_point_errors(expected, truth).item()
+        assert error < 0.16
+        for wrong in (-actual, actual.flip(1)):
+            assert end_point_errors(wrong, truth).item() > 1
+
+
+class TestGuards:
+    @pytest.mark.parametrize(
+        'prev, following, error, message',
+        [
+            ([1], torch.zeros(1, 1, 4, 4), TypeError, 'prev must be a tensor, got list'),
+            (torch.zeros(1, 1, 4, 4), None, TypeError, 'next must be a tensor, got NoneType'),
+            (
+                torch.zeros(1, 1, 4, 4).int(),
+                torch.zeros(1, 1, 4, 4),
+                TypeError,
+                r'prev must be uint8 or floating point, got torch\.int32',
+            ),
+            (
+                torch.zeros(1, 2, 4, 4),
+                torch.zeros(1, 2, 4, 4),
+                ValueError,
+                r'prev must have shape \(N, 1 or 3, H, W\) with H, W >= 2, got \(1, 2, 4, 4\)',
+            ),
+            (torch.zeros(1, 4, 4), torch.zeros(1, 4, 4), ValueError, r'prev must have shape .* got \(1, 4, 4\)'),
+            (torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 4, 1), ValueError, r'next must have .* got \(1, 1, 4, 1\)'),
+            (
+                torch.zeros(1, 1, 4, 4),
+                torch.zeros(2, 1, 4, 4),
+                ValueError,
+                r'must have the same shape, got torch\.Size\(\[1, 1, 4, 4\]\) and torch\.Size\(\[2, 1, 4, 4\]\)',
+            ),
+            (
+                torch.zeros(1, 1, 4, 4),
+                torch.zeros(1, 1, 4, 4).double(),
+                ValueError,
+                r'must have the same dtype, got torch\.float32 and torch\.float64',
+            ),
+            (
+                torch.zeros(1, 1, 4, 4),
+                torch.zeros(1, 1, 4, 4, device='meta'),
+                ValueError,
+                'must have the same device, got cpu and meta',
+            ),
+            (
+                torch.zeros(1, 1, 4, 4),
+                torch.full((1, 1, 4, 4), -2.5),
+                ValueError,
+                r'next must be in \[0, 255\], got values from -2\.5 to -2\.5',
+            ),
+            (torch.full((1, 1, 4, 4), 256.0), torch.zeros(1, 1, 4, 4), ValueError, r'prev must .* 256 to 256'),
+        ],
+    )
+    def test_images(self, prev, following, error, message):
+        with pytest.raises(error, match=message):
+            tvl1_flow(prev, following)
+
+    @pytest.mark.parametrize(
+        'parameter, error, message',
+        [
+            (dict(tau=0), ValueError, 'tau must be > 0, got 0'),
+            (dict(lam=-0.1), ValueError, r'lam must be > 0, got -0\.1'),
+            (dict(theta=0.0), ValueError, r'theta must be > 0, got 0\.0'),
+            (dict(theta='0.3'), TypeError, "theta must be a number, got str '0.3'"),
+            (dict(lam=True), TypeError, 'lam must be a number, got bool True'),
+            (dict(tau=float('nan')), ValueError, 'tau must be finite, got nan'),
+            (dict(epsilon=-1), ValueError, 'epsilon must be >= 0, got -1'),
+            (dict(scale_factor=1), ValueError, 'scale_factor must be between 0 and 1, both excluded, got 1'),
+            (dict(scale_factor=0.0), ValueError, r'scale_factor must be .* got 0\.0'),
+            (dict(num_scales=0), ValueError, 'num_scales must be >= 1, got 0'),
+            (dict(num_warps=0), ValueError, 'num_warps must be >= 1, got 0'),
+            (dict(inner_iters=2.0), TypeError, r'inner_iters must be an int, got float 2\.0'),
+            (dict(outer_iters=-1), ValueError, 'outer_iters must be >= 1, got -1'),
+            (dict(median_filter=4), ValueError, r'median_filter must be one of \(1, 3, 5\), got 4'),
+            (dict(backend='gpu'), ValueError, r"backend must be one of \('auto', 'cpu', 'reference'\), got 'gpu'"),
+        ],
+        ids=str,
+    )
+    def test_parameters(self, parameter, error, message):
+        with pytest.raises(error, match=message):
+            tvl1_flow(torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 4, 4), **parameter)
+
+    @needs_compiler
+    def test_the_fused_solver_names_what_it_cannot_do(self):
+        images = torch.zeros(1, 2, 4, 4, device='meta')
+        assert tvl1_cpu.unsupported_reasons(images) == ['device is meta (supported: cpu)']
