@@ -16,10 +16,11 @@ find_spec = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *rest: None if name.startswith('mmaction') else find_spec(name, *rest)
 sys.meta_path.insert(0, Blocker())
 import torch
-from repflow_mm.ops import rep_flow, rep_flow_ref
+from repflow_mm.ops import rep_flow, rep_flow_ref, tvl1_flow
 numbers = dict(theta=torch.tensor(0.3), lam=torch.tensor(0.15), tau=torch.tensor(0.25), num_iters=2)
 x = torch.rand(1, 2, 3, 8, 8)
 assert rep_flow(x, **numbers).shape == rep_flow_ref(x, **numbers).shape == (1, 4, 2, 8, 8)
+assert tvl1_flow(x[:, :1, 0], x[:, :1, 1]).shape == (1, 2, 8, 8)
 loaded = [name for name in ('mmaction', 'mmengine', 'mmcv') if name in sys.modules]
 assert not loaded, loaded
 """
