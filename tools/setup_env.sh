@@ -9,7 +9,7 @@ if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
     echo "error: the pinned versions need Python 3.11 or later, found $("$python" --version 2>&1); set PYTHON" >&2
     exit 1
 fi
-[ -x .venv/bin/python ] || "$python" -m venv .venv
+.venv/bin/python -m pip --version > /dev/null 2>&1 || "$python" -m venv --clear .venv
 
 lists=(requirements/runtime.txt requirements/openmmlab.txt)
 [ "${1:-}" = tests ] && lists+=(requirements/tests.txt)
@@ -24,3 +24,8 @@ for list in "${lists[@]}" setup.py; do
     esac
     cp "$list" "$stamp"
 done
+
+# torch's CUDA builds bring the Triton that fits them; without one the tests run the kernels in its interpreter.
+if [ "${1:-}" = tests ] && ! .venv/bin/python -c 'import triton' 2> /dev/null; then
+    .venv/bin/python -m pip install -q triton==3.7.1 || echo "no Triton for this machine: its tests are skipped"
+fi

@@ -12,6 +12,7 @@ from mmaction.registry import RUNNERS
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
+from repflow_mm.apis.checkpoint import check_checkpoint
 from repflow_mm.apis.preflight import check_config
 
 
@@ -54,7 +55,10 @@ def check_checkpoint(path: str) -> None:
 def build_runner(cfg: Config, modes: tuple[str, ...]) -> Runner:
     """The runner of a config, once its data and settings for ``modes`` (``'train'``, ...) have been checked."""
     check_config(cfg, modes)
-    return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    if cfg.get('load_from') is not None:
+        check_checkpoint(runner.model, cfg.load_from, with_head=modes == ('test',))
+    return runner
 
 
 def exit_on_user_error(prepare: Callable[[], Runner]) -> Runner:

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 import multiprocessing
-import multiprocessing.connection
 import os
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -23,6 +17,8 @@ import numpy as np
 from tqdm import tqdm
 
 from repflow_mm.datasets.motion_clips import SPLITS, MotionClipOptions, render_clip
+from repflow_mm.files import locked, temporary_name, write_text
+from repflow_mm.processes import start_worker
 
 PARAMETERS_FILE = 'dataset.json'
 CLASSES_FILE = 'classes.txt'
@@ -58,13 +54,13 @@ def make_motion_clips(
         raise ValueError(f'jobs must be >= 1, got {jobs}')
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    with _locked(out):
+    with locked(out):
         _claim_folder(out, options, overwrite)
         missing = [clip for clip in _clips(options) if not (out / clip_path(options, *clip)).exists()]
         _write_clips(out, options, missing, jobs)
-        _write_text(out / CLASSES_FILE, options.classes)
+        write_text(out / CLASSES_FILE, options.classes)
         for split in SPLITS:
-            _write_text(out / f'{split}.txt', list_lines(options, split))
+            write_text(out / f'{split}.txt', list_lines(options, split))
     return len(missing)
 
 
@@ -91,7 +87,7 @@ def write_video(path: str | Path, frames: np.ndarray, fps: int) -> None:
         OSError: If the file cannot be opened for writing, or is incomplete afterwards.
     """
     path = Path(path)
-    temporary = _temporary_name(path)
+    temporary = temporary_name(path)
     try:
         height, width = frames.shape[1:3]
         writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter_fourcc(*'mp4v'), fps, (width, height))
@@ -112,10 +108,6 @@ def write_video(path: str | Path, frames: np.ndarray, fps: int) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _temporary_name(path: Path) -> Path:
-    return path.with_name(f'.{path.stem}.tmp{path.suffix}')
-
-
 def _count_frames(path: Path) -> int:
     if not path.exists() or not path.stat().st_size:
         return 0
@@ -125,32 +117,6 @@ def _count_frames(path: Path) -> int:
         count += 1
     reader.release()
     return count
-
-
-def _write_text(path: Path, lines: Sequence[str]) -> None:
-    """Write a text file at once; it is left alone if it has these lines."""
-    text = ''.join(f'{line}\n' for line in lines)
-    if path.exists() and path.read_text() == text:
-        return
-    temporary = _temporary_name(path)
-    temporary.write_text(text)
-    os.replace(temporary, path)
-
-
-@contextmanager
-def _locked(out: Path) -> Iterator[None]:
-    """Keep a second run out of the folder; the lock goes with the process, however that ends."""
-    with open(out / '.lock', 'w') as file:
-        try:
-            # Not flock: the worker processes would inherit it and could outlive their parent.
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno in (errno.EACCES, errno.EAGAIN):
-                raise OSError(f'another run is writing to {out}; wait for it or take another folder') from None
-            # Some network file systems have no locks; the clips are whole there too.
-            if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
-                raise
-        yield
 
 
 def _claim_folder(out: Path, options: MotionClipOptions, overwrite: bool) -> None:
@@ -168,7 +134,7 @@ def _claim_folder(out: Path, options: MotionClipOptions, overwrite: bool) -> Non
             _check_same(file, parameters)
     for split in SPLITS:
         (out / split).mkdir(exist_ok=True)
-    _write_text(file, [json.dumps(parameters, indent=2)])
+    write_text(file, [json.dumps(parameters, indent=2)])
 
 
 def _check_same(file: Path, parameters: dict) -> None:
@@ -207,26 +173,13 @@ def _write_clips(out: Path, options: MotionClipOptions, clips: Sequence[tuple[st
             pass
         return
     context = multiprocessing.get_context('fork')
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=start_worker) as pool:
         try:
             for _ in progress(pool.map(write, clips, chunksize=4)):
                 pass
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-
-
-def _start_worker() -> None:
-    # An interrupt reaches the parent too, which lets the workers finish the clips at hand.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cv2.setNumThreads(1)
-    # Without this a worker whose parent was killed would wait for work forever.
-    threading.Thread(target=_exit_with_parent, daemon=True).start()
-
-
-def _exit_with_parent() -> None:
-    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
-    os._exit(1)
 
 
 def _write_clip(out: Path, options: MotionClipOptions, clip: tuple[str, int]) -> None:

@@ -7,6 +7,8 @@ import os.path as osp
 from mmaction.datasets import VideoDataset
 from mmaction.registry import DATASETS
 
+from repflow_mm.datasets.list_files import read_list
+
 
 @DATASETS.register_module()
 class CheckedVideoDataset(VideoDataset):
@@ -24,27 +26,6 @@ class CheckedVideoDataset(VideoDataset):
         """Read ``ann_file``: one dict of ``filename`` and ``label`` for each line that is not blank."""
         if self.multi_class:
             return super().load_data_list()
-        if not osp.isfile(self.ann_file):
-            raise FileNotFoundError(f'annotation list {self.ann_file} does not exist')
-        try:
-            with open(self.ann_file, encoding='utf-8-sig') as file:
-                lines = [(number, line.strip()) for number, line in enumerate(file, start=1) if line.strip()]
-        except UnicodeDecodeError as error:
-            raise ValueError(f'annotation list {self.ann_file} is no UTF-8 text: {error}') from None
-        if not lines:
-            raise ValueError(f'annotation list {self.ann_file} is empty')
-        return [self._parse(number, line) for number, line in lines]
-
-    def _parse(self, number: int, line: str) -> dict:
-        place = f'{self.ann_file}, line {number}: {line!r}'
-        path, separator, label = line.rpartition(self.delimiter)
-        if not separator:
-            raise ValueError(f"{place}: expected 'path{self.delimiter}label'")
-        try:
-            label = int(label)
-        except ValueError:
-            raise ValueError(f'{place}: the label must be an integer, got {label!r}') from None
-        if label < 0 or (self.num_classes is not None and label >= self.num_classes):
-            allowed = 'be >= 0' if self.num_classes is None else f'lie in [0, {self.num_classes})'
-            raise ValueError(f'{place}: the label must {allowed}, got {label}')
-        return dict(filename=osp.join(self.data_prefix['video'] or '', path), label=label)
+        entries = read_list(self.ann_file, self.delimiter, self.num_classes)
+        root = self.data_prefix['video'] or ''
+        return [dict(filename=osp.join(root, entry.path), label=entry.label) for entry in entries]

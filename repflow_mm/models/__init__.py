@@ -1,6 +1,6 @@
 """Models for MMAction2's registry."""
 
-from repflow_mm.models.backbones import RepFlowResNet
+from repflow_mm.models.backbones import RepFlowResNet, RepFlowResNet2Plus1d, RepFlowResNet3d
 from repflow_mm.models.layers import FlowBlock, RepresentationFlow
 
-__all__ = ['FlowBlock', 'RepFlowResNet', 'RepresentationFlow']
+__all__ = ['FlowBlock', 'RepFlowResNet', 'RepFlowResNet2Plus1d', 'RepFlowResNet3d', 'RepresentationFlow']

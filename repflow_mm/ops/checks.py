@@ -11,10 +11,7 @@ def check_arguments(x, theta, lam, tau, num_iters, image_kernel=None, flow_kerne
     check_features(x)
     for name, scalar in (('theta', theta), ('lam', lam), ('tau', tau)):
         _check_scalar(name, scalar)
-    if isinstance(num_iters, bool) or not isinstance(num_iters, (int, torch.SymInt)):
-        raise TypeError(f'num_iters must be an int, got {type(num_iters).__name__} {num_iters!r}')
-    if num_iters < 0:
-        raise ValueError(f'num_iters must be >= 0, got {num_iters}')
+    check_num_iters(num_iters)
     channels = x.shape[1]
     _check_kernel('image_kernel', image_kernel, (2, channels, 3, 3))
     _check_kernel('flow_kernel', flow_kernel, (2, channels, 2))
@@ -29,6 +26,14 @@ def check_features(x: Tensor) -> None:
     for name, size in zip('THW', x.shape[2:]):
         if size < 2:
             raise ValueError(f'x must have {name} >= 2, got {name} = {size} in shape {tuple(x.shape)}')
+
+
+def check_num_iters(num_iters: int) -> None:
+    """Check that the number of iterations is an integer >= 0."""
+    if isinstance(num_iters, bool) or not isinstance(num_iters, (int, torch.SymInt)):
+        raise TypeError(f'num_iters must be an int, got {type(num_iters).__name__} {num_iters!r}')
+    if num_iters < 0:
+        raise ValueError(f'num_iters must be >= 0, got {num_iters}')
 
 
 def _check_scalar(name: str, scalar: float | Tensor) -> None:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from repflow_mm.ops.checks import check_floating
+from repflow_mm.ops.precision import at_least_float32
 
 SCOPES = ('clip', 'batch')
 
@@ -33,12 +34,12 @@ def normalize_flow_input(x: Tensor, scope: str = 'clip') -> Tensor:
         raise ValueError(f'x must have shape (N, C, T, H, W), got {x.ndim} dimensions: {tuple(x.shape)}')
     if scope not in SCOPES:
         raise ValueError(f'scope must be one of {SCOPES}, got {scope!r}')
-    if x.dtype in (torch.float16, torch.bfloat16):
-        x = x.float()
+    x = at_least_float32(x)
     if x.numel() == 0:
         return x
     dims = (1, 2, 3, 4) if scope == 'clip' else (0, 1, 2, 3, 4)
     low, high = x.amin(dims, keepdim=True), x.amax(dims, keepdim=True)  # (N or 1, 1, 1, 1, 1)
     span = high - low
-    scale = 255 / torch.where(span > 0, span, torch.ones_like(span))
-    return (x - low) * scale
+    # A span this small counts as constant: 255 / span, the gradient, would overflow.
+    smallest = torch.finfo(x.dtype).tiny / torch.finfo(x.dtype).eps
+    return (x - low) / torch.where(span > smallest, span, torch.ones_like(span)) * 255

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from repflow_mm.ops.checks import check_arguments
+from repflow_mm.ops.precision import at_least_float32
 from repflow_mm.ops.stencils import (
     default_image_kernel,
     default_taps,
@@ -33,7 +34,8 @@ def rep_flow_ref(
     stencils and border rules of the authors' released layer. Autograd differentiates it in every tensor argument.
 
     Args:
-        x (Tensor): Features (N, C, T, H, W) of any floating dtype; T, H, W >= 2.
+        x (Tensor): Features (N, C, T, H, W) of any floating dtype, half precision being solved in float32;
+            T, H, W >= 2.
         theta (float | Tensor): Tightness of the coupling of v and u; the paper starts at 0.3.
         lam (float | Tensor): Weight of the data term; the paper starts at 0.15.
         tau (float | Tensor): Step of the dual ascent; the paper starts at 0.25.
@@ -45,7 +47,7 @@ def rep_flow_ref(
 
     Returns:
         Tensor: u, (N, 2C, T-1, H, W): the C x-components, then the C y-components, in feature-grid pixels per
-        frame step.
+        frame step; of ``x``'s dtype.
 
     Raises:
         TypeError: If ``x`` or a kernel is no floating-point tensor.
@@ -57,6 +59,7 @@ def rep_flow_ref(
     """
     check_arguments(x, theta, lam, tau, num_iters, image_kernel, flow_kernel, div_kernel)
     n, c, t, h, w = x.shape
+    x, dtype = at_least_float32(x), x.dtype
     theta, lam, tau = scalars_like(x, theta, lam, tau)
     image_kernel, flow_kernel, div_kernel = kernels_or_defaults(x, image_kernel, flow_kernel, div_kernel)
     frames = x.transpose(1, 2)  # (N, C, T, H, W) -> (N, T, C, H, W)
@@ -64,7 +67,7 @@ def rep_flow_ref(
     second = frames[:, 1:].reshape(-1, c, h, w)
     u_x, u_y = _solve_pairs(first, second, theta, lam, tau, num_iters, image_kernel, flow_kernel, div_kernel)
     u = torch.cat((u_x, u_y), dim=1)  # (N*(T-1), 2C, H, W)
-    return u.reshape(n, t - 1, 2 * c, h, w).transpose(1, 2)  # -> (N, 2C, T-1, H, W)
+    return u.reshape(n, t - 1, 2 * c, h, w).transpose(1, 2).to(dtype)  # -> (N, 2C, T-1, H, W)
 
 
 def scalars_like(x: Tensor, *scalars: float | Tensor) -> tuple[Tensor, ...]:

@@ -10,7 +10,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from repflow_mm.ops import cpu
 from repflow_mm.ops.checks import check_arguments
+from repflow_mm.ops.precision import at_least_float32
 from repflow_mm.ops.reference import kernels_or_defaults, rep_flow_ref, scalars_like
 
 logger = logging.getLogger(__name__)
@@ -29,6 +31,7 @@ class Backend(NamedTuple):
 
 # In the order in which 'auto' tries them.
 BACKENDS = {
+    'cpu': Backend(unsupported_reasons=cpu.unsupported_reasons, solve=cpu.solve),
     'reference': Backend(unsupported_reasons=lambda x: [], solve=rep_flow_ref),
 }
 
@@ -77,7 +80,7 @@ def rep_flow(
     check_arguments(x, theta, lam, tau, num_iters, image_kernel, flow_kernel, div_kernel)
     autocast = torch.is_autocast_enabled(x.device.type)
     with torch.autocast(x.device.type, enabled=False):
-        features = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+        features = at_least_float32(x)
         scalars = scalars_like(features, theta, lam, tau)
         kernels = kernels_or_defaults(features, image_kernel, flow_kernel, div_kernel)
         u = choose_backend(features, backend).solve(features, *scalars, num_iters, *kernels)
@@ -88,7 +91,8 @@ def choose_backend(x: Tensor, backend: str = 'auto') -> Backend:
     """The backend of that name, or for ``'auto'`` the first that can run on ``x``; see :func:`rep_flow`."""
     if backend == 'auto':
         name = next(name for name, candidate in BACKENDS.items() if not candidate.unsupported_reasons(x))
-        _log_choice(name, x.device.type, x.dtype)
+        if not torch.compiler.is_compiling():
+            _log_choice(name, x.device.type, x.dtype)
         return BACKENDS[name]
     if backend not in BACKENDS:
         raise ValueError(f'backend must be one of {("auto", *BACKENDS)}, got {backend!r}')

@@ -1,5 +1,6 @@
 """Backbones with flow blocks."""
 
 from repflow_mm.models.backbones.repflow_resnet import RepFlowResNet
+from repflow_mm.models.backbones.repflow_resnet3d import RepFlowResNet2Plus1d, RepFlowResNet3d
 
-__all__ = ['RepFlowResNet']
+__all__ = ['RepFlowResNet', 'RepFlowResNet2Plus1d', 'RepFlowResNet3d']

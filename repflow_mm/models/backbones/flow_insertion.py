@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+from mmengine.logging import MMLogger
 from mmengine.model import ModuleDict
 from torch import Tensor, nn
 
+from repflow_mm.models.backbones.pretrained import check_pretrained
 from repflow_mm.models.layers import FlowBlock
 
 FlowConfig = dict | Sequence[dict] | None
 
 
 class FlowInsertion(nn.Module):
-    """Mixin of backbones that can hold a flow block after any of their places.
+    """Mixin of MMAction2's ResNets that can hold a flow block after any of their places.
 
     The places are the paper's: ``'input'`` (the RGB frames), ``'block1'`` (the stem, with its pooling), ``'block2'``
-    to ``'block5'`` (``layer1`` to ``layer4``). A backbone tells its places by :meth:`_place_channels` and calls
-    :meth:`_flow_after` once it has computed one.
+    to ``'block5'`` (``layer1`` to ``layer4``, each with the pooling that follows it). A backbone builds the blocks by
+    :meth:`_insert_flow_blocks` and computes by :meth:`_walk`; the blocks are under ``flow_blocks.<place>``.
     """
+
+    def _check_depth(self, depth: int) -> None:
+        """Raise ValueError if MMAction2 has no ResNet of this depth."""
+        if depth not in self.arch_settings:
+            raise ValueError(f'depth must be one of {tuple(self.arch_settings)}, got {depth!r}')
 
     def _place_channels(self) -> dict[str, int]:
         """The places that exist and the number of channels after each, in the order of computation."""
-        expansion = self.block.expansion
-        widths = {f'block{i + 2}': 64 * 2**i * expansion for i in range(len(self.res_layers))}
-        return {'input': self.in_channels, 'block1': 64, **widths}
+        base_channels = self.conv1.out_channels
+        widths = {f'block{i + 2}': base_channels * 2**i * self.block.expansion for i in range(len(self.res_layers))}
+        return {'input': self.in_channels, 'block1': base_channels, **widths}
 
-    def _insert_flow_blocks(self, flow: FlowConfig) -> None:
-        """Build the blocks of ``flow``, each a dict of ``after`` and :class:`FlowBlock`'s arguments."""
+    def _insert_flow_blocks(self, flow: FlowConfig, num_segments: int | None) -> None:
+        """Build the blocks of ``flow``, each a dict of ``after`` and :class:`FlowBlock`'s arguments.
+
+        Raises:
+            TypeError: If ``flow`` is no dict, list of dicts or None.
+            ValueError: If a place does not exist or has two blocks, or a clip of ``num_segments`` frames (None:
+                unknown) would have too few frames left before a block.
+        """
         places = self._place_channels()
         self.flow_blocks = ModuleDict()
         for cfg in _as_list(flow):
@@ -40,22 +53,72 @@ class FlowInsertion(nn.Module):
             if after == 'input':
                 arguments.setdefault('act_cfg', None)  # RGB has negative values, which a ReLU would cut
             self.flow_blocks[after] = FlowBlock(places[after], **arguments)
+        if num_segments is not None:
+            self._check_num_segments(num_segments)
 
-    @property
-    def num_flows(self) -> int:
-        """How many frames the flow blocks take from a clip."""
-        return sum(block.num_flows for block in self.flow_blocks.values())
+    def _check_num_segments(self, num_segments: int) -> None:
+        problem = self._first_shortage(num_segments)
+        if problem is not None:
+            least = num_segments + 1
+            while self._first_shortage(least) is not None:
+                least += 1
+            raise ValueError(f'num_segments must be > {least - 1} for the flow blocks, got {num_segments}: {problem}')
 
-    def _flow_after(self, place: str, frames: Tensor, num_frames: int, keep_frames: bool) -> tuple[Tensor, int]:
-        """Pass (N*T, C, H, W) through the block after ``place``, if there is one; returns it and the new T."""
-        if place not in self.flow_blocks:
-            return frames, num_frames
-        return self.flow_blocks[place](frames, num_frames, keep_frames)
+    def _first_shortage(self, num_segments: int) -> str | None:
+        """What is wrong at the first place where too few frames of a clip are left, or None."""
+        length = num_segments
+        for place in self._place_channels():
+            length = self._length_after(place, length)
+            taken = self.flow_blocks[place].num_flows if place in self.flow_blocks else 0
+            if length <= taken:
+                return f'T = {max(length, 0)} after {place!r}, where T > {taken} is needed'
+            length -= taken
+        return None
 
-    def _res_places(self) -> Iterator[tuple[str, nn.Module]]:
-        """The residual stages with the names of their places."""
-        for i, name in enumerate(self.res_layers):
-            yield f'block{i + 2}', getattr(self, name)
+    def _length_after(self, place: str, length: int) -> int:
+        """T after a place, before its flow block, of ``length`` frames that enter the place."""
+        return length
+
+    def init_weights(self, *args, **kwargs) -> None:
+        """Initialise the ResNet, from ``pretrained`` if given, and the flow blocks."""
+        super().init_weights(*args, **kwargs)
+        for block in self.flow_blocks.values():
+            block.init_weights()
+
+    def train(self, mode: bool = True) -> FlowInsertion:
+        """Set the mode as MMAction2's ResNet does, and return self."""
+        super().train(mode)
+        return self
+
+    def _check_pretrained(self, logger: MMLogger) -> None:
+        """Check torchvision's weights at ``pretrained`` before they are loaded, and log what they do not cover."""
+        logger.info(check_pretrained(self, self.pretrained))
+
+    def _walk(self, x: Tensor, flow_after: Callable[[str, Tensor], Tensor]) -> Iterator[Tensor]:
+        """Compute the places in order and yield what follows each residual stage and its flow block.
+
+        Args:
+            x (Tensor): What the stem takes.
+            flow_after (Callable): Applies the flow block after a place, if there is one, to the place's features.
+        """
+        x = flow_after('input', x)
+        x = flow_after('block1', self._stem(x))
+        for i in range(len(self.res_layers)):
+            x = flow_after(f'block{i + 2}', self._stage(i, x))
+            yield x
+
+    def _stem(self, x: Tensor) -> Tensor:
+        """Block 1: the first convolution and its pooling."""
+        return self.maxpool(self.conv1(x))
+
+    def _stage(self, index: int, x: Tensor) -> Tensor:
+        """A residual stage, with what else belongs to its place."""
+        return getattr(self, self.res_layers[index])(x)
+
+    def _select(self, stages: Iterator[Tensor]) -> Tensor | tuple[Tensor, ...]:
+        """The stages ``out_indices``: a tuple if there are several."""
+        outs = tuple(x for i, x in enumerate(stages) if i in self.out_indices)
+        return outs[0] if len(outs) == 1 else outs
 
 
 def _as_list(flow: FlowConfig) -> list[dict]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from mmaction.models.backbones import ResNet
 from mmaction.registry import MODELS
+from mmengine.logging import MMLogger
 from torch import Tensor, nn
 
 from repflow_mm.models.backbones.flow_insertion import FlowConfig, FlowInsertion
@@ -29,7 +32,8 @@ class RepFlowResNet(FlowInsertion, ResNet):
             all norms.
 
     Raises:
-        ValueError: If a place does not exist, or ``num_segments`` is too short for the flow blocks.
+        ValueError: If a place does not exist, or ``num_segments`` is too short for the flow blocks; when weights are
+            initialised, if ``pretrained`` holds another architecture's.
 
     Example:
         >>> flow = dict(after='block3', channels=32, num_iters=20)
@@ -41,27 +45,18 @@ class RepFlowResNet(FlowInsertion, ResNet):
     """
 
     def __init__(self, depth: int, num_segments: int = 8, flow: FlowConfig = None, **kwargs) -> None:
-        if depth not in self.arch_settings:
-            raise ValueError(f'depth must be one of {tuple(self.arch_settings)}, got {depth!r}')
+        self._check_depth(depth)
         super().__init__(depth, **kwargs)
         self.num_segments = num_segments
-        self._insert_flow_blocks(flow)
-        if num_segments <= self.num_flows:
-            raise ValueError(f'num_segments must be > {self.num_flows}, the number of flow stages, got {num_segments}')
-
-    def init_weights(self) -> None:
-        """Initialise the ResNet, from ``pretrained`` if given, and the flow blocks."""
-        super().init_weights()
-        for block in self.flow_blocks.values():
-            block.init_weights()
+        self._insert_flow_blocks(flow, num_segments)
 
     def train(self, mode: bool = True) -> RepFlowResNet:
         """Set the mode as MMAction2's ResNet does, and return self."""
         super().train(mode)
-        if mode and self.partial_bn and not self.norm_eval:
+        if mode and self.partial_bn:
             for module in self.flow_blocks.modules():
                 if isinstance(module, nn.BatchNorm2d):
-                    module.train().requires_grad_()
+                    module.train(not self.norm_eval).requires_grad_()
         return self
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
@@ -79,20 +74,28 @@ class RepFlowResNet(FlowInsertion, ResNet):
             ValueError: If x has neither form or cannot be divided into clips.
         """
         folded = x.ndim == 4
-        num_frames = self._frames_per_clip(x)
-        frames = x if folded else fold_time(x)
-        frames, num_frames = self._flow_after('input', frames, num_frames, folded)
-        frames, num_frames = self._flow_after('block1', self.maxpool(self.conv1(frames)), num_frames, folded)
-        outs = []
-        for i, (place, stage) in enumerate(self._res_places()):
-            frames, num_frames = self._flow_after(place, stage(frames), num_frames, folded)
-            if i in self.out_indices:
-                outs.append(frames if folded else unfold_time(frames, num_frames))
-        return outs[0] if len(outs) == 1 else tuple(outs)
+        num_clips = self._num_clips(x)
 
-    def _frames_per_clip(self, x: Tensor) -> int:
+        def flow_after(place: str, frames: Tensor) -> Tensor:
+            if place not in self.flow_blocks:
+                return frames
+            num_repeated = self._num_repeated(place) if folded else 0
+            return self.flow_blocks[place](frames, frames.shape[0] // num_clips, folded, num_repeated)[0]
+
+        stages = self._walk(x if folded else fold_time(x), flow_after)
+        if not folded:
+            stages = (unfold_time(frames, frames.shape[0] // num_clips) for frames in stages)
+        return self._select(stages)
+
+    def _num_repeated(self, place: str) -> int:
+        """How many of a folded clip's last frames before a place only repeat the last flow."""
+        earlier = takewhile(lambda name: name != place, self._place_channels())
+        blocks = [self.flow_blocks[name] for name in earlier if name in self.flow_blocks]
+        return sum(block.num_flows for block in blocks if block.fusion == 'none')
+
+    def _num_clips(self, x: Tensor) -> int:
         if x.ndim == 5:
-            return x.shape[2]
+            return x.shape[0]
         if x.ndim != 4:
             raise ValueError(f'x must be (N, C, T, H, W) or (N*T, C, H, W), got shape {tuple(x.shape)}')
         if x.shape[0] % self.num_segments:
@@ -100,4 +103,8 @@ class RepFlowResNet(FlowInsertion, ResNet):
                 f'{x.shape[0]} frames (N*T, C, H, W) are no whole clips of num_segments={self.num_segments}: '
                 'set num_segments to the frames of one clip'
             )
-        return self.num_segments
+        return x.shape[0] // self.num_segments
+
+    def _load_torchvision_checkpoint(self, logger: MMLogger = None) -> None:
+        self._check_pretrained(logger)
+        super()._load_torchvision_checkpoint(logger)

@@ -10,7 +10,7 @@ from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule, kaiming_init
 from torch import Tensor, nn
 
-from repflow_mm.models.layers.folding import average_neighbours, fold_time, repeat_last, unfold_time
+from repflow_mm.models.layers.folding import average_neighbours, first_frames, fold_time, repeat_last, unfold_time
 from repflow_mm.models.layers.representation_flow import RepresentationFlow
 from repflow_mm.ops import normalize_flow_input
 from repflow_mm.ops.normalize import SCOPES
@@ -103,7 +103,9 @@ class FlowBlock(BaseModule):
                 kaiming_init(module, mode='fan_in', nonlinearity='linear')
         nn.init.constant_(self.norm.weight, 0.0 if self.zero_init_norm else 1.0)
 
-    def forward(self, frames: Tensor, num_frames: int, keep_frames: bool = False) -> tuple[Tensor, int]:
+    def forward(
+        self, frames: Tensor, num_frames: int, keep_frames: bool = False, num_repeated: int = 0
+    ) -> tuple[Tensor, int]:
         """Replace the features of clips by their flow, or fuse the two.
 
         Args:
@@ -112,6 +114,8 @@ class FlowBlock(BaseModule):
             keep_frames (bool): Repeat the last flow so that T frames come out, and fuse with the frames as they
                 are. Otherwise T shortens by the number of flow stages k and the flow is fused with the mean over
                 each k+1 neighbouring frames. Defaults to False.
+            num_repeated (int): How many of a clip's last frames are repetitions that a block before has added; with
+                ``keep_frames`` no flow is computed from them. Defaults to 0.
 
         Returns:
             tuple[Tensor, int]: (N*T', C, H, W) and T'.
@@ -119,9 +123,10 @@ class FlowBlock(BaseModule):
         Raises:
             ValueError: If the clips are too short for the flow stages.
         """
-        if num_frames <= self.num_flows:
-            raise ValueError(f'a clip needs more than {self.num_flows} frames for the flow block, got T = {num_frames}')
-        flow, length = self.reduce(frames), num_frames
+        length = num_frames - num_repeated
+        if length <= self.num_flows:
+            raise ValueError(f'a clip needs more than {self.num_flows} frames for the flow block, got T = {length}')
+        flow = self.reduce(first_frames(frames, num_frames, length))  # (N*length, c, H, W)
         for stage in self.stages.values():
             if isinstance(stage, RepresentationFlow):
                 clips = unfold_time(flow, length)  # (N, c, T, H, W)

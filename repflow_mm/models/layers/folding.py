@@ -22,6 +22,11 @@ def average_neighbours(frames: Tensor, num_frames: int, window: int) -> Tensor:
     return (sum(clips[:, i : i + kept] for i in range(window)) / window).flatten(0, 1)
 
 
+def first_frames(frames: Tensor, num_frames: int, length: int) -> Tensor:
+    """Each clip's first ``length`` frames: (N*T, C, H, W) -> (N*length, C, H, W)."""
+    return frames.unflatten(0, (-1, num_frames))[:, :length].flatten(0, 1)  # (N, T, C, H, W) -> (N*length, C, H, W)
+
+
 def repeat_last(frames: Tensor, num_frames: int, length: int) -> Tensor:
     """Repeat each clip's last frame up to ``length`` frames: (N*T, C, H, W) -> (N*length, C, H, W)."""
     clips = frames.unflatten(0, (-1, num_frames))  # (N, T, C, H, W)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -10,10 +9,11 @@ from mmaction.registry import MODELS
 from torch import Tensor, nn
 
 from repflow_mm.ops import rep_flow
+from repflow_mm.ops.checks import check_num_iters
 from repflow_mm.ops.stencils import default_image_kernel, default_taps
 
 LEARNABLE = ('theta', 'lam', 'tau', 'div', 'image_gradient')
-SMALLEST = 1e-4
+SMALLEST, LARGEST = 1e-4, 1e4
 
 
 @MODELS.register_module()
@@ -23,10 +23,10 @@ class RepresentationFlow(nn.Module):
     Solves TV-L1 flow between neighbouring frames of a feature map, every channel on its own, with terms that are
     learned. What is not learned is a buffer of the same name, so checkpoints do not depend on ``learn``.
 
-    theta, lam and tau stay positive however large a training step is: the layer computes with
-    ``max(raw, 1e-4)`` of the stored ``raw_theta``, ``raw_lam`` and ``raw_tau``, and hands the gradient on to the
-    raw value unchanged, so that training is that of the plain parameter as long as it is positive and a raw value
-    that a step threw below can come back.
+    theta, lam and tau stay positive however large a training step is: the layer computes with the stored
+    ``raw_theta``, ``raw_lam`` and ``raw_tau`` clamped to [1e-4, 1e4], and hands the gradient on to the raw value
+    unchanged, so that training is that of the plain parameter as long as it is in this range, where no gradient
+    overflows, and a raw value that a step threw out of it can come back.
 
     Args:
         channels (int): Number of channels C of the input.
@@ -72,12 +72,11 @@ class RepresentationFlow(nn.Module):
         learn = _checked_learn(learn)
         if channels < 1:
             raise ValueError(f'channels must be >= 1, got {channels}')
-        if num_iters < 0:
-            raise ValueError(f'num_iters must be >= 0, got {num_iters}')
+        check_num_iters(num_iters)
         self.channels, self.num_iters, self.learn, self.backend = channels, num_iters, learn, backend
         for name, start in (('theta', theta), ('lam', lam), ('tau', tau)):
-            if not (math.isfinite(start) and start >= SMALLEST):
-                raise ValueError(f'{name} must start at a finite value >= {SMALLEST}, got {start}')
+            if not SMALLEST <= start <= LARGEST:
+                raise ValueError(f'{name} must start between {SMALLEST} and {LARGEST}, got {start}')
             self._add_term(f'raw_{name}', torch.tensor(float(start)), learned=name in learn)
         kernel = default_image_kernel(channels, image_gradient)
         self._add_term('image_kernel', kernel, learned='image_gradient' in learn)
@@ -93,17 +92,17 @@ class RepresentationFlow(nn.Module):
     @property
     def theta(self) -> Tensor:
         """Tightness of the coupling, (), positive."""
-        return _bounded_below(self.raw_theta)
+        return _bounded(self.raw_theta)
 
     @property
     def lam(self) -> Tensor:
         """Weight of the data term, (), positive."""
-        return _bounded_below(self.raw_lam)
+        return _bounded(self.raw_lam)
 
     @property
     def tau(self) -> Tensor:
         """Step of the dual ascent, (), positive."""
-        return _bounded_below(self.raw_tau)
+        return _bounded(self.raw_tau)
 
     def forward(self, x: Tensor) -> Tensor:
         """Flow of every pair of neighbouring frames: (N, C, T, H, W) -> (N, 2C, T-1, H, W)."""
@@ -123,6 +122,6 @@ def _checked_learn(learn: Sequence[str]) -> tuple[str, ...]:
     return tuple(learn)
 
 
-def _bounded_below(raw: Tensor) -> Tensor:
-    """``max(raw, SMALLEST)``, whose gradient is handed to ``raw`` as it is."""
-    return raw.detach().clamp(min=SMALLEST) + (raw - raw.detach())
+def _bounded(raw: Tensor) -> Tensor:
+    """``raw`` clamped to what the solver computes with, whose gradient is handed to ``raw`` as it is."""
+    return raw.detach().clamp(SMALLEST, LARGEST) + (raw - raw.detach())

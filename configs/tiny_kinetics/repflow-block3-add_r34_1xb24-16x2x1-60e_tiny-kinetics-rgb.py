@@ -1,0 +1,4 @@
+# Early fusion: the flow added to the features of block 3.
+_base_ = './repflow-block3_r34_1xb24-16x2x1-60e_tiny-kinetics-rgb.py'
+
+model = dict(backbone=dict(flow=dict(fusion='add')))

@@ -1,0 +1,4 @@
+# Everything in the solver is learned, the image gradient from Sobel.
+_base_ = './repflow-block3_r34_1xb24-16x2x1-60e_tiny-kinetics-rgb.py'
+
+model = dict(backbone=dict(flow=dict(learn=('theta', 'lam', 'tau', 'div', 'image_gradient'), image_gradient='sobel')))

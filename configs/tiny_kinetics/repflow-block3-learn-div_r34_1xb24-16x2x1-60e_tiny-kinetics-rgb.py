@@ -1,0 +1,4 @@
+# The taps of the flow gradient and the divergence are learned.
+_base_ = './repflow-block3_r34_1xb24-16x2x1-60e_tiny-kinetics-rgb.py'
+
+model = dict(backbone=dict(flow=dict(learn=('div',))))

@@ -1,0 +1,4 @@
+# The kernels of the image gradient are learned, from Sobel.
+_base_ = './repflow-block3_r34_1xb24-16x2x1-60e_tiny-kinetics-rgb.py'
+
+model = dict(backbone=dict(flow=dict(learn=('image_gradient',), image_gradient='sobel')))

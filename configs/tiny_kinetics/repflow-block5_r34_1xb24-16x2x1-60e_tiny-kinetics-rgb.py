@@ -1,0 +1,4 @@
+# Flow after block 5 (layer4).
+_base_ = './repflow-block3_r34_1xb24-16x2x1-60e_tiny-kinetics-rgb.py'
+
+model = dict(backbone=dict(flow=dict(after='block5')))

@@ -1,0 +1,4 @@
+# Early fusion: the flow added to the RGB frames.
+_base_ = './repflow-input_r34_1xb24-16x2x1-60e_tiny-kinetics-rgb.py'
+
+model = dict(backbone=dict(flow=dict(fusion='add')))

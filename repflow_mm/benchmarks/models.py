@@ -1,0 +1,104 @@
+"""Benchmark of whole networks: what the flow block adds to the RGB network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from repflow_mm.benchmarks.timing import seconds_of, summary
+from repflow_mm.models import RepFlowResNet
+
+REP_FLOW = dict(after='block3', channels=32, num_iters=20)
+FCF = dict(**REP_FLOW, stages=('flow', 'conv', 'flow'), expand_kernel_size=3, fusion='add')
+FLOWS = {'RGB': None, 'RepFlow': REP_FLOW, 'FcF': FCF}
+
+# name: depth, frames, height and width
+SETTINGS = {'R34 16×112': (34, 16, 112), 'R50 32×224': (50, 32, 224)}
+
+
+class WithoutFlow(nn.Module):
+    """A RepFlow network whose block hands on all frames but the last ones, instead of their flow.
+
+    It does everything that the RepFlow network does but the block, on the same number of frames, so the difference
+    between the two is the block's own cost.
+    """
+
+    def __init__(self, backbone: RepFlowResNet) -> None:
+        super().__init__()
+        self.backbone = backbone
+        for block in backbone.flow_blocks.values():
+            block.forward = _drop_frames(block.num_flows)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Features of clips (N, C, T, H, W)."""
+        return self.backbone(x)
+
+
+def _drop_frames(count: int):
+    def forward(frames, num_frames, keep_frames=False):
+        clips = frames.unflatten(0, (-1, num_frames))  # (N*T, C, H, W) -> (N, T, C, H, W)
+        return clips[:, : num_frames - count].flatten(0, 1), num_frames - count
+
+    return forward
+
+
+def measure_models(setting: str, device: str, repeats: int, backward: bool = False) -> list[dict]:
+    """Time one clip through the RGB, RepFlow and FcF networks of a setting, in turn.
+
+    Args:
+        setting (str): A key of ``SETTINGS``.
+        device (str): Where to run.
+        repeats (int): How often.
+        backward (bool): Whether to time a training step's forward and backward instead. Defaults to False.
+
+    Returns:
+        list[dict]: For each network its name, parameters and seconds; the row 'RGB, T - 1' is the RGB network on the
+        frames that RepFlow leaves after its block.
+    """
+    depth, frames, size = SETTINGS[setting]
+    x = torch.rand(1, 3, frames, size, size, device=device)
+    networks = {name: _network(depth, frames, flow, device) for name, flow in FLOWS.items()}
+    networks['RGB, T - 1'] = WithoutFlow(_network(depth, frames, REP_FLOW, device))
+    calls = {name: _call(network, x, backward) for name, network in networks.items()}
+    seconds = seconds_of(calls, repeats, device)
+    return [
+        dict(setting=setting, name=name, parameters=_count(network), backward=backward, seconds=summary(seconds[name]))
+        for name, network in networks.items()
+    ]
+
+
+def model_table(results: Sequence[dict]) -> str:
+    """The results as a Markdown table, with the overhead over RGB by the shortest times."""
+    lines = ['| setting | pass | network | parameters | ms a clip | over RGB |', '|---|---|---|---|---|---|']
+    for row in results:
+        base = next(
+            r for r in results if (r['name'], r['setting'], r['backward']) == ('RGB', row['setting'], row['backward'])
+        )
+        overhead = 100 * (row['seconds']['min'] / base['seconds']['min'] - 1)
+        kind = 'forward + backward' if row['backward'] else 'forward'
+        cells = (row['setting'], kind, row['name'], f'{row["parameters"]:,}', f'{1e3 * row["seconds"]["min"]:.0f}')
+        lines.append('| ' + ' | '.join((*cells, f'{overhead:+.1f} %')) + ' |')
+    return '\n'.join(lines)
+
+
+def _network(depth: int, frames: int, flow: dict | None, device: str) -> nn.Module:
+    torch.manual_seed(0)
+    return RepFlowResNet(depth, num_segments=frames, flow=flow).to(device).eval()
+
+
+def _call(network: nn.Module, x: torch.Tensor, backward: bool):
+    def infer():
+        with torch.no_grad():
+            network(x)
+
+    def train():
+        network.zero_grad()
+        network(x).sum().backward()
+
+    return train if backward else infer
+
+
+def _count(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())

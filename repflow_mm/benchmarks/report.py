@@ -1,0 +1,109 @@
+"""The benchmark's command line, its hardware record and its files."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+from repflow_mm.benchmarks.models import SETTINGS, measure_models, model_table
+from repflow_mm.benchmarks.solver import Problem, check, measure, scaling_problems, scaling_table, solver_table, solvers
+from repflow_mm.version import __version__
+
+# Small and odd: every border rule and remainder of a vector is met.
+CHECKED = (Problem(27, 29, 4, 3, 20), Problem(7, 5, 2, 2, 50), Problem(2, 2, 2, 1, 5), Problem(28, 28, 4, 4, 20))
+
+
+def hardware(device: str) -> dict:
+    """Processor, cores, accelerator and versions."""
+    cpu = platform.processor() or platform.machine()
+    info = Path('/proc/cpuinfo')
+    if info.exists():
+        names = [
+            line.split(':', 1)[1].strip() for line in info.read_text().splitlines() if line.startswith('model name')
+        ]
+        cpu = names[0] if names else cpu
+    record = dict(cpu=cpu, cores=os.cpu_count(), threads=torch.get_num_threads(), python=platform.python_version())
+    record.update(torch=torch.__version__, repflow_mm=__version__, device=device)
+    if torch.device(device).type == 'cuda':
+        record.update(gpu=torch.cuda.get_device_name(device), cuda=torch.version.cuda)
+    return record
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the flags of ``tools/benchmark.py``."""
+    parser = argparse.ArgumentParser(description='Check, then time the flow solver and whole networks.')
+    parser.add_argument('parts', nargs='*', choices=['solver', 'sizes', 'scaling', 'models'], help='default: solver')
+    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu', help='where to run')
+    parser.add_argument('--repeats', type=int, default=5, help='measurements of each row (default: 5)')
+    parser.add_argument('--size', type=int, default=28, help='map size of the solver part (default: 28)')
+    parser.add_argument('--compile', action='store_true', help='add torch.compile of the reference (takes minutes)')
+    parser.add_argument('--backward', action='store_true', help="time the networks' backward passes too")
+    parser.add_argument('--out', default='work_dirs/benchmark.json', help='JSON file of all results')
+    args = parser.parse_args(argv)
+    args.parts = args.parts or ['solver']
+    if args.repeats < 1:
+        parser.error(f'--repeats must be >= 1, got {args.repeats}')
+    return args
+
+
+def main(argv: Sequence[str] | None = None, show: Callable[[str], object] = sys.stdout.write) -> dict:
+    """Run the parts of the benchmark that the command line names; shows tables, writes and returns the results."""
+    args = parse_args(argv)
+    results = dict(hardware=hardware(args.device), command=' '.join(['tools/benchmark.py', *(argv or sys.argv[1:])]))
+    show(f'{results["hardware"]}\n')
+    rows = solvers(args.device, args.compile)
+    for name, solver in rows.items():
+        if name not in ('released layer', 'reference, eager', 'reference, torch.compile'):
+            for problem in CHECKED:
+                check(name, solver, problem, args.device)
+            show(f'{name}: output and every gradient agree with the float64 reference\n')
+    parts = dict(solver=_solver_part, sizes=_sizes_part, scaling=_scaling_part, models=_models_part)
+    for part in args.parts:
+        results[part], table = parts[part](args, rows)
+        show(f'\n{table}\n')
+        _write(Path(args.out), results)
+    show(f'\nresults: {args.out}\n')
+    return results
+
+
+def _solver_part(args, rows) -> tuple[list[dict], str]:
+    results = measure(rows, Problem(args.size, args.size), args.device, args.repeats)
+    return results, f'{Problem(args.size, args.size)}\n\n{solver_table(results)}'
+
+
+def _sizes_part(args, rows) -> tuple[list[dict], str]:
+    """The solver part for four map sizes, with fewer pairs on the larger ones, where the baseline fills the memory."""
+    results, tables = [], []
+    for size, pairs in ((14, 30), (28, 30), (56, 8), (112, 2)):
+        part = measure(rows, Problem(size, size, pairs), args.device, args.repeats)
+        tables.append(f'{Problem(size, size, pairs)}\n\n{solver_table(part)}')
+        results += part
+    return results, '\n\n'.join(tables)
+
+
+def _scaling_part(args, rows) -> tuple[list[dict], str]:
+    fast = {name: solver for name, solver in rows.items() if not name.startswith(('released', 'reference'))}
+    results = [row for problem in scaling_problems() for row in measure(fast, problem, args.device, args.repeats)]
+    return results, scaling_table(results)
+
+
+def _models_part(args, rows) -> tuple[list[dict], str]:
+    passes = (False, True) if args.backward else (False,)
+    results = [
+        row for setting in SETTINGS for b in passes for row in measure_models(setting, args.device, args.repeats, b)
+    ]
+    return results, model_table(results)
+
+
+def _write(path: Path, results: dict) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix('.tmp')
+    temporary.write_text(json.dumps(results, indent=2) + '\n')
+    os.replace(temporary, path)

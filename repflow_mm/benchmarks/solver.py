@@ -1,0 +1,169 @@
+"""Benchmark of the solver's backends against the released layer and the eager reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor
+
+from repflow_mm.benchmarks.released import released_rep_flow
+from repflow_mm.benchmarks.timing import kept_bytes, seconds_of, summary
+from repflow_mm.ops import rep_flow_ref
+from repflow_mm.ops.reference import kernels_or_defaults, scalars_like
+from repflow_mm.ops.rep_flow import BACKENDS
+
+Solver = Callable[..., Tensor]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Size of one benchmark: ``pairs`` planes of F1 and F2 for each of ``channels`` channels."""
+
+    height: int = 28
+    width: int = 28
+    pairs: int = 30
+    channels: int = 32
+    num_iters: int = 20
+
+    def arguments(self, device: str, dtype: torch.dtype = torch.float32) -> tuple:
+        """Random features in [0, 255] and the paper's start values, all requiring gradients."""
+        generator = torch.Generator().manual_seed(0)
+        shape = (2, self.channels, self.pairs // 2 + 1, self.height, self.width)
+        x = (torch.rand(shape, generator=generator, dtype=torch.float64) * 255).to(device, dtype)
+        tensors = (x, *scalars_like(x, 0.3, 0.15, 0.25), *kernels_or_defaults(x, None, None, None))
+        x, theta, lam, tau, *kernels = (tensor.requires_grad_() for tensor in tensors)
+        return (x, theta, lam, tau, self.num_iters, *kernels)
+
+
+def solvers(device: str, with_compile: bool = True) -> dict[str, Solver]:
+    """The rows of the table: the released layer, the reference, its compiled form, and the backends that can run."""
+    rows = {'released layer': released_rep_flow, 'reference, eager': rep_flow_ref}
+    if with_compile:
+        rows['reference, torch.compile'] = torch.compile(rep_flow_ref)
+    probe = torch.zeros(1, 1, 2, 4, 4, device=device)
+    for name, backend in BACKENDS.items():
+        if name != 'reference' and not backend.unsupported_reasons(probe):
+            rows[name] = backend.solve
+    return rows
+
+
+def errors_against_float64(solver: Solver, problem: Problem, device: str) -> Iterator[tuple[str, float, float]]:
+    """For the output and each gradient: its name, the solver's error, and twice the eager reference's.
+
+    The bound is that error plus rounding, ``2 * err(eager float32) + 2 * eps * max|reference|``.
+    """
+    exact = _results(rep_flow_ref, problem.arguments(device, torch.float64))
+    eager = _results(rep_flow_ref, problem.arguments(device))
+    found = _results(solver, problem.arguments(device))
+    eps = torch.finfo(torch.float32).eps
+    for name, reference in exact.items():
+        bound = 2 * _distance(eager[name], reference) + 2 * eps * reference.abs().max().item()
+        yield name, _distance(found[name], reference), bound
+
+
+def check(name: str, solver: Solver, problem: Problem, device: str) -> None:
+    """Raise ValueError, naming what is wrong, if a solver's results are not within the bound of the reference's."""
+    for what, error, bound in errors_against_float64(solver, problem, device):
+        if not error <= bound:
+            raise ValueError(
+                f'{name} is not timed: its {what} is off by {error:.3g} (allowed: {bound:.3g}) at {problem}'
+            )
+
+
+def measure(rows: dict[str, Solver], problem: Problem, device: str, repeats: int) -> list[dict]:
+    """Time forward, and forward with backward, of every row on one problem, in turn.
+
+    Returns:
+        list[dict]: For each row its name, the problem's sizes, ``forward`` and ``forward_backward`` (seconds: min,
+        median, max) and ``kept_bytes``, what it keeps for the backward pass beyond input and output.
+    """
+    arguments = problem.arguments(device)
+    grad_u = torch.ones_like(rep_flow_ref(*(_detached(arguments)[:4]), 0))
+
+    def forward(solver: Solver) -> Tensor:
+        with torch.no_grad():
+            return solver(*arguments)
+
+    def forward_backward(solver: Solver) -> None:
+        solver(*arguments).backward(grad_u)
+
+    forwards = seconds_of({name: lambda s=s: forward(s) for name, s in rows.items()}, repeats, device)
+    both = seconds_of({name: lambda s=s: forward_backward(s) for name, s in rows.items()}, repeats, device)
+    return [
+        dict(
+            name=name,
+            **asdict(problem),
+            forward=summary(forwards[name]),
+            forward_backward=summary(both[name]),
+            kept_bytes=kept_bytes(lambda s=solver: s(*arguments), device),
+        )
+        for name, solver in rows.items()
+    ]
+
+
+def solver_table(results: Sequence[dict], baseline: str = 'released layer') -> str:
+    """The results of one problem as a Markdown table, with ratios to the baseline by the shortest times."""
+    base = next((row for row in results if row['name'] == baseline), None)
+    lines = [
+        '| solver | forward, ms | faster | forward + backward, ms | faster | kept for backward, MB | share |',
+        '|---|---|---|---|---|---|---|',
+    ]
+    for row in results:
+        cells = [row['name']]
+        for key in ('forward', 'forward_backward'):
+            best = row[key]['min']
+            cells += [f'{1e3 * best:.1f}', f'{base[key]["min"] / best:.1f}×' if base else '']
+        share = f'{100 * row["kept_bytes"] / base["kept_bytes"]:.2g} %' if base else ''
+        lines.append('| ' + ' | '.join([*cells, f'{row["kept_bytes"] / 1e6:.1f}', share]) + ' |')
+    return '\n'.join(lines)
+
+
+def scaling_problems() -> list[Problem]:
+    """One factor at a time around the paper's size: map size, pairs, channels, iterations."""
+    sizes = [Problem(size, size) for size in (14, 28, 56, 112)]
+    return [
+        *sizes,
+        *(Problem(pairs=pairs) for pairs in (10, 60)),
+        *(Problem(channels=channels) for channels in (8, 64)),
+        *(Problem(num_iters=num_iters) for num_iters in (5, 10, 40)),
+    ]
+
+
+def scaling_table(results: Sequence[dict]) -> str:
+    """Cost for each problem; the columns "ns" are nanoseconds a pixel, pair, channel and iteration."""
+    lines = [
+        '| solver | map | pairs | channels | iterations | forward, ms | ns | forward + backward, ms | ns |',
+        '|---|---|---|---|---|---|---|---|---|',
+    ]
+    for row in results:
+        work = row['height'] * row['width'] * row['pairs'] * row['channels'] * row['num_iters']
+        cells = [row['name'], f'{row["height"]}×{row["width"]}', row['pairs'], row['channels'], row['num_iters']]
+        for key in ('forward', 'forward_backward'):
+            cells += [f'{1e3 * row[key]["min"]:.1f}', f'{1e9 * row[key]["min"] / work:.2f}']
+        lines.append('| ' + ' | '.join(map(str, cells)) + ' |')
+    return '\n'.join(lines)
+
+
+def _results(solver: Solver, arguments: tuple) -> dict[str, Tensor]:
+    """The output and the gradient of every tensor argument for fixed random output gradients, in float64."""
+    u = solver(*arguments)
+    weights = torch.rand(u.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    u.backward(weights.to(u.device, u.dtype))
+    names = ('x', 'theta', 'lam', 'tau', 'num_iters', 'image_kernel', 'flow_kernel', 'div_kernel')
+    gradients = {
+        f'gradient of {name}': argument.grad.double()
+        for name, argument in zip(names, arguments)
+        if isinstance(argument, Tensor) and argument.grad is not None
+    }
+    return {'output': u.detach().double(), **gradients}
+
+
+def _distance(found: Tensor, reference: Tensor) -> float:
+    """Largest absolute difference; NaN if any is NaN."""
+    return (found - reference).abs().max().item()
+
+
+def _detached(arguments: tuple) -> tuple:
+    return tuple(argument.detach() if isinstance(argument, Tensor) else argument for argument in arguments)

@@ -1,0 +1,136 @@
+"""3D and (2+1)D ResNets with representation flow."""
+
+from __future__ import annotations
+
+from mmaction.models.backbones import ResNet2Plus1d, ResNet3d
+from mmaction.models.common import Conv2plus1d
+from mmaction.registry import MODELS
+from mmaction.utils import get_str_type
+from mmengine.logging import MMLogger
+from torch import Tensor
+
+from repflow_mm.models.backbones.flow_insertion import FlowConfig, FlowInsertion
+from repflow_mm.models.layers.folding import fold_time, unfold_time
+
+
+@MODELS.register_module()
+class RepFlowResNet3d(FlowInsertion, ResNet3d):
+    """MMAction2's ResNet3d with flow blocks between its stages.
+
+    Source: Piergiovanni & Ryoo, "Representation Flow for Action Recognition", CVPR 2019. Serves 3D networks
+    (``inflate_style='3x3x3'``, and depth 18 and 34, whose blocks are 3x3x3 always) and, from depth 50 on, (2+1)D ones
+    as the authors have them (``inflate_style='3x1x1'``, ``inflate`` choosing the bottlenecks). Module names are
+    those of ResNet3d, so ``pretrained`` 2D weights inflate into it; they leave the flow blocks alone, which are under
+    ``flow_blocks.<place>``. Flow needs frames: temporal strides and ``with_pool2`` (True in ResNet3d) before a block
+    take them away.
+
+    Args:
+        depth (int): 18, 34, 50, 101 or 152.
+        num_segments (int, optional): Frames T of one clip. If given, a clip that the temporal strides leave too short
+            for a flow block is an error when the network is built. Defaults to None.
+        flow (dict | list[dict], optional): One block or several, as in :class:`RepFlowResNet`: ``after`` (``'input'``,
+            ``'block1'`` with the first pooling, ``'block2'`` with ``pool2``, ... ``'block5'``) and the arguments of
+            :class:`repflow_mm.models.FlowBlock`. None is the RGB network. Defaults to None.
+        **kwargs: Arguments of ``mmaction.models.ResNet3d`` (``pretrained``, ``temporal_strides``, ``inflate``,
+            ``non_local``, ...). ``frozen_stages`` concerns the ResNet's own layers, not the flow blocks;
+            ``norm_eval`` all norms.
+
+    Raises:
+        ValueError: If a place does not exist, or ``num_segments`` is too short for the flow blocks; when weights are
+            initialised, if ``pretrained`` with ``pretrained2d`` holds another architecture's.
+
+    Example:
+        >>> flow = dict(after='block3', channels=32, num_iters=20)
+        >>> model = RepFlowResNet3d(18, num_segments=8, flow=flow, with_pool2=False)
+        >>> model(torch.rand(2, 3, 8, 64, 64)).shape
+        torch.Size([2, 512, 7, 2, 2])
+    """
+
+    def __init__(self, depth: int, num_segments: int | None = None, flow: FlowConfig = None, **kwargs) -> None:
+        self._check_depth(depth)
+        super().__init__(depth, **kwargs)
+        self.num_segments = num_segments
+        self._insert_flow_blocks(flow, num_segments)
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """Features of the stages ``out_indices``.
+
+        Args:
+            x (Tensor): Clips (N, C, T, H, W); T shortens by the temporal strides and by one for each flow stage.
+
+        Returns:
+            Tensor | tuple[Tensor]: (N, C', T', H', W'); a tuple if ``out_indices`` has several.
+
+        Raises:
+            ValueError: If x is no batch of clips, or too short for a flow block.
+        """
+        if x.ndim != 5:
+            raise ValueError(f'x must be (N, C, T, H, W), got shape {tuple(x.shape)}')
+        return self._select(self._walk(x, self._flow_after))
+
+    def inflate_weights(self, logger: MMLogger) -> None:
+        """Check torchvision's 2D weights at ``pretrained``, report what they do not cover, and inflate them."""
+        self._check_pretrained(logger)
+        super().inflate_weights(logger)
+
+    def _flow_after(self, place: str, clips: Tensor) -> Tensor:
+        """Pass (N, C, T, H, W) through the block after ``place``, if there is one."""
+        if place not in self.flow_blocks:
+            return clips
+        frames, num_frames = self.flow_blocks[place](fold_time(clips), clips.shape[2])  # (N*T', C, H, W)
+        return unfold_time(frames, num_frames)
+
+    def _stem(self, x: Tensor) -> Tensor:
+        return super()._stem(x) if self.with_pool1 else self.conv1(x)
+
+    def _stage(self, index: int, x: Tensor) -> Tensor:
+        x = super()._stage(index, x)
+        return self.pool2(x) if index == 0 and self.with_pool2 else x
+
+    def _length_after(self, place: str, length: int) -> int:
+        if place == 'input':
+            return length
+        if place == 'block1':
+            conv = self.conv1
+            length = (length + 2 * conv.padding[0] - conv.kernel_size[0]) // conv.stride[0] + 1
+            return (length - 1) // self.pool1_stride_t + 1 if self.with_pool1 else length
+        index = int(place.removeprefix('block')) - 2
+        length = (length - 1) // self.temporal_strides[index] + 1
+        return length // 2 if index == 0 and self.with_pool2 else length
+
+
+@MODELS.register_module()
+class RepFlowResNet2Plus1d(RepFlowResNet3d, ResNet2Plus1d):
+    """MMAction2's ResNet2Plus1d, whose 3D convolutions are factorised, with flow blocks between its stages.
+
+    Its stem's pooling is always there and ``pool2`` never, as in ResNet2Plus1d. 2D weights cannot be inflated into
+    it, as the factors have other shapes; ``pretrained`` holds weights of the network itself.
+
+    Args:
+        depth (int): 18, 34, 50, 101 or 152.
+        num_segments (int, optional): Frames T of one clip, see :class:`RepFlowResNet3d`. Defaults to None.
+        flow (dict | list[dict], optional): See :class:`RepFlowResNet3d`. Defaults to None.
+        pretrained2d (bool): Must be False. Defaults to False.
+        conv_cfg (dict): Its type must be ``'Conv2plus1d'``. Defaults to ``dict(type='Conv2plus1d')``.
+        **kwargs: Further arguments of ``mmaction.models.ResNet2Plus1d``.
+
+    Raises:
+        ValueError: As in :class:`RepFlowResNet3d`; if ``pretrained2d`` or ``conv_cfg`` is not as above.
+    """
+
+    def __init__(
+        self,
+        depth: int,
+        num_segments: int | None = None,
+        flow: FlowConfig = None,
+        pretrained2d: bool = False,
+        conv_cfg: dict = dict(type='Conv2plus1d'),  # noqa: B006
+        **kwargs,
+    ) -> None:
+        if pretrained2d:
+            raise ValueError(f'pretrained2d must be False, as 2D weights do not inflate here, got {pretrained2d!r}')
+        if get_str_type(conv_cfg['type']) != 'Conv2plus1d':
+            raise ValueError(f"conv_cfg must be of type 'Conv2plus1d', got {conv_cfg!r}")
+        conv_cfg = dict(conv_cfg, type=Conv2plus1d)  # by name it is found in MMAction2's scope only
+        kwargs.update(with_pool1=True, with_pool2=False)
+        super().__init__(depth, num_segments, flow, pretrained2d=False, conv_cfg=conv_cfg, **kwargs)

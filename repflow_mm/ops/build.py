@@ -1,0 +1,129 @@
+"""Compiles the C solver at first use and keeps the result in a per-user cache.
+
+Nothing is compiled at install time: a wheel stays pure Python, the kernel is built for the very CPU that runs it, and
+a machine without a compiler loses speed but not the package.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import logging
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+SOURCE_DIR = Path(__file__).parent / 'csrc'
+COMPILERS = ('cc', 'gcc', 'clang')
+# No -ffast-math: NaN must come out where NaN went in, and sums keep their order.
+FLAGS = (
+    '-std=gnu11',
+    '-O3',
+    '-fno-math-errno',
+    '-fno-trapping-math',
+    '-ffp-contract=fast',
+    '-fopenmp-simd',
+    '-fPIC',
+    '-shared',
+)
+LIBRARIES = ('-lm', '-lpthread')
+# The first that the compiler accepts.
+NATIVE_FLAGS = (('-march=native', '-mprefer-vector-width=512'), ('-march=native',), ('-mcpu=native',), ())
+TIMEOUT_SECONDS = 300
+
+
+def load_library() -> ctypes.CDLL:
+    """The compiled solver, from the cache or built now.
+
+    Returns:
+        ctypes.CDLL: The library.
+
+    Raises:
+        RuntimeError: If no compiler is found or none of them builds it; the message says what was tried.
+    """
+    failures = []
+    for compiler in find_compilers():
+        try:
+            return _load_or_build(compiler)
+        except (OSError, subprocess.SubprocessError) as error:
+            output = getattr(error, 'stderr', None) or ''
+            failures.append(f'{shlex.join(compiler)}: {error} {output.strip()[-2000:]}'.strip())
+    tried = '; '.join(failures) or f'none of the environment variable CC and {", ".join(COMPILERS)} is an executable'
+    raise RuntimeError(f'the C solver could not be built ({tried})')
+
+
+def find_compilers() -> list[list[str]]:
+    """The C compilers at hand, as command lines: that of the environment variable CC first."""
+    commands = [shlex.split(os.environ.get('CC', '')), *([name] for name in COMPILERS)]
+    return [command for command in commands if command and shutil.which(command[0])]
+
+
+def cache_dir() -> Path:
+    """The directory of compiled kernels: REPFLOW_MM_CACHE, or repflow_mm in the user's cache directory."""
+    if os.environ.get('REPFLOW_MM_CACHE'):
+        return Path(os.environ['REPFLOW_MM_CACHE'])
+    return Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'repflow_mm'
+
+
+def _load_or_build(compiler: list[str]) -> ctypes.CDLL:
+    native, macros = _native_flags(compiler)
+    sources = sorted(SOURCE_DIR.glob('*.[ch]'))
+    key = hashlib.sha256('\0'.join([*FLAGS, *native, macros]).encode())
+    for source in sources:
+        key.update(source.read_bytes())
+    path = cache_dir() / f'rep_flow-{key.hexdigest()[:32]}.so'
+    if not _is_intact(path):
+        path = _build([*compiler, *FLAGS, *native], path)
+    return ctypes.CDLL(str(path))
+
+
+def _native_flags(compiler: list[str]) -> tuple[list[str], str]:
+    """The flags that tune for this CPU, and the macros they define: these tell CPUs and compiler versions apart."""
+    for native in NATIVE_FLAGS:
+        command = [*compiler, *native, '-dM', '-E', '-x', 'c', os.devnull]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+        if result.returncode == 0:
+            return list(native), result.stdout
+    raise OSError(f'{shlex.join(command)} failed: {result.stderr.strip()}')
+
+
+def _is_intact(path: Path) -> bool:
+    """Whether the library is there, with the digest that was written beside it: loading half a file would crash."""
+    try:
+        return _digest_path(path).read_text() == hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return False
+
+
+def _digest_path(path: Path) -> Path:
+    return path.with_suffix('.sha256')
+
+
+def _build(command: list[str], path: Path) -> Path:
+    """Compile to ``path``, or into a temporary directory where that cannot be written; returns where it lies."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(dir=path.parent))
+    except OSError as error:
+        work = Path(tempfile.mkdtemp(prefix='repflow_mm-'))
+        logger.warning('%s cannot be written (%s): the solver is compiled for this process alone', path.parent, error)
+        path = work / path.name
+    logger.info('compiling the C solver with %s, once', command[0])
+    built = work / 'library'
+    try:
+        arguments = [*command, '-o', str(built), str(SOURCE_DIR / 'rep_flow.c'), *LIBRARIES]
+        subprocess.run(arguments, check=True, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+        digest = work / 'digest'
+        digest.write_text(hashlib.sha256(built.read_bytes()).hexdigest())
+        # Several processes may build at once: each replaces whole files, and all of them build the same.
+        os.replace(built, path)
+        os.replace(digest, _digest_path(path))
+    finally:
+        if work != path.parent:
+            shutil.rmtree(work, ignore_errors=True)
+    return path

@@ -1,0 +1,30 @@
+/* The fused CPU solver, forward and backward, in float and double. ../README.md says how and why. */
+
+#include <math.h>
+#include <string.h>
+
+#include "layout.h"
+#include "problem.h"
+#include "tasks.h"
+
+/* What the states recomputed for the backward pass may take per thread; beyond it they are checkpointed. */
+#define HISTORY_BYTES (32 << 20)
+
+#define REAL float
+#define SUFFIX float32
+#define SQRT sqrtf
+#include "solver.h"
+#include "forward.h"
+#include "adjoint.h"
+#include "backward.h"
+#undef REAL
+#undef SUFFIX
+#undef SQRT
+
+#define REAL double
+#define SUFFIX float64
+#define SQRT sqrt
+#include "solver.h"
+#include "forward.h"
+#include "adjoint.h"
+#include "backward.h"

@@ -1,0 +1,68 @@
+import pytest
+import torch
+from mmaction.registry import MODELS
+
+import repflow_mm  # noqa: F401
+from repflow_mm.apis.checkpoint import check_checkpoint
+
+FLOW = dict(after='block3', channels=4, num_iters=1)
+
+
+def recognizer(depth=18, num_classes=5, **backbone):
+    backbone = dict(type='RepFlowResNet', depth=depth, **backbone)
+    head = dict(type='I3DHead', num_classes=num_classes, in_channels=512 if depth == 18 else 2048)
+    return MODELS.build(
+        dict(
+            type='mmaction.Recognizer3D',
+            backbone=backbone,
+            cls_head=head,
+            data_preprocessor=dict(type='mmaction.ActionDataPreprocessor', format_shape='NCTHW'),
+            _scope_='mmaction',
+        )
+    )
+
+
+def save(model, path):
+    torch.save(dict(state_dict=model.state_dict(), meta={}), path)
+    return str(path)
+
+
+def test_own_checkpoint_fits(tmp_path):
+    check_checkpoint(recognizer(flow=FLOW), save(recognizer(flow=FLOW), tmp_path / 'a.pth'), with_head=True)
+
+
+@pytest.mark.parametrize('flow', [None, FLOW])
+def test_fine_tuning_takes_another_head_and_new_flow_blocks(tmp_path, flow):
+    path = save(recognizer(num_classes=7, flow=flow), tmp_path / 'a.pth')
+    check_checkpoint(recognizer(flow=FLOW), path, with_head=False)
+
+
+def test_testing_needs_the_same_head(tmp_path):
+    path = save(recognizer(num_classes=7), tmp_path / 'a.pth')
+    with pytest.raises(
+        ValueError, match=r'2 tensors do not fit, .*: cls_head.fc_cls.weight \(7, 512\) instead of \(5,'
+    ):
+        check_checkpoint(recognizer(), path, with_head=True)
+
+
+def test_testing_needs_the_flow_blocks(tmp_path):
+    path = save(recognizer(), tmp_path / 'a.pth')
+    with pytest.raises(ValueError, match=r'the first: backbone.flow_blocks.block3\S+ \(missing\) instead of'):
+        check_checkpoint(recognizer(flow=FLOW), path, with_head=True)
+
+
+def test_flow_blocks_that_the_config_lacks_are_named(tmp_path):
+    path = save(recognizer(flow=FLOW), tmp_path / 'a.pth')
+    with pytest.raises(ValueError, match=r'the first: backbone.flow_blocks.block3\S+ \(.*\) too many'):
+        check_checkpoint(recognizer(), path, with_head=False)
+
+
+def test_another_depth_is_refused(tmp_path):
+    path = save(recognizer(50), tmp_path / 'a.pth')
+    with pytest.raises(ValueError, match='a.pth is of another architecture than the config: .* tensors do not fit'):
+        check_checkpoint(recognizer(), path, with_head=False)
+
+
+def test_missing_checkpoint(tmp_path):
+    with pytest.raises(FileNotFoundError, match='none.pth does not exist'):
+        check_checkpoint(recognizer(), str(tmp_path / 'none.pth'), with_head=True)

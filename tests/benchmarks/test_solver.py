@@ -1,0 +1,53 @@
+import pytest
+import torch
+
+from repflow_mm.benchmarks import solver
+from repflow_mm.benchmarks.released import released_rep_flow
+from repflow_mm.benchmarks.solver import Problem
+from repflow_mm.ops import rep_flow_ref
+
+SMALL = Problem(7, 9, pairs=4, channels=2, num_iters=3)
+
+
+def test_arguments_have_the_problems_size():
+    x, *_ = SMALL.arguments('cpu')
+    assert x.shape == (2, 2, 3, 7, 9)  # two clips of three frames are four pairs
+
+
+@pytest.mark.parametrize('num_iters', [1, 20])
+def test_released_sequence_computes_the_reference(num_iters):
+    arguments = Problem(9, 8, 4, 3, num_iters).arguments('cpu', torch.float64)
+    generator = torch.Generator().manual_seed(2)
+    x, theta, lam, tau, _, image_kernel, *taps = (a.detach() if torch.is_tensor(a) else a for a in arguments)
+    image_kernel = image_kernel + 0.1 * torch.randn(image_kernel.shape, generator=generator, dtype=torch.float64)
+    taps = [tap + 0.1 * torch.randn(tap.shape, generator=generator, dtype=torch.float64) for tap in taps]
+    inputs = (x, theta, lam, tau, num_iters, image_kernel, *taps)
+    torch.testing.assert_close(released_rep_flow(*inputs), rep_flow_ref(*inputs), rtol=0, atol=1e-9)
+
+
+def test_measure_reports_every_row():
+    rows = {'released layer': released_rep_flow, 'reference, eager': rep_flow_ref}
+    results = solver.measure(rows, SMALL, 'cpu', repeats=2)
+    assert [row['name'] for row in results] == list(rows)
+    for row in results:
+        assert 0 < row['forward']['min'] <= row['forward']['median'] <= row['forward']['max']
+        assert row['kept_bytes'] > 3 * 20 * SMALL.pairs * SMALL.channels * 7 * 9 * 4  # tens of planes an iteration
+    table = solver.solver_table(results)
+    assert '| released layer |' in table and '1.0×' in table
+
+
+def test_scaling_varies_one_factor_at_a_time():
+    base = Problem()
+    for problem in solver.scaling_problems():
+        changed = [
+            name
+            for name in ('height', 'pairs', 'channels', 'num_iters')
+            if getattr(problem, name) != getattr(base, name)
+        ]
+        assert len(changed) <= 1
+
+
+def test_solvers_are_the_baselines_and_the_backends_that_can_run():
+    rows = solver.solvers('cpu', with_compile=False)
+    assert list(rows)[:2] == ['released layer', 'reference, eager']
+    assert 'reference' not in rows

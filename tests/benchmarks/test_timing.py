@@ -1,0 +1,28 @@
+import time
+
+import torch
+
+from repflow_mm.benchmarks.timing import kept_bytes, seconds_of, summary
+
+
+def test_calls_run_in_turn_after_one_unmeasured_round():
+    order = []
+    calls = {name: lambda name=name: order.append(name) for name in 'ab'}
+    seconds = seconds_of(calls, repeats=2)
+    assert order == ['a', 'b'] * 3
+    assert {name: len(values) for name, values in seconds.items()} == {'a': 2, 'b': 2}
+
+
+def test_seconds_are_seconds():
+    (seconds,) = seconds_of({'sleep': lambda: time.sleep(0.02)}, repeats=1)['sleep']
+    assert 0.02 <= seconds < 1
+
+
+def test_summary():
+    assert summary([3.0, 1.0, 2.0]) == dict(min=1.0, median=2.0, max=3.0)
+
+
+def test_kept_bytes_count_what_the_backward_needs():
+    x = torch.rand(1000, requires_grad=True)
+    assert kept_bytes(lambda: x + x) == 0
+    assert kept_bytes(lambda: x.exp().exp()) == 4000  # the inner exponential; the outer is the output
