@@ -149,7 +149,7 @@ def test_foreign_checkpoint_is_refused_and_nothing_is_lost(config, trained, tmp_
     before = {path: path.read_bytes() for path in trained.glob('*.pth')}
     foreign = tmp_path / 'foreign.pth'
     torch.save(dict(state_dict={}, meta={}, hook=print), foreign)
-    with pytest.raises(ValueError, match=r'foreign\.pth is refused: .*\(it needs print\)'):
+    with pytest.raises(SystemExit, match=r'^error: checkpoint .*foreign\.pth is refused: .*\(it needs print\)'):
         train(config, trained, '--resume', foreign)
     assert {path: path.read_bytes() for path in trained.glob('*.pth')} == before
 
@@ -208,7 +208,7 @@ def test_two_processes_equal_one_with_twice_the_batch(motion_clips, tmp_path, mo
     for name in one:
         # float32 rounds to 6e-8; four steps through the solver make at most about 5e-5 of the change out of it.
         difference, change = two[name].double() - one[name], one[name].double() - start[name]
-        assert difference.norm() <= 1e-3 * change.norm(), name
+        assert difference.norm() <= 1e-3 * change.norm() + 1e-6 * one[name].double().norm(), name
     assert 'find_unused_parameters' not in (tmp_path / 'two' / 'deterministic.py').read_text()
 
 
