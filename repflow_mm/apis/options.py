@@ -46,7 +46,7 @@ def load_config(args: argparse.Namespace) -> Config:
     return cfg
 
 
-def require_checkpoint_file(path: str) -> None:
+def check_checkpoint_file(path: str) -> None:
     """Raise FileNotFoundError for a local checkpoint that does not exist."""
     if '://' not in path and not osp.isfile(path):
         raise FileNotFoundError(f'checkpoint {path} does not exist')

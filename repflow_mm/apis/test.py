@@ -10,9 +10,9 @@ from mmengine.config import Config
 from repflow_mm.apis.options import (
     add_common_arguments,
     build_runner,
+    check_checkpoint_file,
     exit_on_user_error,
     load_config,
-    require_checkpoint_file,
 )
 
 
@@ -33,7 +33,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def config_from_args(args: argparse.Namespace) -> Config:
     """The config with the command line's settings merged into it."""
     cfg = load_config(args)
-    require_checkpoint_file(args.checkpoint)
+    check_checkpoint_file(args.checkpoint)
     cfg.load_from = args.checkpoint
     if args.show or args.show_dir is not None:
         cfg.default_hooks.visualization = dict(

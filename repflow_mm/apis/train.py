@@ -11,9 +11,9 @@ from mmengine.config import Config
 from repflow_mm.apis.options import (
     add_common_arguments,
     build_runner,
+    check_checkpoint_file,
     exit_on_user_error,
     load_config,
-    require_checkpoint_file,
 )
 
 
@@ -47,7 +47,7 @@ def config_from_args(args: argparse.Namespace) -> Config:
         _use_amp(cfg)
     if args.resume is not None:
         if args.resume != 'auto':
-            require_checkpoint_file(args.resume)
+            check_checkpoint_file(args.resume)
         cfg.resume, cfg.load_from = True, None if args.resume == 'auto' else args.resume
     if args.auto_scale_lr:
         if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):

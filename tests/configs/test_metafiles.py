@@ -4,12 +4,16 @@ import pytest
 import yaml
 from mmengine.config import Config
 
+from repflow_mm.apis.ablate import load_tables
+
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ('tiny_kinetics', 'kinetics', 'hmdb51')
 TABLES = ROOT / 'configs' / 'tiny_kinetics' / 'tables.yml'
+DEMO_TABLES = ROOT / 'configs' / 'demo' / 'ablations' / 'tables.yml'
 
-# Rows that need no flow computed beforehand, nor two networks.
-ROWS = dict(where=7, learn=6, iterations=12, fusion=6, flow_of_flow=4, conv3d=8)
+# Rows that need no flow computed beforehand.
+ROWS = dict(where=7, learn=6, iterations=12, fusion=8, flow_of_flow=4, conv3d=8)
+DEMO_ROWS = dict(where=5, learn=6, iterations=10, fusion=8, flow_of_flow=4)
 
 # Top-1 accuracies of the paper's comparison table, by what a config's name begins with.
 PAPER = {
@@ -30,8 +34,8 @@ def entries(folder):
     return yaml.safe_load((ROOT / 'configs' / folder / 'metafile.yml').read_text())['Models']
 
 
-def tables():
-    return yaml.safe_load(TABLES.read_text())
+def tables(file=TABLES):
+    return load_tables(list(yaml.safe_load(file.read_text())), str(file))
 
 
 MODELS = [pytest.param(entry, id=entry['Name']) for folder in FOLDERS for entry in entries(folder)]
@@ -101,28 +105,39 @@ def test_tiny_kinetics_has_no_results():
     assert not any('Results' in entry for entry in entries('tiny_kinetics'))
 
 
-def test_tables_have_every_row_that_needs_no_flow_computed_beforehand():
-    assert {table: len(rows) for table, rows in tables().items()} == ROWS
-    assert all(len({row for row, _ in rows}) == len(rows) for rows in tables().values())
+EVERY_TABLE = [(TABLES, table) for table in ROWS] + [(DEMO_TABLES, table) for table in DEMO_ROWS]
 
 
-def test_tables_name_every_config_of_their_folder_and_nothing_else():
-    listed = {config for rows in tables().values() for _, config in rows}
-    assert listed == {path.name for path in TABLES.parent.glob('*.py')}
+@pytest.mark.parametrize(('file', 'rows'), [(TABLES, ROWS), (DEMO_TABLES, DEMO_ROWS)], ids=['tiny_kinetics', 'demo'])
+def test_tables_are_whole(file, rows):
+    assert {table: len(found) for table, found in tables(file).items()} == rows
+    assert all(len({row.name for row in found}) == len(found) for found in tables(file).values())
+    listed = {config.name for found in tables(file).values() for row in found for config in row.configs}
+    assert listed == {path.name for path in file.parent.glob('*.py')}
 
 
-@pytest.mark.parametrize('table', ROWS)
-def test_rows_of_a_table_differ_in_their_networks(table):
-    models = [Config.fromfile(TABLES.parent / config).model.to_dict() for _, config in tables()[table]]
+@pytest.mark.parametrize(('file', 'table'), EVERY_TABLE, ids=lambda value: getattr(value, 'parent', value))
+def test_rows_of_a_table_differ_in_their_networks(file, table):
+    models = [[Config.fromfile(config).model.to_dict() for config in row.configs] for row in tables(file)[table]]
     assert all(models[i] != models[j] for i in range(len(models)) for j in range(i))
 
 
-def test_iterations_and_what_is_learned_are_what_the_rows_say():
-    for row, config in tables()['iterations']:
-        flow = Config.fromfile(TABLES.parent / config).model.backbone.flow
-        count, learned = row.split(', ')
+@pytest.mark.parametrize('file', [TABLES, DEMO_TABLES], ids=['tiny_kinetics', 'demo'])
+def test_iterations_and_what_is_learned_are_what_the_rows_say(file):
+    for row in tables(file)['iterations']:
+        flow = Config.fromfile(row.configs[0]).model.backbone.flow
+        count, learned = row.name.split(', ')
         assert flow.num_iters == int(count)
         assert (learned == 'learned') == bool(flow.learn)
+
+
+@pytest.mark.parametrize('file', [TABLES, DEMO_TABLES], ids=['tiny_kinetics', 'demo'])
+def test_late_rows_fuse_the_rgb_network_with_one_that_has_flow(file):
+    late = [row for row in tables(file)['fusion'] if row.name.startswith('late')]
+    assert len(late) == 2
+    for row in late:
+        backbones = [Config.fromfile(config).model.backbone for config in row.configs]
+        assert ['flow' in backbone for backbone in backbones] == [False, True]
 
 
 @pytest.mark.parametrize('split', [1, 2, 3])

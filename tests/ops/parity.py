@@ -7,6 +7,7 @@ comes close to a kink of the solver, the rounding of either implementation is am
 
 from __future__ import annotations
 
+import contextlib
 from typing import NamedTuple
 
 import torch
@@ -38,8 +39,8 @@ class Case(NamedTuple):
 CASES = (
     Case((1, 1, 2, 28, 28), 20),
     Case((1, 2, 3, 27, 29), 10, learned=True),
-    Case((2, 2, 3, 7, 5), 50, learned=True),
-    Case((1, 1, 2, 2, 2), 50, learned=True),
+    Case((2, 1, 3, 7, 5), 50, learned=True),
+    Case((1, 1, 2, 2, 2), 20, learned=True),
     Case((1, 1, 2, 16, 32), 1, learned=True),
     Case((1, 2, 2, 14, 14), 0),
     Case((1, 1, 2, 113, 120), 4, learned=True),
@@ -74,6 +75,18 @@ def evaluate(solver, inputs, grad_u, num_iters: int, **options) -> dict[str, tor
     return dict(zip(NAMES, (u.detach(), *grads)))
 
 
+@contextlib.contextmanager
+def threads(count: int):
+    """Run with that many threads of torch; the eager reference's small operations are fastest with one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@threads(1)
 def assert_parity(case: Case, backend: str, device: str = 'cpu', draws: int = DRAWS) -> None:
     """Hold a backend against the float64 reference, in float32, output and gradients."""
     draws_of = {name: [] for name in NAMES}  # of the backend's error, the eager reference's, the largest value

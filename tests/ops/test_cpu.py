@@ -5,7 +5,7 @@ import sys
 
 import pytest
 import torch
-from parity import CASES, Case, assert_parity, draw, evaluate
+from parity import CASES, Case, assert_parity, draw, evaluate, threads
 
 from repflow_mm.ops import cpu, rep_flow, rep_flow_ref
 from repflow_mm.ops.rep_flow import choose_backend
@@ -55,14 +55,10 @@ def test_every_element_is_written(shape, monkeypatch):
 
 def test_same_bits_under_any_thread_count():
     inputs, grad_u = draw(Case((2, 8, 4, 28, 28)), seed=0)
-    threads = torch.get_num_threads()
     results = []
-    try:
-        for count in (1, 2, 3):
-            torch.set_num_threads(count)
+    for count in (1, 2, 3):
+        with threads(count):
             results.append(evaluate(rep_flow, inputs, grad_u, 10, backend='cpu'))
-    finally:
-        torch.set_num_threads(threads)
     for name, value in results[0].items():
         assert all(torch.equal(value, other[name]) for other in results[1:]), name
 

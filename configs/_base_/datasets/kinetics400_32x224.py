@@ -38,7 +38,7 @@ test_pipeline = [
     dict(type='Resize', scale=(-1, 256)),
     dict(type='CenterCrop', crop_size=224),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
+    dict(type='PackActionInputs', meta_keys=('filename', 'img_shape')),
 ]
 
 dataset = dict(type=dataset_type, data_prefix=dict(video=data_root), num_classes=400)

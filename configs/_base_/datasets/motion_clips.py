@@ -18,7 +18,7 @@ test_pipeline = [
     dict(type='SampleFrames', clip_len=8, frame_interval=1, num_clips=1, test_mode=True),
     dict(type='CheckedDecordDecode'),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
+    dict(type='PackActionInputs', meta_keys=('filename', 'img_shape')),
 ]
 
 dataset = dict(type='CheckedVideoDataset', data_prefix=dict(video=data_root), num_classes=8)

@@ -37,7 +37,7 @@ test_pipeline = [
     dict(type='Resize', scale=(-1, 128)),
     dict(type='CenterCrop', crop_size=112),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
+    dict(type='PackActionInputs', meta_keys=('filename', 'img_shape')),
 ]
 
 train = dict(ann_file=ann_file_train, data_prefix=dict(video=f'{video_root}/videos_train'))

@@ -15,11 +15,11 @@ static void NAME(flush_sums)(NAME(sums) *sums) {
 }
 
 /* From the gradient of p after an iteration to that of p before it (without the divergence's part, written over
- * it) and to that of the flow gradient of the new u: `d_ax` for the horizontal, D_AY_* for the vertical part.
+ * it) and to those of the flow gradient of the new u, D_AX_* and D_AY_*.
  * `after` is the state after the iteration; all pointers are to row i; `is_last` is a constant where inlined. */
 INLINE void NAME(adjoint_p_row)(
-    const layout *plane, const NAME(terms) *terms, const REAL *after, REAL *adjoint, int component, REAL *d_ax,
-    NAME(sums) *sums, int is_last
+    const layout *plane, const NAME(terms) *terms, const REAL *after, REAL *adjoint, int component, NAME(sums) *sums,
+    int is_last
 ) {
     const ptrdiff_t stride = plane->stride;
     const REAL rate = terms->rate, flow_y0 = terms->flow_y[0], flow_y1 = terms->flow_y[1];
@@ -27,7 +27,7 @@ INLINE void NAME(adjoint_p_row)(
     const REAL *u = after + (U_X + component) * stride, *u_below = u + row_size(plane, STATE_FIELDS);
     const REAL *p_x = after + (P_XX + 2 * component) * stride, *p_y = after + (P_XY + 2 * component) * stride;
     REAL *d_p_x = adjoint + (D_P_XX + 2 * component) * stride, *d_p_y = adjoint + (D_P_XY + 2 * component) * stride;
-    REAL *d_ay = adjoint + (D_AY_X + component) * stride;
+    REAL *d_ax = adjoint + (D_AX_X + component) * stride, *d_ay = adjoint + (D_AY_X + component) * stride;
     for (ptrdiff_t block = 0; block < plane->length; block += LANES) {
         SIMD for (ptrdiff_t lane = 0; lane < LANES; lane++) {
             const ptrdiff_t j = block + lane;
@@ -58,12 +58,13 @@ INLINE void NAME(adjoint_p_row)(
 
 /* The whole gradient of u after the iteration: what came from later plus what came through its flow gradient. */
 INLINE void NAME(adjoint_total_row)(
-    const layout *plane, const NAME(terms) *terms, REAL *adjoint, int component, const REAL *d_ax
+    const layout *plane, const NAME(terms) *terms, REAL *adjoint, int component
 ) {
     const ptrdiff_t stride = plane->stride;
     const REAL flow_x0 = terms->flow_x[0], flow_x1 = terms->flow_x[1];
     const REAL flow_y0 = terms->flow_y[0], flow_y1 = terms->flow_y[1];
-    const REAL *d_u = adjoint + (D_U_X + component) * stride, *d_ay = adjoint + (D_AY_X + component) * stride;
+    const REAL *d_u = adjoint + (D_U_X + component) * stride;
+    const REAL *d_ax = adjoint + (D_AX_X + component) * stride, *d_ay = adjoint + (D_AY_X + component) * stride;
     const REAL *d_ay_above = d_ay - row_size(plane, ADJOINT_FIELDS);
     REAL *total = adjoint + (D_TOTAL_X + component) * stride;
     SIMD for (ptrdiff_t j = 0; j < plane->length; j++) {
@@ -123,44 +124,46 @@ INLINE void NAME(adjoint_u_row)(
     }
 }
 
-/* Row i of one iteration's adjoint as far as row i allows: u's whole gradient there, the rest for row i - 1.
- * `before` and `after` are row i of the states around the iteration, `d_ax` two rows with a zero before each. */
+/* One iteration's adjoint where the sweep stands at row i: its first part for row i, its second for the row above, its
+ * third for the row above that. `before` and `after` are row i of the states around the iteration. */
 static void NAME(adjoint_row)(
     const layout *plane, const NAME(terms) *terms, const REAL *before, const REAL *after, const REAL *fixed,
-    REAL *adjoint, REAL *d_ax, NAME(sums) *sums, ptrdiff_t i
+    REAL *adjoint, NAME(sums) *sums, ptrdiff_t i
 ) {
-    const REAL *before_above = before - row_size(plane, STATE_FIELDS);
-    const REAL *fixed_above = fixed - row_size(plane, CONST_FIELDS);
-    REAL *adjoint_above = adjoint - row_size(plane, ADJOINT_FIELDS);
-    for (int component = 0; component < 2 && i < plane->height; component++) {
-        REAL *row = d_ax + component * (plane->length + plane->lanes);
-        if (i < plane->height - 1) NAME(adjoint_p_row)(plane, terms, after, adjoint, component, row, sums, 0);
-        else NAME(adjoint_p_row)(plane, terms, after, adjoint, component, row, sums, 1);
-        NAME(adjoint_total_row)(plane, terms, adjoint, component, row);
+    const ptrdiff_t height = plane->height, adjoint_size = row_size(plane, ADJOINT_FIELDS);
+    for (int component = 0; component < 2; component++) {
+        if (i < height - 1) NAME(adjoint_p_row)(plane, terms, after, adjoint, component, sums, 0);
+        else if (i == height - 1) NAME(adjoint_p_row)(plane, terms, after, adjoint, component, sums, 1);
+        if (i >= 1 && i <= height) NAME(adjoint_total_row)(plane, terms, adjoint - adjoint_size, component);
     }
-    if (i == plane->height) NAME(adjoint_u_row)(plane, terms, before_above, fixed_above, adjoint_above, sums, 1);
-    else if (i > 0) NAME(adjoint_u_row)(plane, terms, before_above, fixed_above, adjoint_above, sums, 0);
+    if (i >= 2) {
+        const REAL *state = before - 2 * row_size(plane, STATE_FIELDS);
+        const REAL *constant = fixed - 2 * row_size(plane, CONST_FIELDS);
+        REAL *row = adjoint - 2 * adjoint_size;
+        if (i <= height) NAME(adjoint_u_row)(plane, terms, state, constant, row, sums, 0);
+        else NAME(adjoint_u_row)(plane, terms, state, constant, row, sums, 1);
+    }
     sums->pending += 4 * (plane->length / LANES);
     if (sums->pending >= MAX_PENDING) NAME(flush_sums)(sums);
 }
 
 /* The adjoint of `count` iterations, last to first; states 0 to count lie at `states + k * step`. As in `iterate`,
- * an iteration follows SWEEP_LAG rows behind the one before it. */
+ * an iteration follows ADJOINT_LAG rows behind the one before it. */
 static void NAME(iterate_adjoint)(
     const layout *plane, const NAME(terms) *terms, const REAL *states, ptrdiff_t step, const REAL *fixed,
-    REAL *adjoint, REAL *d_ax, NAME(sums) *sums, ptrdiff_t count
+    REAL *adjoint, NAME(sums) *sums, ptrdiff_t count
 ) {
     const ptrdiff_t height = plane->height, adjoint_size = row_size(plane, ADJOINT_FIELDS);
     const ptrdiff_t state_row = row_size(plane, STATE_FIELDS), fixed_row = row_size(plane, CONST_FIELDS);
     for (ptrdiff_t end = count; end > 0; end -= SWEEP_DEPTH) {
         const ptrdiff_t sweeps = end < SWEEP_DEPTH ? end : SWEEP_DEPTH;
-        for (ptrdiff_t front = 0; front <= height + SWEEP_LAG * (sweeps - 1); front++) {
-            for (ptrdiff_t sweep = 0; sweep < sweeps && SWEEP_LAG * sweep <= front; sweep++) {
-                const ptrdiff_t i = front - SWEEP_LAG * sweep;
-                if (i > height) continue;
+        for (ptrdiff_t front = 0; front <= height + 1 + ADJOINT_LAG * (sweeps - 1); front++) {
+            for (ptrdiff_t sweep = 0; sweep < sweeps && ADJOINT_LAG * sweep <= front; sweep++) {
+                const ptrdiff_t i = front - ADJOINT_LAG * sweep;
+                if (i > height + 1) continue;
                 const REAL *after = states + (end - sweep) * step + i * state_row;
                 NAME(adjoint_row)(
-                    plane, terms, after - step, after, fixed + i * fixed_row, adjoint + i * adjoint_size, d_ax, sums, i
+                    plane, terms, after - step, after, fixed + i * fixed_row, adjoint + i * adjoint_size, sums, i
                 );
             }
         }

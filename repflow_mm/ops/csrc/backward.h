@@ -13,7 +13,7 @@ typedef struct {
     NAME(terms) terms;
     REAL *states;         /* segment + 1 of them */
     REAL *checkpoints;    /* the states at the beginning of every segment */
-    REAL *fixed, *second_padded, *adjoint, *d_ax;
+    REAL *fixed, *second_padded, *adjoint;
     NAME(sums) sums;
     double image_sums[18][LANES];
 } NAME(backward_scratch);
@@ -32,8 +32,7 @@ static ptrdiff_t NAME(backward_scratch_size)(const NAME(backward_context) *conte
     const layout *plane = &context->plane;
     const ptrdiff_t checkpoints = context->segments > 1 ? context->segments : 0;
     return 4 * plane->length + 5 * plane->lanes + (context->segment + 1 + checkpoints) * plane_size(plane, STATE_FIELDS) +
-           plane_size(plane, CONST_FIELDS) + plane_size(plane, ADJOINT_FIELDS) + plane_size(plane, 1) +
-           2 * (plane->length + plane->lanes);
+           plane_size(plane, CONST_FIELDS) + plane_size(plane, ADJOINT_FIELDS) + plane_size(plane, 1);
 }
 
 static void NAME(take_scratch)(
@@ -44,8 +43,6 @@ static void NAME(take_scratch)(
     scratch->fixed = NAME(take_plane)(&free_scratch, plane, CONST_FIELDS);
     scratch->second_padded = NAME(take_plane)(&free_scratch, plane, 1);
     scratch->adjoint = NAME(take_plane)(&free_scratch, plane, ADJOINT_FIELDS);
-    scratch->d_ax = free_scratch + plane->lanes;
-    free_scratch += 2 * (plane->length + plane->lanes);
     scratch->states = NAME(take_plane)(&free_scratch, plane, STATE_FIELDS);
     scratch->checkpoints = scratch->states + (context->segment + 1) * plane_size(plane, STATE_FIELDS);
 }
@@ -75,8 +72,8 @@ static void NAME(solve_adjoint)(const NAME(backward_context) *context, NAME(back
         if (context->segments > 1) memcpy(scratch->states, scratch->checkpoints + i * step, bytes);
         NAME(iterate)(plane, &scratch->terms, scratch->states, step, scratch->fixed, 0, count);
         NAME(iterate_adjoint)(
-            plane, &scratch->terms, scratch->states, step, scratch->fixed, scratch->adjoint, scratch->d_ax,
-            &scratch->sums, count
+            plane, &scratch->terms, scratch->states, step, scratch->fixed, scratch->adjoint, &scratch->sums,
+            count
         );
     }
 }

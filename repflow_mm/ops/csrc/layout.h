@@ -13,6 +13,7 @@
  * A lag of one row would do, but then every row waits for the square roots and divisions of the one just begun. */
 #define SWEEP_DEPTH 8
 #define SWEEP_LAG 2
+#define ADJOINT_LAG 3
 
 #define JOIN_(name, suffix) name##_##suffix
 #define JOIN(name, suffix) JOIN_(name, suffix)
@@ -28,10 +29,10 @@ enum { P_XX, P_XY, P_YX, P_YY, U_X, U_Y, STATE_FIELDS };
 enum { GRAD_X, GRAD_Y, NEG_INV_NORM, NEG_INV_NORM_LOW, RHO_C, CONST_FIELDS };
 
 /* Fields of a row of the backward pass: gradients with respect to the field they are named after, and
- * D_AY_*: that of the vertical flow gradient, D_STEP: summed over iterations, STEP_D_STEP: summed step * d_step,
+ * D_AX_*, D_AY_*: those of the two flow gradients, D_STEP: summed over iterations, STEP_D_STEP: summed step * d_step,
  * D_TOTAL_*: that of u after the iteration's own contribution (last, for the same reason as u above). */
 enum {
-    D_P_XX, D_P_XY, D_P_YX, D_P_YY, D_U_X, D_U_Y, D_AY_X, D_AY_Y, D_GRAD_X, D_GRAD_Y, D_STEP, STEP_D_STEP,
+    D_P_XX, D_P_XY, D_P_YX, D_P_YY, D_U_X, D_U_Y, D_AX_X, D_AX_Y, D_AY_X, D_AY_Y, D_GRAD_X, D_GRAD_Y, D_STEP, STEP_D_STEP,
     D_TOTAL_X, D_TOTAL_Y, ADJOINT_FIELDS
 };
 
