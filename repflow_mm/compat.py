@@ -228,11 +228,35 @@ def _init_gloo_slurm(backend: str, port: int | None = None, init_backend: str = 
     torch.distributed.init_process_group(backend='gloo', **kwargs)
 
 
+def accept_bfloat16_scores() -> bool:
+    """Let heads train under bfloat16 autocast (mmaction2 ``models/heads/base.py``, no thread).
+
+    Upstream computes the training accuracy in NumPy, which has no bfloat16.
+
+    Returns:
+        bool: Whether the workaround is in place.
+    """
+    from mmaction.models.heads import BaseHead
+
+    upstream = BaseHead.loss_by_feat
+    if getattr(upstream, 'is_workaround', False):
+        return True
+
+    def loss_by_feat(self, cls_scores, data_samples):
+        is_bfloat16 = isinstance(cls_scores, torch.Tensor) and cls_scores.dtype == torch.bfloat16
+        return upstream(self, cls_scores.float() if is_bfloat16 else cls_scores, data_samples)
+
+    loss_by_feat.is_workaround = True
+    BaseHead.loss_by_feat = loss_by_feat
+    return True
+
+
 WORKAROUNDS = {
     'mmaction2#2714: the wheel lacks mmaction.models.localizers.drn': add_missing_drn,
     'mmcv#3035, #3263: no wheels of full mmcv, and mmcv-lite warns': silence_missing_mmcv_ops,
     'mmengine#1655, #1650: checkpoints do not load on torch >= 2.6': load_checkpoints_safely,
     'mmengine: distributed launchers need CUDA': run_distributed_on_cpu,
+    'mmaction2: no head trains on bfloat16 scores': accept_bfloat16_scores,
 }
 
 

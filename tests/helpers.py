@@ -31,23 +31,21 @@ def run(*command, cwd, path: tuple = (), **env) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120)
 
 
-def shrink_config(cfg, clips: Path, work_dir: Path, num_frames: int = 4, size: int = 32) -> None:
+def shrink_config(cfg, clips: Path, work_dir: Path) -> None:
     """Make a config small enough to train and test in a second or two on a CPU: depth and structure stay.
 
     Args:
         cfg: An MMEngine config, changed in place.
         clips: Folder of videos with ``train.txt`` and ``val.txt``; labels from 0 to 7.
         work_dir: The run's working folder.
-        num_frames: Frames of a clip; more where the network needs more.
-        size: Side of the frames; more where the network needs more.
     """
+    # Enough for three flows; for a 3D backbone, which divides T by 4 before the flow, enough for two.
+    num_frames = 5 if cfg.model.backbone.type in ('RepFlowResNet', 'ResNet') else 12
+    # A flow needs two pixels, and block 5 has a 32nd of the frame's side.
+    size = 64 if 'block5' in str(cfg.model.backbone.get('flow')) else 32
     cfg.work_dir, cfg.experiment_name = str(work_dir), f'{work_dir}'.replace('/', '_')
     cfg.load_from, cfg.default_hooks.checkpoint = None, None
     cfg.model.backbone.pretrained = None
-    if cfg.model.backbone.type in ('RepFlowResNet3d', 'RepFlowResNet2Plus1d'):
-        num_frames *= 3  # temporal strides leave a quarter of the frames before a flow layer
-    if (cfg.model.backbone.get('flow') or {}).get('after') == 'block5':
-        size *= 2  # strides leave one pixel of 32, and flow needs two
     for name in ('num_segments', 'num_frames'):
         for part in (cfg.model.backbone, cfg.model.get('cls_head') or {}):
             if name in part:
@@ -74,8 +72,7 @@ def _use_clips(dataset, clips: Path, mode: str) -> None:
     """Two clips of the folder in place of the dataset's own."""
     dataset.ann_file = str(clips / ('train.txt' if mode == 'train' else 'val.txt'))
     dataset.data_prefix = dict(video=str(clips))
-    dataset.indices = 2
-    dataset.serialize_data = False  # it collects garbage, which takes longer than the two clips
+    dataset.indices, dataset.serialize_data = 2, False
 
 
 def _shrink_step(step, num_frames: int, size: int):
@@ -89,10 +86,10 @@ def _shrink_step(step, num_frames: int, size: int):
             step.update(num_clips=num_frames)
     elif kind == 'Resize':
         step['scale'] = (-1, size + 8) if -1 in step['scale'] else (size, size)
-    elif kind == 'RandomCrop':
-        step['size'] = size
     elif kind in ('CenterCrop', 'TenCrop'):
         step['crop_size'] = size
+    elif kind == 'RandomCrop':
+        step['size'] = size
     elif kind == 'ThreeCrop':
         step['crop_size'] = size + 8
     elif kind == 'MultiScaleCrop':

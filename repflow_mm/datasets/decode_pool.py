@@ -6,7 +6,7 @@ import multiprocessing
 import multiprocessing.connection
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from repflow_mm.processes import start_worker
 
@@ -14,20 +14,23 @@ from repflow_mm.processes import start_worker
 VIDEOS_PER_WORKER = 500
 
 
-def decode_all(paths: Iterable[str], jobs: int, timeout: float) -> Iterator[tuple[str, dict]]:
+def decode_all(
+    paths: Iterable[str], jobs: int, timeout: float, decode: Callable[[str], dict] | None = None
+) -> Iterator[tuple[str, dict]]:
     """Decode every frame of every video, several at a time.
 
     Args:
         paths (Iterable[str]): The videos.
         jobs (int): Number of processes.
         timeout (float): Seconds that one video may take.
+        decode (Callable, optional): A module's function that decodes one video. Defaults to :func:`decode_video`.
 
     Yields:
         tuple[str, dict]: As each is done, the path and its result, see :func:`decode_video`. A video that takes
         too long has the status ``'timeout'``, one that ends its process ``'crash'``.
     """
     waiting = iter(paths)
-    workers = [_Worker() for _ in range(jobs)]
+    workers = [_Worker(decode or decode_video) for _ in range(jobs)]
     try:
         busy = [worker for worker in workers if worker.take(waiting, timeout)]
         while busy:
@@ -48,8 +51,8 @@ def decode_all(paths: Iterable[str], jobs: int, timeout: float) -> Iterator[tupl
 class _Worker:
     """A process that decodes one video at a time; it is started anew when it has died or done many."""
 
-    def __init__(self) -> None:
-        self.process = None
+    def __init__(self, decode: Callable[[str], dict]) -> None:
+        self.decode, self.process = decode, None
         self.path, self.deadline, self.done = '', 0.0, 0
 
     def take(self, waiting: Iterator[str], timeout: float) -> bool:
@@ -82,11 +85,15 @@ class _Worker:
         return dict(status='timeout', message=f'decoding took more than {timeout:g} s')
 
     def _start(self) -> None:
-        context = multiprocessing.get_context('fork')
+        # Decord may hang in a process that was forked from one whose threads run; the fork server has none.
+        context = multiprocessing.get_context('forkserver')
+        context.set_forkserver_preload([__name__])
         self.connection, other = context.Pipe()
-        self.process = context.Process(target=_work, args=(other,), daemon=True)
-        self.process.start()
+        process = context.Process(target=_work, args=(other, self.decode), daemon=True)
+        process.start()
+        self.process = process
         other.close()
+        self.connection.recv()  # ready: starting the server takes seconds, which are not the first video's
         self.done = 0
 
     def stop(self) -> None:
@@ -98,14 +105,15 @@ class _Worker:
             self.process = None
 
 
-def _work(connection: multiprocessing.connection.Connection) -> None:
+def _work(connection: multiprocessing.connection.Connection, decode: Callable[[str], dict]) -> None:
     start_worker()
+    connection.send('ready')
     while True:
         try:
             path = connection.recv()
         except EOFError:
             return
-        connection.send(decode_video(path))
+        connection.send(decode(path))
 
 
 def decode_video(path: str) -> dict:

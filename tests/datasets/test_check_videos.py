@@ -1,3 +1,4 @@
+import functools
 import json
 import multiprocessing
 import os
@@ -6,8 +7,9 @@ import time
 import numpy as np
 import pytest
 
-from repflow_mm.datasets import decode_pool
+from repflow_mm.datasets import check_videos as check_videos_module
 from repflow_mm.datasets.check_videos import check_videos
+from repflow_mm.datasets.decode_pool import decode_all, decode_video
 from repflow_mm.datasets.motion_clip_files import write_video
 
 
@@ -64,27 +66,29 @@ def test_retry_checks_bad_videos_again(folder):
     assert check(folder, retry=True)['decoded_now'] == 2
 
 
-def test_killed_run_goes_on(folder, monkeypatch):
+def decode_slowly(path):
+    time.sleep(0.2)
+    return decode_video(path)
+
+
+def check_slowly(folder):
+    check_videos_module.decode_all = functools.partial(decode_all, decode=decode_slowly)
+    check(folder)
+
+
+def test_killed_run_goes_on(folder):
     reference = check(folder)
     clean = (folder / 'out' / 'train_clean.txt').read_text()
     for file in (folder / 'out').iterdir():
         file.unlink()
-    decode = decode_pool.decode_video
-
-    def decode_slowly(path):
-        time.sleep(0.2)
-        return decode(path)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(decode_pool, 'decode_video', decode_slowly)
-        run = multiprocessing.get_context('fork').Process(target=check, args=(folder,))
-        run.start()
-        deadline = time.monotonic() + 60
-        while not (journal(folder).exists() and journal(folder).read_text().count('\n') >= 2):
-            assert run.is_alive() and time.monotonic() < deadline
-            time.sleep(0.01)
-        run.kill()
-        run.join()
+    run = multiprocessing.get_context('spawn').Process(target=check_slowly, args=(folder,))
+    run.start()
+    deadline = time.monotonic() + 60
+    while not (journal(folder).exists() and journal(folder).read_text().count('\n') >= 2):
+        assert run.is_alive() and time.monotonic() < deadline
+        time.sleep(0.01)
+    run.kill()
+    run.join()
     done = journal(folder).read_text().count('\n')
     assert 2 <= done < 5 and not (folder / 'out' / 'train_clean.txt').exists()
     with open(journal(folder), 'a') as file:

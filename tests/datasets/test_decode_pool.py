@@ -55,31 +55,34 @@ def test_bad_videos(tmp_path, video):
     assert results[paths[4]]['message'].startswith('Check failed: avcodec_send_packet')
 
 
-def test_hang_and_crash_end_neither_the_run_nor_other_videos(tmp_path, video, monkeypatch):
-    def decode(path):
-        if path.endswith('crash.mp4'):
-            os.kill(os.getpid(), signal.SIGKILL)
-        if path.endswith('exit.mp4'):
-            os._exit(3)
-        return decode_video(path)
+def decode_or_crash(path):
+    if path.endswith('crash.mp4'):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if path.endswith('exit.mp4'):
+        os._exit(3)
+    return decode_video(path)
 
-    monkeypatch.setattr(decode_pool, 'decode_video', decode)
+
+def test_hang_and_crash_end_neither_the_run_nor_other_videos(tmp_path, video):
     names = ['hang.mp4', 'crash.mp4', 'a.mp4', 'exit.mp4', 'b.mp4']
     os.mkfifo(tmp_path / 'hang.mp4')
     for name in names[1:]:
         (tmp_path / name).write_bytes(video)
     paths = [str(tmp_path / name) for name in names]
-    results = dict(decode_all(paths, jobs=2, timeout=1.5))
+    results = dict(decode_all(paths, 2, 1.5, decode_or_crash))
     assert [results[path]['status'] for path in paths] == ['timeout', 'crash', 'ok', 'crash', 'ok']
     assert results[paths[0]]['message'] == 'decoding took more than 1.5 s'
     assert results[paths[1]]['message'] == f'decoding ended its process with signal {signal.SIGKILL.value}'
     assert results[paths[3]]['message'] == 'decoding ended its process with exit status 3'
 
 
-def test_workers_are_renewed(tmp_path, video, monkeypatch):
+def tell_process(path):
+    return dict(status='ok', process=os.getpid())
+
+
+def test_workers_are_renewed(monkeypatch):
     monkeypatch.setattr(decode_pool, 'VIDEOS_PER_WORKER', 2)
-    monkeypatch.setattr(decode_pool, 'decode_video', lambda path: dict(status='ok', process=os.getpid()))
-    processes = [result['process'] for _, result in decode_all(map(str, range(5)), jobs=1, timeout=30)]
+    processes = [result['process'] for _, result in decode_all(map(str, range(5)), 1, 30, tell_process)]
     assert processes[0] == processes[1] != processes[2] == processes[3] != processes[4]
 
 

@@ -24,6 +24,16 @@ class EpochSeedHook(Hook):
 
     priority = 'VERY_HIGH'
 
+    def before_train(self, runner: Runner) -> None:
+        """Give the sampler the seed that a resumed run took over from its checkpoint.
+
+        MMEngine builds the sampler before it reads the checkpoint, so without ``--seed`` it would shuffle anew.
+        """
+        sampler = runner.train_dataloader.sampler
+        same_for_all_ranks = not (runner.cfg.get('randomness') or {}).get('diff_rank_seed', False)
+        if getattr(sampler, 'seed', None) is not None and same_for_all_ranks:
+            sampler.seed = runner.seed
+
     def before_train_epoch(self, runner: Runner) -> None:
         """Seed this process for the epoch that begins."""
         state = np.random.SeedSequence((runner.seed, runner.epoch, get_rank())).generate_state(3)

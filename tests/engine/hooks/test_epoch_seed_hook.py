@@ -43,3 +43,21 @@ def test_ranks_draw_differently(monkeypatch):
     drawn = draw_epoch(3, 5)
     monkeypatch.setattr(module, 'get_rank', lambda: 1)
     assert not set(drawn) & set(draw_epoch(3, 5))
+
+
+@pytest.mark.parametrize(('diff_rank_seed', 'expected'), [(False, 7), (True, 3)])
+def test_sampler_takes_the_seed_of_the_checkpoint(diff_rank_seed, expected):
+    sampler = SimpleNamespace(seed=3)
+    cfg = dict(randomness=dict(diff_rank_seed=diff_rank_seed))
+    runner = SimpleNamespace(seed=7, cfg=cfg, train_dataloader=SimpleNamespace(sampler=sampler))
+    EpochSeedHook().before_train(runner)
+    assert sampler.seed == expected, 'ranks with seeds of their own share the one of the sampler'
+
+
+@pytest.mark.parametrize('sampler', [SimpleNamespace(), SimpleNamespace(seed=None)])
+def test_samplers_without_a_seed_stay_as_they_are(sampler):
+    before = dict(vars(sampler))
+    EpochSeedHook().before_train(
+        SimpleNamespace(seed=7, cfg={}, train_dataloader=SimpleNamespace(sampler=sampler))
+    )  # fmt: skip
+    assert vars(sampler) == before
