@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from repflow_mm.benchmarks.tvl1 import end_point_errors, opencv_flow, read_pair
+from repflow_mm.benchmarks.compare_tvl1 import end_point_errors, opencv_flow, read_pair
 from repflow_mm.benchmarks.warps import WARPS, draw_batch, random_pattern
 from repflow_mm.ops import cpu, rep_flow, tvl1_cpu, tvl1_flow, tvl1_reference
 from repflow_mm.ops import tvl1 as module
