@@ -12,10 +12,10 @@ from pathlib import Path
 
 import torch
 
+from repflow_mm.benchmarks.compare_tvl1 import SIZES, check_tvl1, measure_tvl1, read_pair, tvl1_table, warps_table
 from repflow_mm.benchmarks.models import SETTINGS, measure_models, model_table
 from repflow_mm.benchmarks.parity import CASES, check_parity
 from repflow_mm.benchmarks.solver import Problem, measure, scaling_problems, scaling_table, solver_table, solvers
-from repflow_mm.benchmarks.compare_tvl1 import SIZES, check_tvl1, measure_tvl1, read_pair, tvl1_table, warps_table
 from repflow_mm.benchmarks.warps import draw_batch
 from repflow_mm.version import __version__
 
