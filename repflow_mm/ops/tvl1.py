@@ -24,6 +24,7 @@ BACKENDS = {
 }
 
 
+@torch.compiler.disable
 def tvl1_flow(
     prev: Tensor,
     next: Tensor,
@@ -48,7 +49,7 @@ def tvl1_flow(
 
     Differentiable in ``prev`` and ``next`` with ``backend='reference'`` alone, through every iteration that was run
     (their number, the median's choice and what leaves the image count as constants), which keeps them all in memory;
-    ``'auto'`` takes it when an image requires gradients.
+    ``'auto'`` takes it when an image requires gradients. Inside a compiled function it runs eagerly.
 
     Args:
         prev (Tensor): First images (N, 1, H, W), grey, or (N, 3, H, W), red, green and blue, of which the grey

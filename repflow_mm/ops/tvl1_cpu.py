@@ -33,6 +33,7 @@ def unsupported_reasons(images: Tensor) -> list[str]:
     return reasons or cpu.unsupported_reasons(images)
 
 
+@torch.compiler.disable
 def solve_level(images: Tensor, u: Tensor, parameters: TVL1Parameters) -> Tensor:
     """What :func:`repflow_mm.ops.tvl1_reference.solve_level_ref` specifies, a pair after the other on every thread.
 

@@ -95,6 +95,11 @@ class TestImages:
     def test_no_pairs_give_no_flows(self, backend):
         assert tvl1_flow(torch.zeros(0, 3, 20, 24), torch.zeros(0, 3, 20, 24), backend=backend).shape == (0, 2, 20, 24)
 
+    def test_inside_a_compiled_function_it_runs_eagerly(self):
+        compiled = torch.compile(lambda prev, following: tvl1_flow(prev, following, **FEW) + 1, backend='eager')
+        pair = noise_pair()
+        assert torch.equal(compiled(*pair), tvl1_flow(*pair, **FEW) + 1)
+
     @pytest.mark.parametrize('backend', BACKENDS)
     def test_inputs_stay_as_they_are(self, backend):
         pair = noise_pair()
