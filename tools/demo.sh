@@ -12,13 +12,27 @@ python=.venv/bin/python
 
 $python tools/data/make_motion_clips.py "$MOTION_CLIPS" --train 800 --val 200 --size 64 --length 12 --seed "$seed"
 
+# Show the progress lines of a command; all of its output goes to a log, whose end is shown if the command fails.
+watch() {
+    local log=$1
+    shift
+    mkdir -p "$(dirname "$log")"
+    if ! "$@" 2>&1 | tee "$log" | { grep --line-buffered -oE 'Epoch\(.*' || true; }; then
+        tail -n 20 "$log" >&2
+        echo "error: '$*' failed; its output is in $log" >&2
+        exit 1
+    fi
+}
+
 models=()
 for name in rgb repflow; do
     config=configs/demo/${name}_r18_motion_clips.py
     echo "== $name: training ($work_dir/$name)"
-    $python tools/train.py "$config" --work-dir "$work_dir/$name" --seed "$seed" --resume auto
+    watch "$work_dir/$name/train.log" \
+        $python tools/train.py "$config" --work-dir "$work_dir/$name" --seed "$seed" --resume auto
     echo "== $name: testing"
-    $python tools/test.py "$config" "$(cat "$work_dir/$name/last_checkpoint")" --work-dir "$work_dir/$name/test"
+    watch "$work_dir/$name/test.log" \
+        $python tools/test.py "$config" "$(cat "$work_dir/$name/last_checkpoint")" --work-dir "$work_dir/$name/test"
     models+=("$name=$config")
 done
 

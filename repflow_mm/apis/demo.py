@@ -68,7 +68,7 @@ def summarise(work_dir: str | Path, configs: dict[str, str], seed: int) -> dict[
         folder = Path(work_dir, name)
         results[name] = dict(
             top1=read_top1(folder / 'test'),
-            parameters=count_parameters(config),
+            parameters=count_parameters(folder / Path(config).name),  # the config as the run wrote it down
             train_seconds=round(training_seconds(read_curves(folder)), 1),
             seed=seed,
             config=str(config),

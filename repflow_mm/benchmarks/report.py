@@ -15,7 +15,15 @@ import torch
 from repflow_mm.benchmarks.compare_tvl1 import SIZES, check_tvl1, measure_tvl1, read_pair, tvl1_table, warps_table
 from repflow_mm.benchmarks.models import SETTINGS, measure_models, model_table
 from repflow_mm.benchmarks.parity import CASES, check_parity
-from repflow_mm.benchmarks.solver import Problem, measure, scaling_problems, scaling_table, solver_table, solvers
+from repflow_mm.benchmarks.solver import (
+    Problem,
+    gpu_limits,
+    measure,
+    scaling_problems,
+    scaling_table,
+    solver_table,
+    solvers,
+)
 from repflow_mm.benchmarks.warps import draw_batch
 from repflow_mm.version import __version__
 
@@ -39,7 +47,7 @@ def hardware(device: str) -> dict:
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the flags of ``tools/benchmark.py``."""
     parser = argparse.ArgumentParser(description='Check, then time the flow solver and whole networks.')
-    parser.add_argument('parts', nargs='*', choices=list(PARTS), help='default: solver')
+    parser.add_argument('parts', nargs='*', metavar='PART', help=f'any of {", ".join(PARTS)}; default: solver')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu', help='where to run')
     parser.add_argument('--repeats', type=int, default=5, help='measurements of each row (default: 5)')
     parser.add_argument('--size', type=int, default=28, help='map size of the solver part (default: 28)')
@@ -56,6 +64,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--out', default='work_dirs/benchmark.json', help='JSON file of all results')
     args = parser.parse_args(argv)
     args.parts = args.parts or ['solver']
+    unknown = [part for part in args.parts if part not in PARTS]
+    if unknown:
+        parser.error(f'PART must be one of {", ".join(PARTS)}, got {unknown[0]}')
     for name in ('repeats', 'pairs'):
         if getattr(args, name) < 1:
             parser.error(f'--{name} must be >= 1, got {getattr(args, name)}')
@@ -87,18 +98,22 @@ def _checked_solvers(args, show) -> dict:
 
 
 def _solver_part(args, rows) -> tuple[list[dict], str]:
-    results = measure(rows, Problem(args.size, args.size), args.device, args.repeats)
-    return results, f'{Problem(args.size, args.size)}\n\n{solver_table(results)}'
+    return _timed(rows, Problem(args.size, args.size), args)
 
 
 def _sizes_part(args, rows) -> tuple[list[dict], str]:
     """The solver part for four map sizes, with fewer pairs on the larger ones, where the baseline fills the memory."""
-    results, tables = [], []
-    for size, pairs in ((14, 30), (28, 30), (56, 8), (112, 2)):
-        part = measure(rows, Problem(size, size, pairs), args.device, args.repeats)
-        tables.append(f'{Problem(size, size, pairs)}\n\n{solver_table(part)}')
-        results += part
-    return results, '\n\n'.join(tables)
+    parts = [_timed(rows, Problem(size, size, pairs), args) for size, pairs in ((14, 30), (28, 30), (56, 8), (112, 2))]
+    return [row for part, _ in parts for row in part], '\n\n'.join(table for _, table in parts)
+
+
+def _timed(rows, problem: Problem, args) -> tuple[list[dict], str]:
+    """One problem's measurements and their table; on a GPU the device's limits stand below it."""
+    results = measure(rows, problem, args.device, args.repeats)
+    table = f'{problem}\n\n{solver_table(results)}'
+    if torch.device(args.device).type == 'cuda':
+        table += f'\n\n{gpu_limits(problem, torch.cuda.get_device_properties(args.device))}'
+    return results, table
 
 
 def _scaling_part(args, rows) -> tuple[list[dict], str]:

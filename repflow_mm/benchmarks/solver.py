@@ -12,6 +12,7 @@ from repflow_mm.benchmarks.parity import Solver
 from repflow_mm.benchmarks.released import released_rep_flow
 from repflow_mm.benchmarks.timing import kept_bytes, seconds_of, summary
 from repflow_mm.ops import rep_flow_ref
+from repflow_mm.ops.limits import arithmetic_limit, memory_limit, peak_flops
 from repflow_mm.ops.reference import kernels_or_defaults, scalars_like
 from repflow_mm.ops.rep_flow import BACKENDS
 
@@ -26,11 +27,15 @@ class Problem:
     channels: int = 32
     num_iters: int = 20
 
+    @property
+    def shape(self) -> tuple[int, int, int, int, int]:
+        """Shape of the features: two clips that hold the pairs."""
+        return 2, self.channels, self.pairs // 2 + 1, self.height, self.width
+
     def arguments(self, device: str, dtype: torch.dtype = torch.float32) -> tuple:
         """Random features in [0, 255] and the paper's start values, all requiring gradients."""
         generator = torch.Generator().manual_seed(0)
-        shape = (2, self.channels, self.pairs // 2 + 1, self.height, self.width)
-        x = (torch.rand(shape, generator=generator, dtype=torch.float64) * 255).to(device, dtype)
+        x = (torch.rand(self.shape, generator=generator, dtype=torch.float64) * 255).to(device, dtype)
         tensors = (x, *scalars_like(x, 0.3, 0.15, 0.25), *kernels_or_defaults(x, None, None, None))
         x, theta, lam, tau, *kernels = (tensor.requires_grad_() for tensor in tensors)
         return (x, theta, lam, tau, self.num_iters, *kernels)
@@ -94,6 +99,28 @@ def solver_table(results: Sequence[dict], baseline: str = 'released layer') -> s
         share = f'{100 * row["kept_bytes"] / base["kept_bytes"]:.2g} %' if base else ''
         lines.append('| ' + ' | '.join([*cells, f'{row["kept_bytes"] / 1e6:.1f}', share]) + ' |')
     return '\n'.join(lines)
+
+
+def gpu_limits(problem: Problem, properties) -> str:
+    """The two limits of a forward solve on a GPU, to be read beside the measured times.
+
+    Args:
+        problem (Problem): What is solved.
+        properties: What ``torch.cuda.get_device_properties`` returns.
+
+    Returns:
+        str: A sentence with both limits in milliseconds.
+    """
+    # Two transfers a clock; clocks are in kHz, the bus in bits.
+    bandwidth = 2 * properties.memory_clock_rate * 1e3 * properties.memory_bus_width / 8
+    lanes = 64 if (properties.major, properties.minor) == (8, 0) else 128
+    flops = peak_flops(properties.multi_processor_count, lanes, properties.clock_rate * 1e3)
+    memory = 1e3 * memory_limit(problem.shape, bandwidth)
+    arithmetic = 1e3 * arithmetic_limit(problem.shape, problem.num_iters, flops)
+    return (
+        f'limits of the forward pass: {memory:.4f} ms of memory traffic at {bandwidth / 1e9:.0f} GB/s, '
+        f'{arithmetic:.4f} ms of arithmetic at {flops / 1e12:.1f} TFLOP/s'
+    )
 
 
 def scaling_problems() -> list[Problem]:

@@ -1,6 +1,8 @@
 import json
 
 import pytest
+from helpers import ROOT
+from mmengine.config import Config
 
 from repflow_mm.apis import demo
 
@@ -21,6 +23,8 @@ def write_log(folder, name, records):
 def work_dir(tmp_path):
     for name, top1 in (('rgb', 0.125), ('repflow', 0.975)):
         write_log(tmp_path / name, '20260101_000000', [*TRAIN, VAL])
+        config = f'{name}_r18_motion_clips.py'
+        Config.fromfile(ROOT / 'configs' / 'demo' / config).dump(tmp_path / name / config)
         result = tmp_path / name / 'test' / '20260101_000100' / '20260101_000100.json'
         result.parent.mkdir(parents=True)
         result.write_text(json.dumps({'acc/top1': top1}))

@@ -3,7 +3,7 @@ import struct
 import pytest
 import torch
 
-from repflow_mm.benchmarks import compare_tvl1, report
+from repflow_mm.benchmarks import compare_tvl1
 from repflow_mm.benchmarks.warps import draw_batch
 from repflow_mm.ops import cpu
 
@@ -84,9 +84,3 @@ def test_rows_and_tables():
     assert compare_tvl1.tvl1_table(results).splitlines()[2].startswith('| 6 of 24×24 | OpenCV DualTVL1 |')
     first, last = results[1]['end_point_errors'][::5]
     assert f'| 24×24 | tvl1_flow, cpu on cpu | {(first + last) / 2:.4f} |' in compare_tvl1.warps_table(results)
-
-
-def test_command_line_refuses_no_pairs(capsys):
-    with pytest.raises(SystemExit):
-        report.parse_args(['tvl1', '--pairs', '0'])
-    assert '--pairs must be >= 1, got 0' in capsys.readouterr().err

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -51,3 +53,13 @@ def test_solvers_are_the_baselines_and_the_backends_that_can_run():
     rows = solver.solvers('cpu', with_compile=False)
     assert list(rows)[:2] == ['released layer', 'reference, eager']
     assert 'reference' not in rows
+
+
+def test_limits_of_a_gpu_are_those_of_its_clocks():
+    # 2 * 1 GHz * 1024 bits = 256 GB/s; 10 * 128 lanes * 2 * 1 GHz = 2.56 TFLOP/s
+    gpu = SimpleNamespace(
+        memory_clock_rate=10**6, memory_bus_width=1024, clock_rate=10**6, multi_processor_count=10, major=9, minor=0
+    )
+    text = solver.gpu_limits(Problem(10, 10, pairs=2, channels=4, num_iters=100), gpu)
+    # 2 pairs * 4 channels * 100 pixels: 4 * 4 bytes each, and 69 operations each and iteration
+    assert '0.0000 ms of memory traffic at 256 GB/s' in text and '0.0022 ms of arithmetic at 2.6 TFLOP/s' in text
