@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import statistics
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -40,9 +43,23 @@ def kept_bytes(forward: Callable[[], Tensor], device: str = 'cpu') -> int:
         output = forward()
         return torch.cuda.memory_allocated(device) - before - output.nbytes
     # Hooks on saved tensors miss the indices that masked assignments keep; the allocator's own count does not.
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+    with _silent_stderr(), profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         output = forward()
     return sum(event.self_cpu_memory_usage for event in profiler.events()) - output.nbytes
+
+
+@contextlib.contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Send what native code writes to stderr nowhere: torch's profiler announces itself there."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _synchronise(device: str) -> None:
