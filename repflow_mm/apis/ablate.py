@@ -109,10 +109,10 @@ def main(argv: Sequence[str] | None = None, show: Callable[[str], object] = sys.
         return 0
     failed = 0
     for number, run in enumerate(runs, start=1):
-        show(f'[{number}/{len(runs)}] {run.config.stem}, seed {run.seed}: ')
+        show(f'[{number}/{len(runs)}] {run.config.stem}, seed {run.seed}\n')
         status = _status(run, args.gpus)
         failed += status.startswith('failed')
-        show(f'{status}\n')
+        show(f'  {status}\n')
         for name, rows in tables.items():
             write_table(name, rows, args.seeds, runs, Path(args.work_dir))
     for name in tables:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TextIO
 
 from mmengine.config import Config
 
+PR_SET_PDEATHSIG = 1
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 
 
@@ -108,10 +112,21 @@ def run_locally(run: Run, gpus: int = 1) -> str:
         for command in (train, test):
             if command is test:
                 _link_last_checkpoint(run.folder)
-            if subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False).returncode:
+            if _call(command, file):
                 return f'failed, see {log}'
     write_result(run)
     return f'done in {time.monotonic() - start:.0f} s'
+
+
+def _call(command: list[str], log: TextIO) -> int:
+    """Run a command, its output to ``log``; it ends when this process does, however that ends."""
+    return subprocess.run(command, stdout=log, stderr=log, check=False, preexec_fn=_end_with_parent).returncode
+
+
+def _end_with_parent() -> None:
+    """Ask Linux for SIGTERM when the parent dies: a sweep that was killed must not leave a training at work."""
+    if sys.platform == 'linux':
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _link_last_checkpoint(folder: Path) -> None:

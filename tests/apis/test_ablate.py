@@ -1,10 +1,14 @@
 import csv
 import json
 import pickle
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 import torch
+from helpers import ROOT
 
 from repflow_mm.apis import ablate, ablation_runs
 from repflow_mm.apis.ablation_runs import Run
@@ -202,3 +206,29 @@ def test_result_of_a_run_records_commit_and_config(sweep):
     _, _, work_dir = run(sweep, 'good', seeds='0')
     result = json.loads((work_dir / 'runs' / 'low' / 'seed0' / 'result.json').read_text())
     assert result['seed'] == 0 and result['config'].endswith('low.py') and result['commit']
+
+
+def test_training_ends_with_a_killed_sweep(tmp_path):
+    marker = tmp_path / 'started'
+    child = f'import os, pathlib, time; pathlib.Path({str(marker)!r}).write_text(str(os.getpid())); time.sleep(60)'
+    sweep = (
+        'import sys; from repflow_mm.apis.ablation_runs import _call\n'
+        f'_call([sys.executable, "-c", {child!r}], open({str(tmp_path / "log.txt")!r}, "w"))'
+    )
+    parent = subprocess.Popen([sys.executable, '-c', sweep], cwd=ROOT)
+    wait_until(lambda: marker.exists() and marker.read_text())
+    parent.kill()
+    parent.wait()
+    wait_until(lambda: not is_running(int(marker.read_text())))
+
+
+def is_running(process):
+    status = Path(f'/proc/{process}/stat')
+    return status.exists() and status.read_text().rpartition(')')[2].split()[0] != 'Z'
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
