@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Run the configs of a table with several seeds: ``tools/ablate.py TABLE|CONFIG ... [--seeds 0 1 2] [--list]``."""
 
 import sys

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Convert the authors' weights: ``tools/convert_released_weights.py WEIGHTS OUT [--config CONFIG]``."""
 
 from repflow_mm.apis.convert import main

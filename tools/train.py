@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Train a recognizer: ``tools/train.py CONFIG [--resume [auto|PATH]] [--amp] [--cfg-options KEY=VALUE ...]``."""
 
 from repflow_mm.apis.train import main

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Check the videos of a list by decoding every frame, and write the list of those that are whole.
 
 The videos are only read. A run that was stopped goes on where it was; files that have changed are checked again.

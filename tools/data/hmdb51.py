@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Make MMAction2 lists of HMDB51's three splits from the official split files.
 
 The official archive test_train_splits.rar holds <class>_test_split<k>.txt; labels are the classes in alphabetical

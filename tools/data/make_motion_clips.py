@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Write short mp4 clips of moving textures, and MMAction2 list files, for the demo and its ablations.
 
 The class of a clip is its motion; no single frame tells it. Safe to interrupt and to repeat: complete clips are kept.

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Make the lists of Tiny-Kinetics, the paper's 150 classes, from your lists of Kinetics-400.
 
 The lists are MMAction2's: one video a line, path and label. The class of a video is its label's name in --classes, or
