@@ -8,6 +8,7 @@ import os.path as osp
 import sys
 from collections.abc import Callable
 
+import torch
 from mmaction.registry import RUNNERS
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
@@ -69,3 +70,9 @@ def exit_on_user_error(prepare: Callable[[], Runner]) -> Runner:
         if os.environ.get('RANK', '0') == '0':
             sys.exit(f'error: {error}')
         sys.exit(1)
+
+
+def leave_process_group() -> None:
+    """End this process's part in a distributed run: gloo may abort a process that exits without it."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

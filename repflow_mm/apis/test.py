@@ -12,6 +12,7 @@ from repflow_mm.apis.options import (
     build_runner,
     check_checkpoint_file,
     exit_on_user_error,
+    leave_process_group,
     load_config,
 )
 
@@ -63,3 +64,4 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     runner = exit_on_user_error(lambda: build_runner(config_from_args(args), ('test',)))
     runner.test()
+    leave_process_group()

@@ -13,6 +13,7 @@ from repflow_mm.apis.options import (
     build_runner,
     check_checkpoint_file,
     exit_on_user_error,
+    leave_process_group,
     load_config,
 )
 
@@ -42,7 +43,7 @@ def config_from_args(args: argparse.Namespace) -> Config:
     cfg = load_config(args)
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
-        cfg.get('default_hooks', {}).get('checkpoint', {}).pop('save_best', None)
+        (cfg.get('default_hooks', {}).get('checkpoint') or {}).pop('save_best', None)
     if args.amp:
         _use_amp(cfg)
     if args.resume is not None:
@@ -87,3 +88,4 @@ def main(argv: Sequence[str] | None = None) -> None:
     modes = ('train',) if args.no_validate else ('train', 'val')
     runner = exit_on_user_error(lambda: build_runner(config_from_args(args), modes))
     runner.train()
+    leave_process_group()

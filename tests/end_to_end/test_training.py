@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import ROOT, run, run_python
+from helpers import ROOT, run, run_python, shrink_config
+from mmengine.config import Config
 from mmengine.runner import CheckpointLoader
 
 from repflow_mm.apis import test as test_api
@@ -210,6 +211,29 @@ def test_two_processes_equal_one_with_twice_the_batch(motion_clips, tmp_path, mo
         difference, change = two[name].double() - one[name], one[name].double() - start[name]
         assert difference.norm() <= 1e-3 * change.norm() + 1e-6 * one[name].double().norm(), name
     assert 'find_unused_parameters' not in (tmp_path / 'two' / 'deterministic.py').read_text()
+
+
+FAMILIES = (
+    'repflow_r50_kinetics.py',
+    'kinetics/fcf_imagenet-pretrained-r50-2plus1d-nl-dot-product_8xb8-32x2x1-60e_kinetics400-rgb.py',
+    'tiny_kinetics/fcfcf_r34_1xb24-16x2x1-60e_tiny-kinetics-rgb.py',
+    'tiny_kinetics/fcf_r3d-18_1xb24-16x2x1-60e_tiny-kinetics-rgb.py',
+    'tiny_kinetics/fcf_r2plus1d-18_1xb24-16x2x1-60e_tiny-kinetics-rgb.py',
+)
+
+
+@on_cpu
+@pytest.mark.parametrize('name', FAMILIES, ids=lambda name: Path(name).stem.split('_8xb')[0].split('_1xb')[0])
+def test_every_family_trains_in_two_processes(name, motion_clips, tmp_path):
+    """Two steps each: a parameter without a gradient in the first ends the second, as nothing looks for such ones."""
+    cfg = Config.fromfile(ROOT / 'configs' / name)
+    shrink_config(cfg, motion_clips, tmp_path)
+    cfg.train_dataloader.dataset.indices = 8
+    cfg.default_hooks.logger.interval = 1
+    cfg.dump(tmp_path / 'small.py')
+    run_script('dist_train.sh', tmp_path / 'small.py', 2, '--work-dir', tmp_path / 'two', '--no-validate',
+               motion_clips=motion_clips, cwd=tmp_path)  # fmt: skip
+    assert list(losses(tmp_path / 'two')) == [1, 2]
 
 
 @on_cpu
