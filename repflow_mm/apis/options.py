@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import os.path as osp
 import sys
@@ -73,6 +74,17 @@ def exit_on_user_error(prepare: Callable[[], Runner]) -> Runner:
 
 
 def leave_process_group() -> None:
-    """End this process's part in a distributed run: gloo may abort a process that exits without it."""
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
+    """End this process's part in a distributed run, once all processes are done.
+
+    NOTE: gloo's threads sometimes abort a process while it is torn down ("terminate called without an active
+    exception"), and the launcher then calls a finished run failed. Such a process leaves without a teardown.
+    """
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return
+    torch.distributed.barrier()
+    if torch.distributed.get_backend() == 'gloo':
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+    torch.distributed.destroy_process_group()
