@@ -19,6 +19,8 @@ from typing import TextIO
 
 from mmengine.config import Config
 
+from repflow_mm.files import write_text
+
 PR_SET_PDEATHSIG = 1
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 
@@ -146,9 +148,7 @@ def write_result(run: Run) -> None:
     result = dict(
         config=str(run.config), seed=run.seed, fingerprint=run.fingerprint, commit=current_commit(), **accuracies
     )
-    temporary = run.folder / 'result.tmp'
-    temporary.write_text(json.dumps(result, indent=2) + '\n')
-    os.replace(temporary, run.folder / 'result.json')
+    write_text(run.folder / 'result.json', json.dumps(result, indent=2).splitlines())
 
 
 def current_commit() -> str:

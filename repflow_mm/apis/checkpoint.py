@@ -12,6 +12,12 @@ from torch import Tensor, nn
 _NEW_PARTS = ('.flow_blocks.', '.non_local_block.')
 
 
+def check_checkpoint_file(path: str) -> None:
+    """Raise FileNotFoundError for a local checkpoint that does not exist."""
+    if '://' not in path and not osp.isfile(path):
+        raise FileNotFoundError(f'checkpoint {path} does not exist')
+
+
 def check_checkpoint(model: nn.Module, path: str, with_head: bool) -> None:
     """Check that a local checkpoint is one of the model's architecture.
 
@@ -27,10 +33,9 @@ def check_checkpoint(model: nn.Module, path: str, with_head: bool) -> None:
         FileNotFoundError: If the checkpoint does not exist.
         ValueError: If tensors are missing in it, have another shape or are more than the model takes.
     """
+    check_checkpoint_file(path)
     if '://' in path:
         return
-    if not osp.isfile(path):
-        raise FileNotFoundError(f'checkpoint {path} does not exist')
     found = CheckpointLoader.load_checkpoint(path, map_location='cpu')
     found = _without_head(found.get('state_dict', found), with_head)
     needed = _without_head((model.module if is_model_wrapper(model) else model).state_dict(), with_head)

@@ -12,6 +12,8 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from repflow_mm.files import temporary_name, write_text
+
 
 def read_curves(work_dir: str | Path) -> list[dict]:
     """The records that training logged below ``work_dir``, in the order of their steps.
@@ -107,7 +109,7 @@ def draw_curves(curves: dict[str, Sequence[dict]], path: str | Path) -> None:
     for axes in (losses, accuracies):
         axes.legend()
         axes.grid(alpha=0.3)
-    temporary = Path(path).with_suffix('.tmp.png')
+    temporary = temporary_name(Path(path))
     figure.savefig(temporary, dpi=120)
     plt.close(figure)
     os.replace(temporary, path)
@@ -126,9 +128,7 @@ def main(argv: Sequence[str] | None = None) -> str:
     out.mkdir(parents=True, exist_ok=True)
     results = summarise(args.work_dir, configs, args.seed)
     draw_curves({name: read_curves(Path(args.work_dir, name)) for name in configs}, out / 'curves.png')
-    temporary = out / 'results.tmp.json'
-    temporary.write_text(json.dumps(results, indent=2) + '\n')
-    os.replace(temporary, out / 'results.json')
+    write_text(out / 'results.json', json.dumps(results, indent=2).splitlines())
     where = '\n'.join(f'  {name}: {result["work_dir"]}' for name, result in results.items())
     return (
         f'{table(results)}\n\nlogs and checkpoints\n{where}\n'

@@ -48,12 +48,6 @@ def load_config(args: argparse.Namespace) -> Config:
     return cfg
 
 
-def check_checkpoint_file(path: str) -> None:
-    """Raise FileNotFoundError for a local checkpoint that does not exist."""
-    if '://' not in path and not osp.isfile(path):
-        raise FileNotFoundError(f'checkpoint {path} does not exist')
-
-
 def build_runner(cfg: Config, modes: tuple[str, ...]) -> Runner:
     """The runner of a config, once its data and settings for ``modes`` (``'train'``, ...) have been checked."""
     check_config(cfg, modes)

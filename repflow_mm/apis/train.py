@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import torch
 from mmengine.config import Config
 
+from repflow_mm.apis.checkpoint import check_checkpoint_file
 from repflow_mm.apis.options import (
     add_common_arguments,
     build_runner,
-    check_checkpoint_file,
     exit_on_user_error,
     leave_process_group,
     load_config,

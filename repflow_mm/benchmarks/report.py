@@ -25,6 +25,7 @@ from repflow_mm.benchmarks.solver import (
     solvers,
 )
 from repflow_mm.benchmarks.warps import draw_batch
+from repflow_mm.files import write_text
 from repflow_mm.version import __version__
 
 
@@ -148,6 +149,4 @@ PARTS = dict(solver=_solver_part, sizes=_sizes_part, scaling=_scaling_part, mode
 
 def _write(path: Path, results: dict) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix('.tmp')
-    temporary.write_text(json.dumps(results, indent=2) + '\n')
-    os.replace(temporary, path)
+    write_text(path, json.dumps(results, indent=2).splitlines())
