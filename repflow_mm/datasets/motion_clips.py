@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from repflow_mm.datasets.motions import BASIC_MOTIONS, MOTIONS, Motion
+from repflow_mm.datasets.motions import BASIC_MOTIONS, MOTIONS, TRANSLATIONS, ZOOMS_AND_TURNS, Motion
 from repflow_mm.datasets.textures import WaveTexture, num_octaves_for
 
 SPLITS = ('train', 'val')
@@ -20,20 +20,18 @@ VARIANTS = {
     'easy': {},
     'hard': dict(
         classes=(
-            *BASIC_MOTIONS,
+            *TRANSLATIONS,
             'left_zoom_in',
             'left_zoom_out',
             'right_zoom_in',
             'right_zoom_out',
-            'left_accelerating',
-            'left_decelerating',
-            'right_accelerating',
-            'right_decelerating',
+            # Not accelerated translations: their flow has no gradient for a second flow to follow.
+            *(f'{name}_{kind}' for name in ZOOMS_AND_TURNS for kind in ('accelerating', 'decelerating')),
         ),
-        speed=(0.1, 0.6),
-        noise_sigma=12.0,
+        speed=(0.3, 1.2),
+        noise_sigma=6.0,
         brightness_drift=0.3,
-        num_distractors=3,
+        num_distractors=2,
     ),
 }
 

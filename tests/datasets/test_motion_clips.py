@@ -21,7 +21,7 @@ def test_defaults_are_the_demo():
 def test_variants():
     assert MotionClipOptions.from_variant('easy', train=3) == MotionClipOptions(train=3)
     hard = MotionClipOptions.from_variant('hard', val=5)
-    assert len(hard.classes) == 16 and hard.val == 5 and hard.num_distractors == 3
+    assert len(hard.classes) == 16 and hard.val == 5 and hard.num_distractors == 2
 
 
 @pytest.mark.parametrize('index', range(8))

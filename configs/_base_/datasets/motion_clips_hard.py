@@ -1,13 +1,13 @@
-# Harder motion clips for the ablations: slow, noisy, with drifting brightness and distractors; 16 classes, among them
-# compound and accelerated motions. Whole clips of 12 frames: acceleration shows over time.
+# Harder motion clips for the ablations: slower, noisy, with drifting brightness and distractors; 16 classes, among them
+# compound motions, and accelerated ones that show the same flow fields in opposite order. Whole clips of 8 frames.
 # The environment variable MOTION_CLIPS_HARD names another folder of clips.
 data_root = '{{$MOTION_CLIPS_HARD:data/motion_clips_hard}}'
 command = f'python tools/data/make_motion_clips.py {data_root}'
-data_help = f'Make it with: {command} --variant hard --train 1600 --val 400 --length 12'
+data_help = f'Make it with: {command} --variant hard --train 960 --val 320 --size 56 --length 8'
 
 pipeline = [
     dict(type='CheckedDecordInit'),
-    dict(type='SampleFrames', clip_len=12, frame_interval=1, num_clips=1, test_mode=True),
+    dict(type='SampleFrames', clip_len=8, frame_interval=1, num_clips=1, test_mode=True),
     dict(type='CheckedDecordDecode'),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs', meta_keys=('filename', 'img_shape')),
