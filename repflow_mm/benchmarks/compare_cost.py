@@ -262,7 +262,7 @@ def compare_costs(args: argparse.Namespace, command: str, show: Callable[[str], 
     write_results(args.out, results)
     clip = f'ResNet-{setting.depth} without head, one clip of {setting.frames}×{setting.size}×{setting.size}'
     show(f'{results["hardware"]}\n\n{clip}; times: shortest of {args.repeats}\n\n{cost_table(results["rows"])}\n\n')
-    show(f'{memory_note(args.device)}\nresults: {args.out}\n')
+    show(f'tvl1_flow: backend {results["tvl1"]["backend"]!r}; {memory_note(args.device)}\nresults: {args.out}\n')
     return results
 
 

@@ -121,7 +121,8 @@ def test_command_line(fast, tmp_path):
     assert results['tvl1']['inner_iters'] == 30 and results['clip']['num_distractors'] == 3
     assert results['command'] == ' '.join(['tools/compare_cost.py', *flags])
     text = ''.join(shown)
-    assert str(results['hardware']) in text and '| FcF | ' in text and 'peak memory: the most that torch' in text
+    assert str(results['hardware']) in text and '| FcF | ' in text and "tvl1_flow: backend '" in text
+    assert 'peak memory: the most that torch' in text
     assert 'ResNet-18 without head, one clip of 3×16×16' in text
 
 
