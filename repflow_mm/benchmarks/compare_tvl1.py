@@ -13,6 +13,7 @@ from torch import Tensor
 from repflow_mm.benchmarks.timing import seconds_of, summary
 from repflow_mm.benchmarks.warps import WARPS, draw_batch
 from repflow_mm.ops import tvl1_flow
+from repflow_mm.ops.tvl1 import BACKENDS
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters
 
 OPENCV = 'OpenCV DualTVL1'
@@ -69,6 +70,12 @@ def end_point_errors(u: Tensor, truth: Tensor) -> Tensor:
     known = (truth.abs() < UNKNOWN_FLOW).all(dim=1)  # (N, H, W)
     distance = (u.double() - truth.double()).pow(2).sum(dim=1).sqrt()
     return torch.where(known, distance, 0).sum(dim=(1, 2)) / known.sum(dim=(1, 2))
+
+
+def tvl1_backend(device: str = 'cpu') -> str:
+    """The backend that :func:`repflow_mm.ops.tvl1_flow` takes on a device."""
+    probe = torch.empty(1, device=device)
+    return next(name for name, backend in BACKENDS.items() if not backend.unsupported_reasons(probe))
 
 
 def check_tvl1(backend: str, device: str = 'cpu') -> None:

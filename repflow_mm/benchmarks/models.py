@@ -59,12 +59,18 @@ def measure_models(setting: str, device: str, repeats: int, backward: bool = Fal
     """
     depth, frames, size = SETTINGS[setting]
     x = torch.rand(1, 3, frames, size, size, device=device)
-    networks = {name: _network(depth, frames, flow, device) for name, flow in FLOWS.items()}
-    networks['RGB, T - 1'] = WithoutFlow(_network(depth, frames, REP_FLOW, device))
+    networks = {name: build_network(depth, frames, flow, device) for name, flow in FLOWS.items()}
+    networks['RGB, T - 1'] = WithoutFlow(build_network(depth, frames, REP_FLOW, device))
     calls = {name: _call(network, x, backward) for name, network in networks.items()}
     seconds = seconds_of(calls, repeats, device)
     return [
-        dict(setting=setting, name=name, parameters=_count(network), backward=backward, seconds=summary(seconds[name]))
+        dict(
+            setting=setting,
+            name=name,
+            parameters=count_parameters(network),
+            backward=backward,
+            seconds=summary(seconds[name]),
+        )
         for name, network in networks.items()
     ]
 
@@ -83,9 +89,10 @@ def model_table(results: Sequence[dict]) -> str:
     return '\n'.join(lines)
 
 
-def _network(depth: int, frames: int, flow: dict | None, device: str) -> nn.Module:
+def build_network(depth: int, frames: int, flow: dict | None, device: str, in_channels: int = 3) -> nn.Module:
+    """A backbone with random weights for clips (N, in_channels, frames, H, W), in evaluation mode."""
     torch.manual_seed(0)
-    return RepFlowResNet(depth, num_segments=frames, flow=flow).to(device).eval()
+    return RepFlowResNet(depth, num_segments=frames, flow=flow, in_channels=in_channels).to(device).eval()
 
 
 def _call(network: nn.Module, x: torch.Tensor, backward: bool):
@@ -100,5 +107,6 @@ def _call(network: nn.Module, x: torch.Tensor, backward: bool):
     return train if backward else infer
 
 
-def _count(network: nn.Module) -> int:
+def count_parameters(network: nn.Module) -> int:
+    """Number of a network's parameters."""
     return sum(parameter.numel() for parameter in network.parameters())

@@ -12,7 +12,15 @@ from pathlib import Path
 
 import torch
 
-from repflow_mm.benchmarks.compare_tvl1 import SIZES, check_tvl1, measure_tvl1, read_pair, tvl1_table, warps_table
+from repflow_mm.benchmarks.compare_tvl1 import (
+    SIZES,
+    check_tvl1,
+    measure_tvl1,
+    read_pair,
+    tvl1_backend,
+    tvl1_table,
+    warps_table,
+)
 from repflow_mm.benchmarks.models import SETTINGS, measure_models, model_table
 from repflow_mm.benchmarks.parity import CASES, check_parity
 from repflow_mm.benchmarks.solver import (
@@ -83,7 +91,7 @@ def main(argv: Sequence[str] | None = None, show: Callable[[str], object] = sys.
     for part in args.parts:
         results[part], table = PARTS[part](args, rows)
         show(f'\n{table}\n')
-        _write(Path(args.out), results)
+        write_results(Path(args.out), results)
     show(f'\nresults: {args.out}\n')
     return results
 
@@ -132,7 +140,7 @@ def _models_part(args, rows) -> tuple[list[dict], str]:
 
 
 def _tvl1_part(args, rows) -> tuple[list[dict], str]:
-    backend = 'cpu' if torch.device(args.device).type == 'cpu' else 'reference'
+    backend = tvl1_backend(args.device)
     check_tvl1(backend, args.device)
     synthetic = [
         row for size in SIZES for row in measure_tvl1(*draw_batch(size, args.pairs), args.repeats, backend, args.device)
@@ -147,6 +155,7 @@ def _tvl1_part(args, rows) -> tuple[list[dict], str]:
 PARTS = dict(solver=_solver_part, sizes=_sizes_part, scaling=_scaling_part, models=_models_part, tvl1=_tvl1_part)
 
 
-def _write(path: Path, results: dict) -> None:
+def write_results(path: Path, results: dict) -> None:
+    """Write results as JSON, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(results, indent=2).splitlines())

@@ -8,19 +8,23 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 
 import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
+from tqdm import tqdm
 
 
-def seconds_of(calls: dict[str, Callable[[], object]], repeats: int, device: str = 'cpu') -> dict[str, list[float]]:
+def seconds_of(
+    calls: dict[str, Callable[[], object]], repeats: int, device: str = 'cpu', progress: str | None = None
+) -> dict[str, list[float]]:
     """Seconds of each call, ``repeats`` times, the calls in turn so that a slow moment meets all of them.
 
-    Every call runs once before, unmeasured.
+    Every call runs once before, unmeasured. ``progress`` is the title of a progress bar; None shows none.
     """
     seconds = {name: [] for name in calls}
-    for repeat in range(-1, repeats):
+    for repeat in tqdm(range(-1, repeats), progress, leave=False, disable=progress is None):
         for name, call in calls.items():
             _synchronise(device)
             start = time.perf_counter()
@@ -46,6 +50,28 @@ def kept_bytes(forward: Callable[[], Tensor], device: str = 'cpu') -> int:
     with _silent_stderr(), profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         output = forward()
     return sum(event.self_cpu_memory_usage for event in profiler.events()) - output.nbytes
+
+
+def peak_bytes(call: Callable[[], object], device: str = 'cpu') -> int:
+    """The most bytes that are allocated at one time during a call, beyond what was before it.
+
+    On CUDA the allocator's own maximum; on the CPU the sum of what torch's profiler saw allocated and freed, in the
+    order of time. Memory that other libraries take for themselves is in neither.
+    """
+    if torch.device(device).type == 'cuda':
+        torch.cuda.synchronize(device)
+        before = torch.cuda.memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        call()
+        torch.cuda.synchronize(device)
+        return torch.cuda.max_memory_allocated(device) - before
+    with _silent_stderr(), profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        result = call()
+    del result
+    # The profiler's own events are summed by operator; its raw records keep the order.
+    records = [event for event in profiler.profiler.kineto_results.events() if event.name() == '[memory]']
+    records.sort(key=lambda event: event.start_ns())
+    return max(accumulate((event.nbytes() for event in records), initial=0))
 
 
 @contextlib.contextmanager

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from tqdm import tqdm
+
+# Steps from 0 to 1 of the grid in which weights are searched, and how many candidates it may have.
+GRID_STEPS = (20, 10, 5, 2, 1)
+MAX_CANDIDATES = 2000
 
 
 class Scores(NamedTuple):
@@ -34,7 +41,10 @@ def load_scores(path: str | Path) -> Scores:
     if not os.path.isfile(path):
         raise FileNotFoundError(f'score file {path} does not exist')
     with open(path, 'rb') as file:
-        samples = pickle.load(file)
+        try:
+            samples = pickle.load(file)
+        except (pickle.UnpicklingError, EOFError) as error:
+            raise ValueError(f'{path} is damaged, or no pickle file: {error}') from error
     if not isinstance(samples, list) or not samples or not all(isinstance(s, dict) for s in samples):
         raise ValueError(
             f'{path} is no dump of tools/test.py: expected a list of samples, got {type(samples).__name__}'
@@ -90,3 +100,58 @@ def top_k(probabilities: np.ndarray, labels: np.ndarray, k: int = 1) -> float:
     """Share of samples whose label is among the k highest of (M, classes)."""
     best = np.argsort(-probabilities, axis=1, kind='stable')[:, :k]
     return float((best == labels[:, None]).any(axis=1).mean())
+
+
+def mean_class_accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Share of a class's samples whose label is the highest of (M, classes): the mean over the classes that occur."""
+    right = probabilities.argmax(axis=1) == labels
+    return float(np.mean([right[labels == label].mean() for label in np.unique(labels)]))
+
+
+def weight_grid(num_runs: int) -> tuple[list[tuple[int, ...]], int]:
+    """Candidates of a search for weights: all shares that are multiples of a step and sum up to 1, and equal weights.
+
+    The step is 1/20, or the finest of 1/10, 1/5, 1/2 and 1 that gives no more than ``MAX_CANDIDATES``: 1/20 for up to
+    four runs, 1/10 for five.
+
+    Args:
+        num_runs (int): Number of runs.
+
+    Returns:
+        tuple[list[tuple[int, ...]], int]: The weights as integers, to be divided by their sum, equal weights first and
+        then with more weight on earlier runs first; and the number of steps from 0 to 1.
+    """
+    steps = next(n for n in GRID_STEPS if math.comb(n + num_runs - 1, num_runs - 1) <= MAX_CANDIDATES or n == 1)
+    return [(1,) * num_runs, *_shares(num_runs, steps)], steps
+
+
+def _shares(num_runs: int, total: int) -> Iterator[tuple[int, ...]]:
+    """Every way to divide ``total`` among the runs, more for the earlier ones first."""
+    if num_runs == 1:
+        yield (total,)
+        return
+    for first in range(total, -1, -1):
+        for rest in _shares(num_runs - 1, total - first):
+            yield (first, *rest)
+
+
+def search_weights(runs: Sequence[Scores]) -> tuple[list[float], int]:
+    """The weights of :func:`weight_grid` with the highest top-1 accuracy; of equally good ones the most even.
+
+    Even means a small sum of squared differences from equal weights; if that is the same too, the candidate that comes
+    first in the grid is taken, so the result is always the same.
+
+    Args:
+        runs (Sequence[Scores]): Scores of each run for the same samples, which must not be those that are reported.
+
+    Returns:
+        tuple[list[float], int]: Weights that sum up to 1, and the number of steps from 0 to 1 of the grid.
+    """
+    candidates, steps = weight_grid(len(runs))
+
+    def worth(weights: tuple[int, ...]) -> tuple[int, Fraction]:
+        right = (fuse(runs, weights).argmax(axis=1) == runs[0].labels).sum()
+        return int(right), -sum(Fraction(weight, sum(weights)) ** 2 for weight in weights)
+
+    best = max(tqdm(candidates, 'searching weights', leave=False), key=worth)
+    return [weight / sum(best) for weight in best], steps

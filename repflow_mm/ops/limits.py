@@ -1,4 +1,4 @@
-"""The least time that a forward solve can take on a device, to be stated beside a measured one."""
+"""Operations of a forward solve, and the least time that they can take on a device."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ from collections.abc import Sequence
 #   u           2 * (2 multiplications + 2 additions)                                             8
 #   gradient    2 * 2 * (2 multiplications + 1 addition)                                         12
 #   p           2 * (4 for the squared norm, 1 root, 2 for the divisor, 1 reciprocal, 6 for p)   28
+# An addition, multiplication, division, root, minimum or maximum is one operation; changes of sign, scalars that are
+# the same for all pixels, and copies are none.
 FLOPS_PER_PIXEL_ITERATION = 69
+
+# One pixel of a pair, once: what the iterations keep fixed.
+#   gradient     2 * 9 taps, a multiplication and an addition each                               36
+#   rho_c        1 subtraction                                                                    1
+#   1 / |grad|^2 2 squares, 2 additions, 1 reciprocal                                             5
+FLOPS_PER_PIXEL = 42
 
 
 def count_pixels(shape: Sequence[int]) -> int:
@@ -31,6 +39,19 @@ def count_pixels(shape: Sequence[int]) -> int:
         raise ValueError(f'shape must be (N, C, T, H, W), got {tuple(shape)}')
     n, c, t, h, w = shape
     return n * c * (t - 1) * h * w
+
+
+def count_operations(shape: Sequence[int], num_iters: int) -> int:
+    """Operations of a forward solve, borders counted as inner pixels.
+
+    Args:
+        shape (Sequence[int]): (N, C, T, H, W) of the features.
+        num_iters (int): Number of iterations.
+
+    Returns:
+        int: Additions, multiplications and so on, as listed at the top of this file.
+    """
+    return count_pixels(shape) * (FLOPS_PER_PIXEL + FLOPS_PER_PIXEL_ITERATION * num_iters)
 
 
 def memory_limit(shape: Sequence[int], bytes_per_second: float, element_size: int = 4) -> float:

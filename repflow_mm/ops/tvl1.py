@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -17,11 +19,20 @@ GREY_WEIGHTS = (0.299, 0.587, 0.114)
 # No level of the pyramid, but for the images themselves, has a shorter side.
 SHORTEST_SIDE = 16
 
-# In the order in which 'auto' tries them; `solve` takes images and u, (N, 2, H, W) each, and the parameters.
+# In the order in which 'auto' tries them; `solve` takes images and u, (N, 2, H, W) each, the parameters, and where to
+# count its work, (N, 2), or None.
 BACKENDS = {
     'cpu': Backend(unsupported_reasons=tvl1_cpu.unsupported_reasons, solve=tvl1_cpu.solve_level),
     'reference': Backend(unsupported_reasons=lambda images: [], solve=solve_level_ref),
 }
+
+
+class LevelWork(NamedTuple):
+    """What one level of the pyramid took: for each of N pairs rounds of the median filter and iterations, (N, 2)."""
+
+    height: int
+    width: int
+    counts: Tensor
 
 
 @torch.compiler.disable
@@ -85,12 +96,39 @@ def tvl1_flow(
     parameters = TVL1Parameters(
         tau, lam, theta, num_scales, scale_factor, num_warps, inner_iters, outer_iters, epsilon, median_filter
     )
+    return _solve(prev, next, parameters, backend)
+
+
+def count_tvl1_work(
+    prev: Tensor, next: Tensor, parameters: TVL1Parameters | None = None, backend: str = 'auto'
+) -> list[LevelWork]:
+    """What :func:`tvl1_flow` does for these images before its tolerance ends it, level by level, the coarsest first.
+
+    Args:
+        prev (Tensor): First images, as :func:`tvl1_flow` takes them.
+        next (Tensor): Second images.
+        parameters (TVL1Parameters, optional): The method's parameters. Defaults to the common defaults.
+        backend (str): As in :func:`tvl1_flow`. Defaults to ``'auto'``.
+
+    Returns:
+        list[LevelWork]: One for each level of the pyramid.
+    """
+    work = []
+    with torch.no_grad():
+        _solve(prev, next, parameters or TVL1Parameters(), backend, work)
+    return work
+
+
+def _solve(
+    prev: Tensor, next: Tensor, parameters: TVL1Parameters, backend: str, work: list[LevelWork] | None = None
+) -> Tensor:
+    """The flow of :func:`tvl1_flow`; the work of each level is appended to ``work``."""
     _check_images(prev, next)
     images = torch.cat((grey(prev), grey(next)), dim=1)  # (N, 2, H, W)
     solver = choose_backend(images, backend, BACKENDS, op='tvl1_flow', name='images')
     finite = images.detach().isfinite().all(dim=3).all(dim=2).all(dim=1)[:, None, None, None]  # (N, 1, 1, 1)
     with torch.autocast(images.device.type, enabled=False):
-        u = _coarse_to_fine(torch.where(finite, images, 0), parameters, solver)
+        u = _coarse_to_fine(torch.where(finite, images, 0), parameters, solver, work)
     u = torch.where(finite, u, float('nan'))
     return u.to(prev.dtype) if prev.is_floating_point() else u
 
@@ -115,7 +153,9 @@ def pyramid_sizes(height: int, width: int, num_scales: int, scale_factor: float)
     return sizes
 
 
-def _coarse_to_fine(images: Tensor, parameters: TVL1Parameters, solver: Backend) -> Tensor:
+def _coarse_to_fine(
+    images: Tensor, parameters: TVL1Parameters, solver: Backend, work: list[LevelWork] | None = None
+) -> Tensor:
     """Flow of images (N, 2, H, W), solved from the coarsest level on: (N, 2, H, W)."""
     if images.shape[0] == 0:
         return torch.zeros_like(images)
@@ -127,7 +167,10 @@ def _coarse_to_fine(images: Tensor, parameters: TVL1Parameters, solver: Backend)
     for level in reversed(levels):
         if level.shape != u.shape:
             u = _enlarge_flow(u, level.shape[2:])
-        u = solver.solve(level, u, parameters)
+        counts = torch.zeros((level.shape[0], 2), dtype=torch.int64, device=level.device)
+        u = solver.solve(level, u, parameters, counts)
+        if work is not None:
+            work.append(LevelWork(*level.shape[2:], counts))
     return u
 
 

@@ -2,7 +2,7 @@ import time
 
 import torch
 
-from repflow_mm.benchmarks.timing import kept_bytes, seconds_of, summary
+from repflow_mm.benchmarks.timing import kept_bytes, peak_bytes, seconds_of, summary
 
 
 def test_calls_run_in_turn_after_one_unmeasured_round():
@@ -26,3 +26,18 @@ def test_kept_bytes_count_what_the_backward_needs():
     x = torch.rand(1000, requires_grad=True)
     assert kept_bytes(lambda: x + x) == 0
     assert kept_bytes(lambda: x.exp().exp()) == 4000  # the inner exponential; the outer is the output
+
+
+def test_peak_bytes_are_the_most_at_one_time():
+    x = torch.rand(1000)
+    assert peak_bytes(lambda: None) == 0
+    assert peak_bytes(lambda: x.exp()) == 4000
+    assert peak_bytes(lambda: x.exp().exp().exp()) == 8000  # an input and an output; the rest is freed
+    assert peak_bytes(lambda: [x.exp() for _ in range(5)]) == 20000
+
+
+def test_progress_bar_only_where_asked_for(capsys):
+    seconds_of({'a': lambda: None}, repeats=1)
+    assert capsys.readouterr().err == ''
+    seconds_of({'a': lambda: None}, repeats=1, progress='measuring')
+    assert 'measuring' in capsys.readouterr().err

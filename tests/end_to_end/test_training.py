@@ -12,6 +12,7 @@ from mmengine.runner import CheckpointLoader
 
 from repflow_mm.apis import test as test_api
 from repflow_mm.apis import train as train_api
+from repflow_mm.apis.fuse import fuse_streams
 from repflow_mm.engine import EpochSeedHook
 
 CONFIG = """
@@ -116,6 +117,8 @@ def test_test_dumps_scores(config, trained, tmp_path):
     (result,) = tmp_path.glob('*/*.json')
     top1 = (scores.argmax(dim=1) == labels).float().mean().item()
     assert json.loads(result.read_text())['acc/top1'] == pytest.approx(top1)
+    fused = fuse_streams({'one': dump, 'again': dump})
+    assert fused['samples'] == 8 and fused['streams']['one']['top1'] == fused['fusion']['top1'] == pytest.approx(top1)
 
 
 @pytest.mark.parametrize('num_workers', [0, 2])

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from repflow_mm.evaluation.fusion import Scores, check_same_samples, fuse, load_scores, top_k
+from repflow_mm.evaluation.fusion import (
+    Scores,
+    check_same_samples,
+    fuse,
+    load_scores,
+    mean_class_accuracy,
+    search_weights,
+    top_k,
+    weight_grid,
+)
 
 
 def sample(name, label, score):
@@ -78,3 +87,64 @@ def test_files_that_are_no_dumps(tmp_path):
         load_scores(dump(tmp_path / 'nameless.pkl', nameless))
     with pytest.raises(ValueError, match='2 samples have only 1 different names'):
         load_scores(dump(tmp_path / 'twice.pkl', [sample('a', 0, [0.5, 0.5])] * 2))
+
+
+def test_logits_and_probabilities_can_be_mixed(tmp_path):
+    """Against softmax by hand: e / (e + 1) for a difference of 1."""
+    logits = load_scores(dump(tmp_path / 'logits.pkl', [sample('a', 0, [3.0, 2.0]), sample('b', 1, [-5.0, -4.0])]))
+    mixed = load_scores(dump(tmp_path / 'probabilities.pkl', [sample('a', 0, [0.5, 0.5]), sample('b', 1, [0.9, 0.1])]))
+    high = np.e / (np.e + 1)
+    expected = [[(high + 0.5) / 2, (1 - high + 0.5) / 2], [(1 - high + 0.9) / 2, (high + 0.1) / 2]]
+    np.testing.assert_allclose(fuse([logits, mixed]), expected, atol=1e-6)
+
+
+def test_damaged_files(tmp_path):
+    path = dump(tmp_path / 'cut.pkl', [sample('a', 0, [0.5, 0.5])])
+    path.write_bytes(path.read_bytes()[:-5])
+    with pytest.raises(ValueError, match=r'cut\.pkl is damaged, or no pickle file'):
+        load_scores(path)
+    path.write_bytes(b'')
+    with pytest.raises(ValueError, match=r'cut\.pkl is damaged, or no pickle file'):
+        load_scores(path)
+
+
+def test_mean_class_accuracy_weighs_classes_alike():
+    """Class 0: 3 of 4 are right; class 2: 0 of 1; class 1 does not occur."""
+    probabilities = np.eye(3)[[0, 0, 0, 1, 1]]
+    assert mean_class_accuracy(probabilities, np.array([0, 0, 0, 0, 2])) == pytest.approx(3 / 8)
+
+
+class TestSearch:
+    def test_grid(self):
+        candidates, steps = weight_grid(2)
+        assert steps == 20
+        assert candidates == [(1, 1), *((n, 20 - n) for n in range(20, -1, -1))]
+        candidates, steps = weight_grid(3)
+        assert steps == 20 and len(set(candidates)) == len(candidates) == 1 + 21 * 22 // 2
+        assert all(sum(weights) == 20 for weights in candidates[1:]) and candidates[0] == (1, 1, 1)
+
+    @pytest.mark.parametrize(('num_runs', 'steps'), [(4, 20), (5, 10), (6, 5), (9, 5), (10, 2), (100, 1)])
+    def test_step_keeps_the_number_of_candidates_small(self, num_runs, steps):
+        candidates, found = weight_grid(num_runs)
+        assert found == steps
+        assert len(candidates) <= 2001
+
+    def test_finds_the_only_weights_that_are_right_everywhere(self):
+        """Sample a needs more than 0.72 for the first run, b less than 0.78: on the grid 0.75 alone."""
+        first = scores(probabilities=((0.64, 0.36), (0.61, 0.39)))
+        second = scores(probabilities=((0.14, 0.86), (0.11, 0.89)))
+        weights, steps = search_weights([first, second])
+        assert (weights, steps) == ([0.75, 0.25], 20)
+        assert search_weights([second, first])[0] == [0.25, 0.75]
+
+    def test_equally_good_weights_are_as_even_as_can_be(self):
+        right, wrong = ((0.9, 0.1), (0.2, 0.8)), ((0.45, 0.55), (0.6, 0.4))
+        assert search_weights([scores(), scores()])[0] == [0.5, 0.5]
+        three = [scores(probabilities=right), scores(probabilities=wrong), scores(probabilities=wrong)]
+        assert search_weights(three)[0] == [1 / 3] * 3
+
+    def test_of_equally_even_weights_the_first_run_has_more(self):
+        """Sample a is right from a weight of 0.53 on, b up to 0.47: 0.55 and 0.45 are as good and as even."""
+        runs = [scores(labels=(0, 0), probabilities=p) for p in (((0.95, 0.05), (0, 1)), ((0, 1), (0.95, 0.05)))]
+        assert search_weights(runs)[0] == [0.55, 0.45]
+        assert search_weights(runs[::-1])[0] == [0.55, 0.45]

@@ -236,6 +236,28 @@ class TestOneLevel:
         assert grad_y.tolist() == [[[[0.5, -0.5, -3.5], [0.5, -0.5, -3.5]]]]
 
 
+class TestWork:
+    """Rounds of the median filter and iterations that were run, for each pair."""
+
+    @needs_compiler
+    def test_backends_tell_the_same(self):
+        pair = noise_pair(n=3)
+        found, expected = (module.count_tvl1_work(*pair, TVL1Parameters(**FEW), b) for b in ('cpu', 'reference'))
+        assert [level[:2] for level in found] == [level[:2] for level in expected] == [(16, 17), (20, 21)]
+        for fused, reference in zip(found, expected):
+            assert torch.equal(fused.counts, reference.counts)
+            assert (fused.counts[:, 1] > fused.counts[:, 0]).all()
+
+    @pytest.mark.parametrize('backend', BACKENDS)
+    def test_the_tolerance_ends_a_warp(self, backend):
+        """Equal images do not move: one round and one iteration in each warp; the other pair goes on to the end."""
+        prev, following = noise_pair()
+        following[0] = prev[0]
+        few = TVL1Parameters(num_scales=1, num_warps=3, outer_iters=2, inner_iters=4, epsilon=1e-5)
+        (level,) = module.count_tvl1_work(prev, following, few, backend)
+        assert level.counts.tolist() == [[3, 3], [3 * 2, 3 * 2 * 4]]
+
+
 def test_pyramid_sizes():
     assert module.pyramid_sizes(388, 584, 5, 0.8) == [(388, 584), (310, 467), (248, 374), (198, 299), (158, 239)]
     assert module.pyramid_sizes(40, 30, 9, 0.5) == [(40, 30)]
