@@ -7,7 +7,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TextIO
 
@@ -105,8 +105,8 @@ def update_journal(
     # To a log file, a line now and then instead of a moving bar.
     interval = 0.1 if sys.stderr.isatty() else 30
     progress = tqdm(total=len(paths), initial=len(paths) - len(items), unit='video', mininterval=interval)
-    with progress:
-        for (key, path), result in run_all(work, items, min(jobs, max(len(items), 1)), timeout):
+    with progress, closing(run_all(work, items, min(jobs, max(len(items), 1)), timeout)) as done:
+        for (key, path), result in done:
             size, mtime_ns = states[key]
             journal.add({journal.key: key, 'path': path} | dict(size=size, mtime_ns=mtime_ns, frames=0) | result)
             progress.update()

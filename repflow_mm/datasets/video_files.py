@@ -12,7 +12,7 @@ import numpy as np
 from repflow_mm.files import temporary_name
 
 
-def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: int) -> None:
+def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: int) -> int:
     """Write an mp4 file (MPEG-4 part 2); it appears under its name only when all of it can be read back.
 
     Args:
@@ -20,6 +20,9 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: int) -> Non
         frames (Iterable[np.ndarray]): One or more frames (H, W, 3), uint8, in OpenCV's order of colours; H and W
             even, the same for all.
         fps (int): Frames per second.
+
+    Returns:
+        int: Number of frames.
 
     Raises:
         OSError: If the file cannot be opened for writing, or is incomplete afterwards.
@@ -35,6 +38,7 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: int) -> Non
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+    return written
 
 
 def _write(path: Path, temporary: Path, frames: Iterable[np.ndarray], fps: int) -> int:
