@@ -4,25 +4,35 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+# Endings that a video's name has and its folder of flow images lacks.
+VIDEO_SUFFIXES = ('.mp4', '.avi', '.mkv', '.webm', '.mov', '.mpg', '.mpeg', '.flv', '.wmv', '.m4v', '.3gp')
+
 
 class Scores(NamedTuple):
-    """Scores of one run: ``names`` of M samples, ``labels`` (M,), and ``probabilities`` (M, classes)."""
+    """Scores of one run: ``names`` of M samples, ``labels`` (M,), and ``probabilities`` (M, classes).
+
+    ``of_frames`` says whether the names are those of RawframeDataset, ``frame_dir``, and not videos' ``filename``.
+    """
 
     names: tuple[str, ...]
     labels: np.ndarray
     probabilities: np.ndarray
+    of_frames: bool = False
 
 
 def load_scores(path: str | Path) -> Scores:
     """Read the file that ``tools/test.py --dump`` wrote, its samples in the order of their names.
 
-    Scores that are no probabilities (``average_clips='score'``) are normalised by a softmax.
+    A sample's name is its ``filename``, or its ``frame_dir`` if it has none. Scores that are no probabilities
+    (``average_clips='score'``) are normalised by a softmax.
 
     Args:
         path (str | Path): A pickle file; it is read by pickle, so take it from your own runs only.
@@ -39,18 +49,34 @@ def load_scores(path: str | Path) -> Scores:
         raise ValueError(
             f'{path} is no dump of tools/test.py: expected a list of samples, got {type(samples).__name__}'
         )
-    missing = {'filename', 'pred_score', 'gt_label'} - set(samples[0])
+    of_frames = 'filename' not in samples[0] and 'frame_dir' in samples[0]
+    key = 'frame_dir' if of_frames else 'filename'
+    missing = {key, 'pred_score', 'gt_label'} - set(samples[0])
     if missing:
         raise ValueError(
-            f"{path}: samples lack {sorted(missing)}; names need meta_keys=('filename',) in the test pipeline's "
-            'PackActionInputs'
+            f"{path}: samples lack {sorted(missing)}; names need meta_keys=('filename',), for frames ('frame_dir',), "
+            "in the test pipeline's PackActionInputs"
         )
-    named = {sample['filename']: sample for sample in samples}
+    named = {sample[key]: sample for sample in samples}
     if len(named) != len(samples):
         raise ValueError(f'{path}: {len(samples)} samples have only {len(named)} different names')
-    names = tuple(sorted(named))
+    names = tuple(sorted(named, key=lambda name: (_without_suffix(name), name)))
     labels = np.array([int(named[name]['gt_label'].squeeze()) for name in names])
-    return Scores(names, labels, _probabilities(np.stack([named[n]['pred_score'].numpy() for n in names])))
+    probabilities = _probabilities(np.stack([named[name]['pred_score'].numpy() for name in names]))
+    return Scores(names, labels, probabilities, of_frames)
+
+
+def _without_suffix(name: str) -> str:
+    """A video's name as that of its flow: without the suffix, blanks as ``_``."""
+    stem, suffix = os.path.splitext(name)
+    return re.sub(r'\s', '_', stem if suffix.lower() in VIDEO_SUFFIXES else name)
+
+
+def _below_root(names: Sequence[str]) -> list[str]:
+    """Names as :func:`_without_suffix` gives them, relative to the innermost folder that holds all of them."""
+    names = [_without_suffix(name) for name in names]
+    root = os.path.commonpath([os.path.dirname(name) for name in names])
+    return [os.path.relpath(name, root or '.') for name in names]
 
 
 def _probabilities(scores: np.ndarray) -> np.ndarray:
@@ -63,14 +89,23 @@ def _probabilities(scores: np.ndarray) -> np.ndarray:
 
 
 def check_same_samples(runs: dict[str, Scores]) -> None:
-    """Raise ValueError, naming the first difference, unless all runs have the same samples, labels and classes."""
+    """Raise ValueError, naming the first difference, unless all runs have the same samples, labels and classes.
+
+    Videos are the same if their paths are. A video and a folder of frames, which lie in different places, are the same
+    if their paths are below the innermost folder with all samples of their run, but for the suffix of the video and
+    for blanks, which are ``_`` in the names of frames.
+    """
     (first_name, first), *others = runs.items()
     for name, other in others:
-        different = sorted(set(first.names) ^ set(other.names))
+        names, other_names = first.names, other.names
+        if first.of_frames != other.of_frames:
+            names, other_names = _below_root(names), _below_root(other_names)
+        count, other_count = Counter(names), Counter(other_names)
+        different = sorted((count - other_count) + (other_count - count))
         if different:
-            where = first_name if different[0] in first.names else name
+            where = first_name if count[different[0]] > other_count[different[0]] else name
             raise ValueError(f'{first_name} and {name} have different samples: {different[0]} is only in {where}')
-        for sample, a, b in zip(first.names, first.labels, other.labels):
+        for sample, a, b in zip(names, first.labels, other.labels):
             if a != b:
                 raise ValueError(f'{first_name} and {name} disagree on the label of {sample}: {a} and {b}')
         if first.probabilities.shape != other.probabilities.shape:
