@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Endings that a video's name has and its folder of flow images lacks.
-VIDEO_SUFFIXES = ('.mp4', '.avi', '.mkv', '.webm', '.mov', '.mpg', '.mpeg', '.flv', '.wmv', '.m4v', '.3gp')
+# Behind the name of a video's flow that is kept in one file, in place of the video's own suffix.
+FLOW_FILE_SUFFIX = '.mp4'
 
 
 class Scores(NamedTuple):
@@ -60,21 +60,21 @@ def load_scores(path: str | Path) -> Scores:
     named = {sample[key]: sample for sample in samples}
     if len(named) != len(samples):
         raise ValueError(f'{path}: {len(samples)} samples have only {len(named)} different names')
-    names = tuple(sorted(named, key=lambda name: (_without_suffix(name), name)))
+    names = tuple(sorted(named, key=lambda name: (_without_suffix(name, of_frames), name)))
     labels = np.array([int(named[name]['gt_label'].squeeze()) for name in names])
     probabilities = _probabilities(np.stack([named[name]['pred_score'].numpy() for name in names]))
     return Scores(names, labels, probabilities, of_frames)
 
 
-def _without_suffix(name: str) -> str:
-    """A video's name as that of its flow: without the suffix, blanks as ``_``."""
-    stem, suffix = os.path.splitext(name)
-    return re.sub(r'\s', '_', stem if suffix.lower() in VIDEO_SUFFIXES else name)
+def _without_suffix(name: str, of_frames: bool) -> str:
+    """A name as that of a video's flow: without suffix, blanks as ``_``."""
+    stem = name.removesuffix(FLOW_FILE_SUFFIX) if of_frames else os.path.splitext(name)[0]
+    return re.sub(r'\s', '_', stem)
 
 
-def _below_root(names: Sequence[str]) -> list[str]:
+def _below_root(run: Scores) -> list[str]:
     """Names as :func:`_without_suffix` gives them, relative to the innermost folder that holds all of them."""
-    names = [_without_suffix(name) for name in names]
+    names = [_without_suffix(name, run.of_frames) for name in run.names]
     root = os.path.commonpath([os.path.dirname(name) for name in names])
     return [os.path.relpath(name, root or '.') for name in names]
 
@@ -99,7 +99,7 @@ def check_same_samples(runs: dict[str, Scores]) -> None:
     for name, other in others:
         names, other_names = first.names, other.names
         if first.of_frames != other.of_frames:
-            names, other_names = _below_root(names), _below_root(other_names)
+            names, other_names = _below_root(first), _below_root(other)
         count, other_count = Counter(names), Counter(other_names)
         different = sorted((count - other_count) + (other_count - count))
         if different:
