@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,3 +40,44 @@ def locked(out: Path, name: str = '.lock') -> Iterator[None]:
             if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
                 raise
         yield
+
+
+def claim_folder(
+    folder: Path, name: str, parameters: dict, what: str, advice: str = '', clear: Callable[[], None] | None = None
+) -> None:
+    """See that a folder is empty or was filled with these parameters, and leave them there in a JSON file.
+
+    Args:
+        folder (Path): The folder; hidden files in it do not count.
+        name (str): Name of the JSON file.
+        parameters (dict): What JSON can hold.
+        what (str): What the folder is filled with, for the errors.
+        advice (str): What else than another folder would help, for the errors. Defaults to none.
+        clear (Callable, optional): Empties the folder of what other parameters made; without it, a folder with
+            other parameters is refused. Defaults to None.
+
+    Raises:
+        ValueError: If the folder holds something else, or what other parameters made.
+    """
+    file = folder / name
+    # Through JSON, so that tuples compare equal to the lists they come back as.
+    parameters = json.loads(json.dumps(parameters))
+    others = [entry.name for entry in folder.iterdir() if not entry.name.startswith('.')]
+    if others and not file.exists():
+        raise ValueError(f'{folder} holds {sorted(others)[:5]} but no {name}; take an empty folder')
+    if file.exists() and clear:
+        clear()
+    elif file.exists():
+        _check_same(file, parameters, what, f'Take another folder{", " if advice else ""}{advice}.')
+    write_text(file, [json.dumps(parameters, indent=2)])
+
+
+def _check_same(file: Path, parameters: dict, what: str, advice: str) -> None:
+    try:
+        found = dict(json.loads(file.read_text()))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f'{file} cannot be read ({error}). {advice}') from None
+    names = [name for name in {**parameters, **found} if found.get(name) != parameters.get(name)]
+    if names:
+        differences = ', '.join(f'{name}={found.get(name)!r} (now {parameters.get(name)!r})' for name in names)
+        raise ValueError(f'{file.parent} holds {what} made with {differences}. {advice}')

@@ -9,6 +9,7 @@ import signal
 import threading
 
 import cv2
+import torch
 
 
 def start_worker() -> None:
@@ -16,6 +17,7 @@ def start_worker() -> None:
     # An interrupt reaches the parent too, which lets the workers finish the clips at hand.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
+    torch.set_num_threads(1)
     # Without this a worker whose parent was killed would wait for work forever.
     threading.Thread(target=_exit_with_parent, daemon=True).start()
 

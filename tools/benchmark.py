@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Check, then time the solver, networks and TV-L1: ``tools/benchmark.py [solver|sizes|scaling|models|tvl1 ...]``."""
+"""Check, then time the solver, networks, TV-L1 and flow on disk: ``tools/benchmark.py [PART ...]``, see ``--help``."""
 
 from repflow_mm.benchmarks.report import main
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from repflow_mm.benchmarks.compare_tvl1 import SIZES, check_tvl1, measure_tvl1, read_pair, tvl1_table, warps_table
+from repflow_mm.benchmarks.flow_formats import formats_table, measure_formats
 from repflow_mm.benchmarks.models import SETTINGS, measure_models, model_table
 from repflow_mm.benchmarks.parity import CASES, check_parity
 from repflow_mm.benchmarks.solver import (
@@ -62,12 +63,16 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         metavar=('FIRST', 'SECOND', 'FLOW'),
         help='two images and their .flo file, for the tvl1 part',
     )
+    parser.add_argument('--videos', nargs='+', type=Path, help='video files, for the flow_formats part')
+    parser.add_argument('--short-side', type=int, default=128, help="of these videos' frames (default: 128)")
     parser.add_argument('--out', default='work_dirs/benchmark.json', help='JSON file of all results')
     args = parser.parse_args(argv)
     args.parts = args.parts or ['solver']
     unknown = [part for part in args.parts if part not in PARTS]
     if unknown:
         parser.error(f'PART must be one of {", ".join(PARTS)}, got {unknown[0]}')
+    if 'flow_formats' in args.parts and not args.videos:
+        parser.error('the flow_formats part needs --videos FILE ...')
     for name in ('repeats', 'pairs'):
         if getattr(args, name) < 1:
             parser.error(f'--{name} must be >= 1, got {getattr(args, name)}')
@@ -79,7 +84,7 @@ def main(argv: Sequence[str] | None = None, show: Callable[[str], object] = sys.
     args = parse_args(argv)
     results = dict(hardware=hardware(args.device), command=' '.join(['tools/benchmark.py', *(argv or sys.argv[1:])]))
     show(f'{results["hardware"]}\n')
-    rows = {} if args.parts == ['tvl1'] else _checked_solvers(args, show)
+    rows = {} if WITHOUT_SOLVERS.issuperset(args.parts) else _checked_solvers(args, show)
     for part in args.parts:
         results[part], table = PARTS[part](args, rows)
         show(f'\n{table}\n')
@@ -144,7 +149,21 @@ def _tvl1_part(args, rows) -> tuple[list[dict], str]:
     return synthetic + real, f'{table}\n\n{args.real_pair[0]}:\n\n{tvl1_table(real)}'
 
 
-PARTS = dict(solver=_solver_part, sizes=_sizes_part, scaling=_scaling_part, models=_models_part, tvl1=_tvl1_part)
+def _flow_formats_part(args, rows) -> tuple[list[dict], str]:
+    results = measure_formats(args.videos, args.short_side, args.repeats)
+    return results, formats_table(results)
+
+
+PARTS = dict(
+    solver=_solver_part,
+    sizes=_sizes_part,
+    scaling=_scaling_part,
+    models=_models_part,
+    tvl1=_tvl1_part,
+    flow_formats=_flow_formats_part,
+)
+# They do not take the solvers that are checked first.
+WITHOUT_SOLVERS = {'tvl1', 'flow_formats'}
 
 
 def _write(path: Path, results: dict) -> None:

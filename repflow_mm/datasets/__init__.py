@@ -1,6 +1,19 @@
 """Datasets and transforms for MMAction2's registries, and the demo's data."""
 
-from repflow_mm.datasets.transforms import CheckedDecordDecode, CheckedDecordInit
+from repflow_mm.datasets.transforms import (
+    CheckedDecordDecode,
+    CheckedDecordInit,
+    CheckedRawFrameDecode,
+    FlowFileDecode,
+    FlowFlip,
+)
 from repflow_mm.datasets.video_dataset import CheckedVideoDataset
 
-__all__ = ['CheckedDecordDecode', 'CheckedDecordInit', 'CheckedVideoDataset']
+__all__ = [
+    'CheckedDecordDecode',
+    'CheckedDecordInit',
+    'CheckedRawFrameDecode',
+    'CheckedVideoDataset',
+    'FlowFileDecode',
+    'FlowFlip',
+]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import sys
@@ -12,12 +11,11 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-import cv2
-import numpy as np
 from tqdm import tqdm
 
 from repflow_mm.datasets.motion_clips import SPLITS, MotionClipOptions, render_clip
-from repflow_mm.files import locked, temporary_name, write_text
+from repflow_mm.datasets.video_files import write_video
+from repflow_mm.files import claim_folder, locked, write_text
 from repflow_mm.processes import start_worker
 
 PARAMETERS_FILE = 'dataset.json'
@@ -55,7 +53,11 @@ def make_motion_clips(
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     with locked(out):
-        _claim_folder(out, options, overwrite)
+        parameters = {'generator_version': GENERATOR_VERSION, **asdict(options)}
+        clear = partial(_delete_clips, out) if overwrite else None
+        claim_folder(out, PARAMETERS_FILE, parameters, 'clips', 'or --overwrite to replace its clips', clear)
+        for split in SPLITS:
+            (out / split).mkdir(exist_ok=True)
         missing = [clip for clip in _clips(options) if not (out / clip_path(options, *clip)).exists()]
         _write_clips(out, options, missing, jobs)
         write_text(out / CLASSES_FILE, options.classes)
@@ -73,80 +75,6 @@ def clip_path(options: MotionClipOptions, split: str, index: int) -> str:
 def list_lines(options: MotionClipOptions, split: str) -> list[str]:
     """Lines of the list file of a split: path and label."""
     return [f'{clip_path(options, split, i)} {i % len(options.classes)}' for i in range(options.count(split))]
-
-
-def write_video(path: str | Path, frames: np.ndarray, fps: int) -> None:
-    """Write an mp4 file (MPEG-4 part 2); it appears under its name only when all of it can be read back.
-
-    Args:
-        path (str | Path): The file, in a folder that exists.
-        frames (np.ndarray): (T, H, W, 3), uint8, in OpenCV's order of colours; H and W even.
-        fps (int): Frames per second.
-
-    Raises:
-        OSError: If the file cannot be opened for writing, or is incomplete afterwards.
-    """
-    path = Path(path)
-    temporary = temporary_name(path)
-    try:
-        height, width = frames.shape[1:3]
-        writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter_fourcc(*'mp4v'), fps, (width, height))
-        if not writer.isOpened():
-            raise OSError(
-                f'cannot write {path}: OpenCV cannot open an mp4 file there. Is the folder writable, the disk full, '
-                f'or opencv built without FFmpeg?'
-            )
-        for frame in frames:
-            writer.write(frame)
-        writer.release()
-        # VideoWriter reports no errors: a full disk shows only on reading back.
-        readable = _count_frames(temporary)
-        if readable != len(frames):
-            raise OSError(f'cannot write {path}: {readable} of {len(frames)} frames can be read back. Disk full?')
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _count_frames(path: Path) -> int:
-    if not path.exists() or not path.stat().st_size:
-        return 0
-    reader = cv2.VideoCapture(str(path))
-    count = 0
-    while reader.read()[0]:
-        count += 1
-    reader.release()
-    return count
-
-
-def _claim_folder(out: Path, options: MotionClipOptions, overwrite: bool) -> None:
-    """See that the folder is empty or holds clips of these options, and leave the options there."""
-    file = out / PARAMETERS_FILE
-    # Through JSON, so that tuples compare equal to the lists they come back as.
-    parameters = json.loads(json.dumps({'generator_version': GENERATOR_VERSION, **asdict(options)}))
-    others = [entry.name for entry in out.iterdir() if not entry.name.startswith('.')]
-    if others and not file.exists():
-        raise ValueError(f'{out} holds {sorted(others)[:5]} but no {PARAMETERS_FILE}; take an empty folder')
-    if file.exists():
-        if overwrite:
-            _delete_clips(out)
-        else:
-            _check_same(file, parameters)
-    for split in SPLITS:
-        (out / split).mkdir(exist_ok=True)
-    write_text(file, [json.dumps(parameters, indent=2)])
-
-
-def _check_same(file: Path, parameters: dict) -> None:
-    advice = 'Take another folder, or --overwrite to replace its clips.'
-    try:
-        found = dict(json.loads(file.read_text()))
-    except (ValueError, TypeError) as error:
-        raise ValueError(f'{file} cannot be read ({error}). {advice}') from None
-    names = [name for name in {**parameters, **found} if found.get(name) != parameters.get(name)]
-    if names:
-        differences = ', '.join(f'{name}={found.get(name)!r} (now {parameters.get(name)!r})' for name in names)
-        raise ValueError(f'{file.parent} holds clips made with {differences}. {advice}')
 
 
 def _delete_clips(out: Path) -> None:

@@ -1,4 +1,3 @@
-import functools
 import json
 import multiprocessing
 import os
@@ -7,10 +6,11 @@ import time
 import numpy as np
 import pytest
 
-from repflow_mm.datasets import check_videos as check_videos_module
+from repflow_mm.datasets import list_runs
 from repflow_mm.datasets.check_videos import check_videos
-from repflow_mm.datasets.decode_pool import decode_all, decode_video
-from repflow_mm.datasets.motion_clip_files import write_video
+from repflow_mm.datasets.video_files import write_video
+from repflow_mm.datasets.video_reading import decode_video
+from repflow_mm.datasets.worker_pool import run_all
 
 
 @pytest.fixture
@@ -66,13 +66,13 @@ def test_retry_checks_bad_videos_again(folder):
     assert check(folder, retry=True)['decoded_now'] == 2
 
 
-def decode_slowly(path):
+def decode_slowly(video, alive):
     time.sleep(0.2)
-    return decode_video(path)
+    return decode_video(video[1])
 
 
 def check_slowly(folder):
-    check_videos_module.decode_all = functools.partial(decode_all, decode=decode_slowly)
+    list_runs.run_all = lambda work, *arguments: run_all(decode_slowly, *arguments)
     check(folder)
 
 
@@ -111,6 +111,6 @@ def test_errors(folder):
         check_videos(folder / 'train.txt', folder / 'nowhere')
     (folder / 'out').mkdir()
     journal(folder).write_text('something else\n')
-    with pytest.raises(ValueError, match=r"train_checked.jsonl is no journal of this check: b'something else.*move it"):
+    with pytest.raises(ValueError, match=r"train_checked.jsonl is no journal of this run: b'something else.*move it"):
         check(folder)
     assert journal(folder).read_text() == 'something else\n'

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from repflow_mm.datasets.motion_clip_files import write_video
 from repflow_mm.datasets.tiny_kinetics import tiny_kinetics_classes
+from repflow_mm.datasets.video_files import write_video
 
 FOLDER = Path(__file__).parents[2] / 'tools' / 'data'
 

@@ -1,0 +1,63 @@
+"""TV-L1 flow of a whole video."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import cv2
+import numpy as np
+import torch
+
+from repflow_mm.datasets.video_reading import BadVideoError, read_frames
+from repflow_mm.ops import tvl1_flow
+from repflow_mm.ops.tvl1_parameters import TVL1Parameters
+
+
+def video_flow(
+    path: str, short_side: int | None, parameters: TVL1Parameters, batch: int = 16, device: str = 'cpu'
+) -> Iterator[np.ndarray]:
+    """Compute the flow from every frame of a video to the next; a part of the video is in memory at a time.
+
+    Args:
+        path (str): The video.
+        short_side (int, optional): Pixels of the shorter side that frames are resized to first; None for their own.
+        parameters (TVL1Parameters): The method's parameters.
+        batch (int): Pairs of frames at a time. Defaults to 16.
+        device (str): Where flow is computed. Defaults to ``'cpu'``.
+
+    Yields:
+        np.ndarray: The next flows (n, 2, H, W), float32, n <= ``batch``: x and y, in pixels of the resized frames.
+
+    Raises:
+        BadVideoError: If the video is missing, empty or corrupt, or has one frame only (``'short'``).
+    """
+    for frames in _frame_batches(path, short_side, batch):
+        images = torch.from_numpy(frames).permute(0, 3, 1, 2).to(device)  # (n, H, W, 3) -> (n, 3, H, W)
+        with torch.inference_mode():
+            u = tvl1_flow(images[:-1], images[1:], **asdict(parameters))  # (n - 1, 2, H, W)
+        yield u.cpu().numpy()
+
+
+def _frame_batches(path: str, short_side: int | None, batch: int) -> Iterator[np.ndarray]:
+    """Runs of up to ``batch + 1`` frames, (n, H, W, 3); each begins with the last frame of the one before."""
+    frames, is_short = [], True
+    for frame in read_frames(path):
+        frames.append(_resize(frame, short_side))
+        if len(frames) == batch + 1:
+            yield np.stack(frames)
+            frames, is_short = frames[-1:], False
+    if len(frames) > 1:
+        yield np.stack(frames)
+    elif is_short:
+        raise BadVideoError('short', 'the video has 1 frame; flow needs 2')
+
+
+def _resize(frame: np.ndarray, short_side: int | None) -> np.ndarray:
+    """A frame (H, W, 3) at the size whose shorter side is given, its proportions kept but for rounding."""
+    height, width = frame.shape[:2]
+    if short_side in (None, min(height, width)):
+        return frame
+    scale = short_side / min(height, width)
+    size = (round(width * scale), round(height * scale))
+    return cv2.resize(frame, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
