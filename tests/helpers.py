@@ -31,6 +31,19 @@ def run(*command, cwd, path: tuple = (), **env) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120)
 
 
+def running_processes(group: int) -> list[str]:
+    """Processes of a process group, those aside that have ended and wait for init to collect them."""
+    processes = []
+    for path in Path('/proc').glob('[0-9]*/stat'):
+        try:
+            state, _, its_group = path.read_text().rpartition(')')[2].split()[:3]
+        except OSError:
+            continue
+        if int(its_group) == group and state != 'Z':
+            processes.append(path.parent.name)
+    return processes
+
+
 def shrink_config(cfg, clips: Path, work_dir: Path, flow: Path | None = None) -> None:
     """Make a config small enough to train and test in a second or two on a CPU: depth and structure stay.
 

@@ -1,8 +1,9 @@
+import json
 import os
 
 import pytest
 
-from repflow_mm.files import locked, write_text
+from repflow_mm.files import claim_folder, locked, write_text
 
 
 def test_write_text_is_complete_or_absent(tmp_path, monkeypatch):
@@ -25,3 +26,26 @@ def test_write_text_is_complete_or_absent(tmp_path, monkeypatch):
 def test_locks_have_names(tmp_path):
     with locked(tmp_path, '.a.lock'), locked(tmp_path, '.b.lock'):
         assert sorted(path.name for path in tmp_path.iterdir()) == ['.a.lock', '.b.lock']
+
+
+def test_claimed_folder(tmp_path):
+    parameters = dict(size=3, names=('a', 'b'))
+    (tmp_path / '.lock').touch()
+    for _ in range(2):
+        claim_folder(tmp_path, 'made.json', parameters, 'things')
+    assert json.loads((tmp_path / 'made.json').read_text()) == dict(size=3, names=['a', 'b'])
+    others = dict(size=4, depth=1, names=('a', 'b'))
+    message = r'holds things made with size=3 \(now 4\), depth=None \(now 1\)\. Take another folder{}\.'
+    with pytest.raises(ValueError, match=message.format('')):
+        claim_folder(tmp_path, 'made.json', others, 'things')
+    with pytest.raises(ValueError, match=message.format(', or wait')):
+        claim_folder(tmp_path, 'made.json', others, 'things', 'or wait')
+    cleared = []
+    claim_folder(tmp_path, 'made.json', others, 'things', clear=lambda: cleared.append(1))
+    assert cleared and json.loads((tmp_path / 'made.json').read_text())['size'] == 4
+    (tmp_path / 'made.json').write_text('{"size": ')
+    with pytest.raises(ValueError, match='made.json cannot be read'):
+        claim_folder(tmp_path, 'made.json', others, 'things')
+    (tmp_path / 'made.json').rename(tmp_path / 'else.txt')
+    with pytest.raises(ValueError, match=r"holds \['else.txt'\] but no made.json; take an empty folder"):
+        claim_folder(tmp_path, 'made.json', others, 'things')

@@ -24,6 +24,7 @@ from repflow_mm.datasets.flow_frames import (
 )
 from repflow_mm.datasets.transforms.flow import CheckedRawFrameDecode, FlowFileDecode
 from repflow_mm.datasets.video_flow import video_flow
+from repflow_mm.datasets.video_reading import BadVideoError
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters
 
 # Bytes that a file system keeps a file in units of.
@@ -86,10 +87,18 @@ def measure_formats(videos: Sequence[str | Path], short_side: int | None, repeat
         in pixels) and ``moving_error_99`` (its 99th percentile where the flow is longer than half a pixel).
 
     Raises:
-        BadVideoError: If a video cannot be used.
+        ValueError: If a video cannot be used.
     """
-    flows = [np.concatenate(list(video_flow(str(video), short_side, TVL1Parameters()))) for video in videos]
+    flows = [_flow(video, short_side) for video in videos]
     return [_measure(name, candidate, flows, repeats) for name, candidate in CANDIDATES.items()]
+
+
+def _flow(video: str | Path, short_side: int | None) -> np.ndarray:
+    """The flow of a video, (T - 1, 2, H, W)."""
+    try:
+        return np.concatenate(list(video_flow(str(video), short_side, TVL1Parameters())))
+    except BadVideoError as bad:
+        raise ValueError(f'{video}: {bad.message}') from None
 
 
 def _measure(name: str, candidate: Candidate, flows: Sequence[np.ndarray], repeats: int) -> dict:

@@ -90,7 +90,7 @@ class _Worker:
         if time.monotonic() < self.deadline:
             return None
         self.stop()
-        return dict(status='timeout', message=f'the video took more than {timeout:g} s')
+        return dict(status='timeout', message=f'no result and no sign of life for {timeout:g} s')
 
     def _receive(self, timeout: float) -> dict | tuple | None:
         """The next message but signs of life, which extend the time; None if there is none yet."""

@@ -5,12 +5,12 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import cv2
 import decord
 import numpy as np
 import pytest
+from helpers import running_processes
 
 from repflow_mm.datasets import motion_clip_files
 from repflow_mm.datasets.motion_clip_files import clip_path, list_lines, make_motion_clips, write_video
@@ -138,7 +138,7 @@ def test_killed_run_goes_on(tmp_path, number):
         time.sleep(0.02)
     process.send_signal(number)
     assert process.wait(60) != 0
-    while _running(process.pid):
+    while running_processes(process.pid):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     complete = [path for path in tmp_path.glob('train/*.mp4') if not path.name.startswith('.')]
@@ -147,19 +147,6 @@ def test_killed_run_goes_on(tmp_path, number):
     options = small_options(train=200)
     assert make_motion_clips(tmp_path, options, jobs=1) == 208 - len(complete)
     assert not list(tmp_path.rglob('.*.tmp*'))
-
-
-def _running(group):
-    """Processes of a process group, those aside that have ended and wait for init to collect them."""
-    processes = []
-    for path in Path('/proc').glob('[0-9]*/stat'):
-        try:
-            state, _, its_group = path.read_text().rpartition(')')[2].split()[:3]
-        except OSError:
-            continue
-        if int(its_group) == group and state != 'Z':
-            processes.append(path.parent.name)
-    return processes
 
 
 def test_other_parameters_are_refused_unless_overwritten(tmp_path):

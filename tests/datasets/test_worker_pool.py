@@ -24,7 +24,7 @@ def test_hang_and_crash_end_neither_the_run_nor_other_videos():
     items = ['hang', 'crash', 'a', 'exit', 'b']
     results = dict(run_all(work_or_not, items, jobs=2, timeout=1.5))
     assert [results[item]['status'] for item in items] == ['timeout', 'crash', 'ok', 'crash', 'ok']
-    assert results['hang']['message'] == 'the video took more than 1.5 s'
+    assert results['hang']['message'] == 'no result and no sign of life for 1.5 s'
     assert results['crash']['message'] == f'the video ended its process with signal {signal.SIGKILL.value}'
     assert results['exit']['message'] == 'the video ended its process with exit status 3'
 

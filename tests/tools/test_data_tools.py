@@ -50,3 +50,22 @@ def test_check_videos(tmp_path, capsys):
     assert len(json.loads((tmp_path / 'list_report.json').read_text())['bad']) == 25
     with pytest.raises(SystemExit, match='error: jobs must be >= 1, got 0'):
         run('check_videos', tmp_path / 'list.txt', '--jobs', '0')
+
+
+def test_extract_flow(tmp_path, capsys):
+    frames = np.random.default_rng(0).integers(0, 255, (3, 32, 40, 3), dtype=np.uint8)
+    write_video(tmp_path / 'a.mp4', frames, fps=8)
+    (tmp_path / 'list.txt').write_text('a.mp4 4\nnone.mp4 1\n')
+    command = ('extract_flow', tmp_path / 'list.txt', tmp_path / 'flow', '--videos', tmp_path, '--jobs', '1')
+    flags = ('--format', 'mp4', '--bound', '10', '--short-side', '24', '--num-warps', '2', '--epsilon', '0.02')
+    run(*command, *flags)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith('2 lines: 1 ok, 1 missing, 0 empty, 0 corrupt, 0 timeout, 0 crash, 0 short')
+    assert lines[2] == 'line 2: none.mp4: missing: the file does not exist'
+    assert (tmp_path / 'flow' / 'list.txt').read_text() == 'a.mp4 2 4\n'
+    record = json.loads((tmp_path / 'flow' / 'flow.json').read_text())
+    assert (record['bound'], record['short_side'], record['num_warps'], record['epsilon']) == (10, 24, 2, 0.02)
+    with pytest.raises(SystemExit, match=r'error: .*flow holds flow made with bound=10.0 \(now 20.0\)'):
+        run(*command, '--format', 'mp4')
+    with pytest.raises(SystemExit, match='error: tau must be > 0, got -1.0'):
+        run(*command, '--tau', '-1')
