@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from repflow_mm.datasets.flow_extraction import flow_names
+from repflow_mm.datasets.flow_frames import FORMATS
+from repflow_mm.datasets.list_files import ListEntry
 from repflow_mm.evaluation.fusion import Scores, check_same_samples, fuse, load_scores, top_k
 
 
@@ -86,6 +89,16 @@ def test_videos_and_their_frames_in_another_folder_are_the_same_samples(tmp_path
     np.testing.assert_allclose(rgb.probabilities, flow.probabilities)
     np.testing.assert_array_equal(rgb.labels, flow.labels)
     np.testing.assert_allclose(fuse([rgb, flow]), rgb.probabilities)
+
+
+@pytest.mark.parametrize('format', FORMATS)
+def test_names_that_the_extraction_gives_are_matched(tmp_path, format):
+    videos = ['b c/x.1.mp4', 'b c/x-2.webm', 'b c/x.MP4', 'a/no_suffix', "a/it's (1) [2].avi"]
+    entries = [ListEntry(i, name, 0) for i, name in enumerate(videos)]
+    names = [f'flow/{name}' for name in flow_names('list.txt', 'videos', entries, format)]
+    rgb, flow = load_streams(tmp_path, [f'videos/{name}' for name in videos], names, labels=(0, 1, 0, 1, 1))
+    check_same_samples(dict(rgb=rgb, flow=flow))
+    np.testing.assert_allclose(rgb.probabilities, flow.probabilities)
 
 
 @pytest.mark.parametrize(
