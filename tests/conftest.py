@@ -13,3 +13,14 @@ def motion_clips(tmp_path_factory):
     folder = tmp_path_factory.mktemp('motion clips')
     make_motion_clips(folder, MotionClipOptions(train=16, val=8, size=32, length=12), jobs=1)
     return folder
+
+
+@pytest.fixture(scope='session')
+def motion_flow(motion_clips, tmp_path_factory):
+    """Folder of the TV-L1 flow of the motion clips as ``extract_flow`` writes it: 11 flows of 32x32 each."""
+    from repflow_mm.datasets.flow_extraction import FlowOptions, extract_flow
+
+    folder = tmp_path_factory.mktemp('motion flow')
+    for name in ('train.txt', 'val.txt'):
+        extract_flow(motion_clips / name, folder, videos=motion_clips, options=FlowOptions(bound=5.0), jobs=1)
+    return folder

@@ -44,22 +44,25 @@ def running_processes(group: int) -> list[str]:
     return processes
 
 
-def shrink_config(cfg, clips: Path, work_dir: Path) -> None:
+def shrink_config(cfg, clips: Path, work_dir: Path, flow: Path | None = None) -> None:
     """Make a config small enough to train and test in a second or two on a CPU: depth and structure stay.
 
     Args:
         cfg: An MMEngine config, changed in place.
         clips: Folder of videos with ``train.txt`` and ``val.txt``; labels from 0 to 7.
         work_dir: The run's working folder.
+        flow: Folder of the videos' flow with ``train.txt`` and ``val.txt``, for configs that read flow from disk.
     """
     # Enough for three flows; for a 3D backbone, which divides T by 4 before the flow, enough for two.
     num_frames = 5 if cfg.model.backbone.type in ('RepFlowResNet', 'ResNet') else 12
+    # Enough for a stack of flows.
+    num_frames = max(num_frames, (cfg.model.data_preprocessor.get('stack_length') or 0) + 1)
     # A flow needs two pixels, and block 5 has a 32nd of the frame's side.
     size = 64 if 'block5' in str(cfg.model.backbone.get('flow')) else 32
     cfg.work_dir, cfg.experiment_name = str(work_dir), f'{work_dir}'.replace('/', '_')
     cfg.load_from, cfg.default_hooks.checkpoint = None, None
     cfg.model.backbone.pretrained = None
-    for name in ('num_segments', 'num_frames'):
+    for name in ('num_segments', 'num_frames') if cfg.model.type != 'Recognizer2D' else ():
         for part in (cfg.model.backbone, cfg.model.get('cls_head') or {}):
             if name in part:
                 part[name] = num_frames
@@ -67,8 +70,11 @@ def shrink_config(cfg, clips: Path, work_dir: Path) -> None:
         loader = cfg[f'{mode}_dataloader']
         loader.update(batch_size=2, num_workers=0, persistent_workers=False)
         for dataset in _datasets(loader.dataset):
-            _use_clips(dataset, clips, mode)
-            dataset.pipeline = [_shrink_step(step, num_frames, size) for step in dataset.pipeline]
+            _use_clips(dataset, clips, flow, mode)
+            is_stack = any(step.get('input_format') == 'NCHW' for step in dataset.pipeline)
+            # The frames of a stack are the channels of the network.
+            length = dataset.pipeline[0].clip_len if is_stack and dataset.get('modality') == 'Flow' else num_frames
+            dataset.pipeline = [_shrink_step(step, length, size) for step in dataset.pipeline]
     cfg.train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=1, val_interval=1)
 
 
@@ -81,10 +87,12 @@ def _datasets(dataset) -> Iterator:
         yield from _datasets(part)
 
 
-def _use_clips(dataset, clips: Path, mode: str) -> None:
-    """Two clips of the folder in place of the dataset's own."""
-    dataset.ann_file = str(clips / ('train.txt' if mode == 'train' else 'val.txt'))
-    dataset.data_prefix = dict(video=str(clips))
+def _use_clips(dataset, clips: Path, flow: Path | None, mode: str) -> None:
+    """Two clips of the folder, or their flow, in place of the dataset's own."""
+    is_flow = dataset.get('modality') == 'Flow'
+    folder = flow if is_flow else clips
+    dataset.ann_file = str(folder / ('train.txt' if mode == 'train' else 'val.txt'))
+    dataset.data_prefix = dict(img=str(folder)) if is_flow else dict(video=str(folder))
     dataset.indices, dataset.serialize_data = 2, False
 
 

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 
 from mmengine.config import Config
 
+from repflow_mm.models import FlowDataPreprocessor
+
 
 def check_config(cfg: Config, modes: tuple[str, ...]) -> None:
-    """Check the data, the number of classes and the clip layout of a config.
+    """Check the data, the number of classes, the clip layout and the input channels of a config.
 
     Args:
         cfg (Config): A runner's config; ``data_help``, if set, says how to get the data.
@@ -18,7 +20,7 @@ def check_config(cfg: Config, modes: tuple[str, ...]) -> None:
 
     Raises:
         FileNotFoundError: If an annotation list or a data folder is missing.
-        ValueError: If numbers of classes disagree, or flow would be computed across clips.
+        ValueError: If numbers of classes or of input channels disagree, or flow would be computed across clips.
     """
     num_classes = _head_classes(cfg)
     for mode in modes:
@@ -26,6 +28,7 @@ def check_config(cfg: Config, modes: tuple[str, ...]) -> None:
             _check_data(dataset, cfg.get('data_help', ''))
             _check_classes(dataset, num_classes, mode)
             _check_clips(dataset, cfg, mode)
+            _check_channels(dataset, cfg, mode)
 
 
 def _head_classes(cfg: Config) -> int | None:
@@ -69,17 +72,48 @@ def _check_classes(dataset: dict, num_classes: int | None, mode: str) -> None:
 
 def _check_clips(dataset: dict, cfg: Config, mode: str) -> None:
     """Check that frames folded as (N*T, C, H, W) divide into clips, so that no flow crosses two of them."""
-    backbone = (cfg.get('model') or {}).get('backbone') or {}
-    pipeline = {step['type']: step for step in dataset.get('pipeline', []) if isinstance(step, dict)}
-    sampler, layout = pipeline.get('SampleFrames'), pipeline.get('FormatShape', {}).get('input_format')
-    if not str(backbone.get('type')).startswith('RepFlow') or sampler is None or layout != 'NCHW':
+    backbone = _repflow_backbone(cfg)
+    sampler, layout = _sampler_and_layout(dataset)
+    if backbone is None or sampler is None or layout != 'NCHW':
         return
     clip_len, num_clips = sampler['clip_len'], sampler.get('num_clips', 1)
-    # With one frame a clip, SampleFrames' clips are the segments that make up one clip of the backbone.
-    frames = num_clips if clip_len == 1 else clip_len
+    # With one frame a clip, SampleFrames' clips are the segments that make up one clip of the backbone; and of flow
+    # frames, FormatShape makes each clip the channels of one image.
+    frames = num_clips if clip_len == 1 or dataset.get('modality') == 'Flow' else clip_len
     num_segments = backbone.get('num_segments', 8)
     if frames % num_segments:
         raise ValueError(
             f'{mode}: SampleFrames gives clips of {frames} frames, no multiple of backbone.num_segments = '
             f'{num_segments}, so flow would be computed across clips'
         )
+
+
+def _check_channels(dataset: dict, cfg: Config, mode: str) -> None:
+    """Check that the backbone takes as many channels as it gets."""
+    backbone = _repflow_backbone(cfg)
+    sampler, layout = _sampler_and_layout(dataset)
+    if backbone is None or sampler is None or layout not in ('NCHW', 'NCTHW'):
+        return
+    preprocessor = dict(cfg.model.get('data_preprocessor') or {})
+    if preprocessor.pop('type', None) == 'FlowDataPreprocessor':
+        channels, source = FlowDataPreprocessor(**preprocessor | dict(blending=None)).out_channels, 'the preprocessor'
+    elif dataset.get('modality') == 'Flow':
+        channels, source = 2 * (sampler['clip_len'] if layout == 'NCHW' else 1), 'the flow on disk'
+    else:
+        channels, source = 3, 'RGB'
+    if backbone.get('in_channels', 3) != channels:
+        raise ValueError(
+            f'{mode}: {source} gives {channels} channels, but backbone.in_channels is {backbone.get("in_channels", 3)}'
+        )
+
+
+def _repflow_backbone(cfg: Config) -> dict | None:
+    """The config of the backbone if it is one of this package, else None."""
+    backbone = (cfg.get('model') or {}).get('backbone') or {}
+    return backbone if str(backbone.get('type')).startswith('RepFlow') else None
+
+
+def _sampler_and_layout(dataset: dict) -> tuple[dict | None, str | None]:
+    """The pipeline's SampleFrames and its FormatShape's ``input_format``, each None if there is none."""
+    pipeline = {step['type']: step for step in dataset.get('pipeline', []) if isinstance(step, dict)}
+    return pipeline.get('SampleFrames'), pipeline.get('FormatShape', {}).get('input_format')

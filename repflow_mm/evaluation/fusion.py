@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import os
 import pickle
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -17,19 +19,27 @@ from tqdm import tqdm
 GRID_STEPS = (20, 10, 5, 2, 1)
 MAX_CANDIDATES = 2000
 
+# Behind the name of a video's flow that is kept in one file, in place of the video's own suffix.
+FLOW_FILE_SUFFIX = '.mp4'
+
 
 class Scores(NamedTuple):
-    """Scores of one run: ``names`` of M samples, ``labels`` (M,), and ``probabilities`` (M, classes)."""
+    """Scores of one run: ``names`` of M samples, ``labels`` (M,), and ``probabilities`` (M, classes).
+
+    ``of_frames`` says whether the names are those of RawframeDataset, ``frame_dir``, and not videos' ``filename``.
+    """
 
     names: tuple[str, ...]
     labels: np.ndarray
     probabilities: np.ndarray
+    of_frames: bool = False
 
 
 def load_scores(path: str | Path) -> Scores:
     """Read the file that ``tools/test.py --dump`` wrote, its samples in the order of their names.
 
-    Scores that are no probabilities (``average_clips='score'``) are normalised by a softmax.
+    A sample's name is its ``filename``, or its ``frame_dir`` if it has none. Scores that are no probabilities
+    (``average_clips='score'``) are normalised by a softmax.
 
     Args:
         path (str | Path): A pickle file; it is read by pickle, so take it from your own runs only.
@@ -49,18 +59,34 @@ def load_scores(path: str | Path) -> Scores:
         raise ValueError(
             f'{path} is no dump of tools/test.py: expected a list of samples, got {type(samples).__name__}'
         )
-    missing = {'filename', 'pred_score', 'gt_label'} - set(samples[0])
+    of_frames = 'filename' not in samples[0] and 'frame_dir' in samples[0]
+    key = 'frame_dir' if of_frames else 'filename'
+    missing = {key, 'pred_score', 'gt_label'} - set(samples[0])
     if missing:
         raise ValueError(
-            f"{path}: samples lack {sorted(missing)}; names need meta_keys=('filename',) in the test pipeline's "
-            'PackActionInputs'
+            f"{path}: samples lack {sorted(missing)}; names need meta_keys=('filename',), for frames ('frame_dir',), "
+            "in the test pipeline's PackActionInputs"
         )
-    named = {sample['filename']: sample for sample in samples}
+    named = {sample[key]: sample for sample in samples}
     if len(named) != len(samples):
         raise ValueError(f'{path}: {len(samples)} samples have only {len(named)} different names')
-    names = tuple(sorted(named))
+    names = tuple(sorted(named, key=lambda name: (_without_suffix(name, of_frames), name)))
     labels = np.array([int(named[name]['gt_label'].squeeze()) for name in names])
-    return Scores(names, labels, _probabilities(np.stack([named[n]['pred_score'].numpy() for n in names])))
+    probabilities = _probabilities(np.stack([named[name]['pred_score'].numpy() for name in names]))
+    return Scores(names, labels, probabilities, of_frames)
+
+
+def _without_suffix(name: str, of_frames: bool) -> str:
+    """A name as that of a video's flow: without suffix, blanks as ``_``."""
+    stem = name.removesuffix(FLOW_FILE_SUFFIX) if of_frames else os.path.splitext(name)[0]
+    return re.sub(r'\s', '_', stem)
+
+
+def _below_root(run: Scores) -> list[str]:
+    """Names as :func:`_without_suffix` gives them, relative to the innermost folder that holds all of them."""
+    names = [_without_suffix(name, run.of_frames) for name in run.names]
+    root = os.path.commonpath([os.path.dirname(name) for name in names])
+    return [os.path.relpath(name, root or '.') for name in names]
 
 
 def _probabilities(scores: np.ndarray) -> np.ndarray:
@@ -73,14 +99,23 @@ def _probabilities(scores: np.ndarray) -> np.ndarray:
 
 
 def check_same_samples(runs: dict[str, Scores]) -> None:
-    """Raise ValueError, naming the first difference, unless all runs have the same samples, labels and classes."""
+    """Raise ValueError, naming the first difference, unless all runs have the same samples, labels and classes.
+
+    Videos are the same if their paths are. A video and a folder of frames, which lie in different places, are the same
+    if their paths are below the innermost folder with all samples of their run, but for the suffix of the video and
+    for blanks, which are ``_`` in the names of frames.
+    """
     (first_name, first), *others = runs.items()
     for name, other in others:
-        different = sorted(set(first.names) ^ set(other.names))
+        names, other_names = first.names, other.names
+        if first.of_frames != other.of_frames:
+            names, other_names = _below_root(first), _below_root(other)
+        count, other_count = Counter(names), Counter(other_names)
+        different = sorted((count - other_count) + (other_count - count))
         if different:
-            where = first_name if different[0] in first.names else name
+            where = first_name if count[different[0]] > other_count[different[0]] else name
             raise ValueError(f'{first_name} and {name} have different samples: {different[0]} is only in {where}')
-        for sample, a, b in zip(first.names, first.labels, other.labels):
+        for sample, a, b in zip(names, first.labels, other.labels):
             if a != b:
                 raise ValueError(f'{first_name} and {name} disagree on the label of {sample}: {a} and {b}')
         if first.probabilities.shape != other.probabilities.shape:

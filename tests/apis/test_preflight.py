@@ -11,11 +11,12 @@ def make_config(tmp_path):
     """A config whose data exist; keyword arguments change the dataset."""
     (tmp_path / 'list.txt').write_text('a.mp4 0\n')
 
-    def make(num_classes=4, backbone=None, data_help='', **dataset):
+    def make(num_classes=4, backbone=None, data_help='', preprocessor=None, **dataset):
         dataset = dict(ann_file=str(tmp_path / 'list.txt'), num_classes=4, pipeline=KINETICS_STEPS) | dataset
         dataset.setdefault('data_prefix', dict(video=str(tmp_path)))
         backbone = backbone or dict(type='RepFlowResNet', num_segments=8)
         model = dict(backbone=backbone, cls_head=dict(num_classes=num_classes))
+        model |= dict(data_preprocessor=preprocessor) if preprocessor else {}
         return Config(dict(model=model, data_help=data_help, train_dataloader=dict(dataset=dataset)))
 
     return make
@@ -110,3 +111,56 @@ def test_flow_across_clips_is_refused(make_config, sampler, frames):
 def test_unfolded_clips_may_have_any_length(make_config):
     steps = [dict(type='SampleFrames', clip_len=12), dict(type='FormatShape', input_format='NCTHW')]
     check_config(make_config(pipeline=steps), ('train',))
+
+
+def stored_flow(tmp_path, steps):
+    return dict(type='RawframeDataset', modality='Flow', data_prefix=dict(img=str(tmp_path)), pipeline=steps)
+
+
+@pytest.mark.parametrize('num_clips', [3, 25])
+def test_stacks_of_stored_flow_stand_each_for_itself(make_config, tmp_path, num_clips):
+    backbone = dict(type='RepFlowResNet', in_channels=10, num_segments=1)
+    steps = folded(clip_len=5, num_clips=num_clips)
+    check_config(make_config(backbone=backbone, **stored_flow(tmp_path, steps)), ('train',))
+
+
+def test_stacks_of_stored_flow_are_the_frames_of_a_clip(make_config, tmp_path):
+    backbone = dict(type='RepFlowResNet', in_channels=10, num_segments=5)
+    message = r'^train: SampleFrames gives clips of 3 frames, no multiple of backbone\.num_segments = 5'
+    with pytest.raises(ValueError, match=message):
+        flow = stored_flow(tmp_path, folded(clip_len=5, num_clips=3))
+        check_config(make_config(backbone=backbone, **flow), ('train',))
+
+
+def test_missing_folder_of_flow(make_config, tmp_path):
+    flow = stored_flow(tmp_path / 'none', KINETICS_STEPS)
+    backbone = dict(type='RepFlowResNet', in_channels=2, num_segments=8)
+    with pytest.raises(FileNotFoundError, match='^data folder .*none not found'):
+        check_config(make_config(backbone=backbone, **flow), ('train',))
+
+
+@pytest.mark.parametrize(
+    ('steps', 'channels'), [(KINETICS_STEPS, 2), (folded(clip_len=10, num_clips=8), 20)], ids=['clips', 'stacks']
+)
+def test_channels_of_stored_flow(make_config, tmp_path, steps, channels):
+    flow = stored_flow(tmp_path, steps)
+    check_config(make_config(backbone=dict(type='RepFlowResNet', in_channels=channels), **flow), ('train',))
+    message = f'^train: the flow on disk gives {channels} channels, but backbone.in_channels is 3$'
+    with pytest.raises(ValueError, match=message):
+        check_config(make_config(backbone=dict(type='RepFlowResNet'), **flow), ('train',))
+
+
+def test_channels_of_flow_on_the_fly(make_config):
+    preprocessor = dict(type='FlowDataPreprocessor', stack_length=5, blending=dict(type='MixupBlending'))
+    backbone = dict(type='RepFlowResNet3d', in_channels=10)
+    check_config(make_config(backbone=backbone, preprocessor=preprocessor), ('train',))
+    with pytest.raises(ValueError, match='^train: the preprocessor gives 10 channels, but .*in_channels is 2$'):
+        check_config(make_config(backbone=backbone | dict(in_channels=2), preprocessor=preprocessor), ('train',))
+    with pytest.raises(ValueError, match='bound must be > 0'):
+        check_config(make_config(backbone=backbone, preprocessor=preprocessor | dict(bound=-1)), ('train',))
+
+
+def test_channels_of_rgb(make_config):
+    with pytest.raises(ValueError, match='^train: RGB gives 3 channels, but backbone.in_channels is 2$'):
+        check_config(make_config(backbone=dict(type='RepFlowResNet', in_channels=2)), ('train',))
+    check_config(make_config(backbone=dict(type='ResNet', in_channels=2)), ('train',))

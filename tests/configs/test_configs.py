@@ -6,6 +6,8 @@ from helpers import ROOT, config_files, shrink_config
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from repflow_mm.apis.preflight import check_config
+
 CONFIGS = config_files()
 
 
@@ -29,11 +31,12 @@ def passed():
 
 
 @pytest.mark.parametrize('config', CONFIGS)
-def test_config_trains_a_step_and_tests_a_clip(config, motion_clips, tmp_path, passed, monkeypatch):
+def test_config_trains_a_step_and_tests_a_clip(config, motion_clips, motion_flow, tmp_path, passed, monkeypatch):
     monkeypatch.setattr(Config, 'pretty_text', property(lambda self: 'left out: it takes half of the time'))
     monkeypatch.setattr(Runner, '_log_env', lambda self, env_cfg: None)
     cfg = Config.fromfile(ROOT / config)
-    shrink_config(cfg, motion_clips, tmp_path)
+    shrink_config(cfg, motion_clips, tmp_path, motion_flow)
+    check_config(cfg, ('train', 'val', 'test'))
     used = set(inspect.signature(Runner).parameters) - {'work_dir', 'experiment_name'}
     settings = {name: value for name, value in cfg.to_dict().items() if name in used}
     if settings not in passed:

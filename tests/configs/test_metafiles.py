@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -11,14 +12,14 @@ FOLDERS = ('tiny_kinetics', 'kinetics', 'hmdb51')
 TABLES = ROOT / 'configs' / 'tiny_kinetics' / 'tables.yml'
 DEMO_TABLES = ROOT / 'configs' / 'demo' / 'ablations' / 'tables.yml'
 
-# Rows that need no flow computed beforehand.
-ROWS = dict(where=7, learn=6, iterations=12, fusion=8, flow_of_flow=4, conv3d=8)
+ROWS = dict(where=9, learn=6, iterations=12, fusion=8, flow_of_flow=6, conv3d=12)
 DEMO_ROWS = dict(where=7, learn=6, iterations=10, fusion=8, flow_of_flow=4, conv3d=8)
 
 # Top-1 accuracies of the paper's comparison table, by what a config's name begins with.
 PAPER = {
     'Kinetics-400': {
         'rgb_imagenet-pretrained-r50_': 61.3,
+        'tvl1-stack10_imagenet-pretrained-r50_': 48.2,
         'repflow_r50_kinetics': 68.5,
         'fcf_imagenet-pretrained-r50_': 69.4,
         'rgb_imagenet-pretrained-r50-2plus1d_': 74.3,
@@ -26,7 +27,13 @@ PAPER = {
         'fcf_imagenet-pretrained-r50-2plus1d_': 77.1,
         'fcf_imagenet-pretrained-r50-2plus1d-nl-': 77.9,
     },
-    'HMDB51': {'repflow_kinetics400-pretrained-': 76.4, 'fcf_kinetics400-pretrained-': 77.3},
+    'HMDB51': {
+        'rgb_kinetics400-pretrained-r50_': 59.4,
+        'tvl1-stack10_kinetics400-pretrained-r50_': 61.2,
+        'repflow_kinetics400-pretrained-': 76.4,
+        'fcf_kinetics400-pretrained-': 77.3,
+        'rgb_kinetics400-pretrained-r50-2plus1d_': 74.5,
+    },
 }
 
 
@@ -63,6 +70,7 @@ def test_entry_says_what_its_config_does(entry):
     assert metadata['Resolution'] == '{0}x{0}'.format(crop_size(cfg))
     assert metadata['Pretrained'] == pretraining(cfg)
     assert num_gpus(metadata) * cfg.train_dataloader.batch_size == cfg.auto_scale_lr.base_batch_size
+    assert entry['Modality'] == ('Flow' if 'tvl1' in entry['Name'] else 'RGB')
 
 
 def crop_size(cfg):
@@ -86,11 +94,84 @@ def test_name_says_what_the_config_does(entry):
     batch = f'{num_gpus(entry["Metadata"])}xb{cfg.train_dataloader.batch_size}'
     clips = f'{sampler.clip_len}x{sampler.frame_interval}x{sampler.num_clips}'
     assert f'_{batch}-{clips}-{cfg.train_cfg.max_epochs}e_' in name
-    assert sampler.clip_len == cfg.model.backbone.num_segments
+    if cfg.model.type == 'Recognizer3D' and 'num_segments' in cfg.model.backbone:
+        assert sampler.clip_len == cfg.model.backbone.num_segments
     assert ('imagenet-pretrained' in name) == bool(cfg.model.backbone.get('pretrained'))
     assert ('kinetics400-pretrained' in name) == bool(cfg.load_from)
-    assert name.startswith('rgb') == (cfg.model.backbone.get('flow') is None)
+    assert name.startswith(('rgb', 'tvl1')) == (cfg.model.backbone.get('flow') is None)
     assert ('fcf' in name) == ('conv' in (cfg.model.backbone.get('flow') or {}).get('stages', ()))
+
+
+FLOW_MODELS = [entry for entry in MODELS if 'tvl1' in entry.id]
+
+
+@pytest.mark.parametrize('entry', FLOW_MODELS)
+def test_name_says_where_flow_comes_from(entry):
+    cfg, name = Config.fromfile(ROOT / entry['Config']), entry['Name']
+    assert name.endswith('-flow')
+    dataset, preprocessor = cfg.train_dataloader.dataset, cfg.model.data_preprocessor
+    assert ('on-the-fly' in name) == (preprocessor.type == 'FlowDataPreprocessor')
+    assert ('on-the-fly' in name) == (dataset.type == 'CheckedVideoDataset') == (dataset.get('modality') is None)
+    length = re.search(r'-stack(\d+)', name)
+    length, num_flows = int(length[1]) if length else 1, 2 if 'twice' in name else 1
+    assert cfg.model.backbone.in_channels == 2 * length * num_flows
+
+
+@pytest.mark.parametrize('entry', FLOW_MODELS)
+def test_flips_of_flow_know_flow(entry):
+    cfg = Config.fromfile(ROOT / entry['Config'])
+    flip = 'Flip' if 'on-the-fly' in entry['Name'] else 'FlowFlip'
+    assert [step.type for step in cfg.train_dataloader.dataset.pipeline if 'Flip' in step.type] == [flip]
+
+
+@pytest.mark.parametrize('entry', FLOW_MODELS)
+def test_flow_from_disk_has_the_lists_that_the_extraction_writes(entry):
+    cfg = Config.fromfile(ROOT / entry['Config'])
+    if 'on-the-fly' in entry['Name']:
+        return
+    commands = {}
+    for mode, subset in (('train', 'train'), ('val', 'val'), ('test', 'val')):
+        dataset = cfg[f'{mode}_dataloader'].dataset
+        folder, name = dataset.ann_file.rsplit('/', 1)
+        assert dataset.data_prefix == dict(img=folder)
+        assert subset in name
+        commands[subset] = (name, folder)
+    name, folder = commands['train']
+    split = re.sub(r'split_\d', 'split_1', name)
+    assert re.search(rf'extract_flow\.py \S+/{split} {folder} --videos \S+', cfg.data_help)
+    rgb = Config.fromfile(ROOT / 'configs' / '_base_' / 'datasets' / RGB_DATASETS[name.split('_')[0]])
+    assert cfg.train_dataloader.batch_size == rgb.train_dataloader.batch_size
+    for mode in ('train', 'val', 'test'):
+        ours, theirs = cfg[f'{mode}_dataloader'], rgb[f'{mode}_dataloader']
+        assert ours.dataset.num_classes == theirs.dataset.num_classes
+        assert ours.dataset.get('test_mode') == theirs.dataset.get('test_mode')
+        assert ours.sampler == theirs.sampler and ours.get('worker_init_fn') == theirs.get('worker_init_fn')
+        assert spatial_steps(ours.dataset.pipeline) == spatial_steps(theirs.dataset.pipeline)
+
+
+RGB_DATASETS = {
+    'kinetics400': 'kinetics400_32x224.py',
+    'hmdb51': 'hmdb51_split1_32x224.py',
+    'tiny': 'tiny_kinetics_16x112.py',
+}
+
+
+def spatial_steps(pipeline):
+    return [step for step in pipeline if 'Resize' in step.type or 'Crop' in step.type]
+
+
+@pytest.mark.parametrize('table', ['where', 'conv3d'])
+def test_two_stream_rows_fuse_rgb_and_flow_of_one_network(table):
+    rows = {row.name: row.configs for row in tables()[table]}
+    two_stream = {name: configs for name, configs in rows.items() if 'two-stream' in name}
+    assert len(two_stream) == dict(where=1, conv3d=2)[table]
+    for configs in two_stream.values():
+        assert all(any(row == (config,) for row in rows.values()) for config in configs)
+        rgb, flow = (Config.fromfile(config) for config in configs)
+        backbones = [cfg.model.backbone.to_dict() for cfg in (rgb, flow)]
+        assert flow.model.data_preprocessor.type == 'FlowDataPreprocessor'
+        assert backbones[1].pop('in_channels') in (2, 10) and backbones[0] == backbones[1]
+        assert rgb.test_dataloader == flow.test_dataloader
 
 
 @pytest.mark.parametrize('entry', MODELS)
@@ -113,7 +194,9 @@ def test_tables_are_whole(file, rows):
     assert {table: len(found) for table, found in tables(file).items()} == rows
     assert all(len({row.name for row in found}) == len(found) for found in tables(file).values())
     listed = {config.name for found in tables(file).values() for row in found for config in row.configs}
-    assert listed == {path.name for path in file.parent.glob('*.py')}
+    # Networks on flow from disk stand beside those of the tables, which compute it.
+    from_disk = {path.name for path in file.parent.glob('tvl1*.py') if 'on-the-fly' not in path.name}
+    assert listed == {path.name for path in file.parent.glob('*.py')} - from_disk
 
 
 @pytest.mark.parametrize(('file', 'table'), EVERY_TABLE, ids=lambda value: getattr(value, 'parent', value))
@@ -147,4 +230,5 @@ def test_hmdb51_configs_read_their_own_split(split):
         lists = [cfg[f'{mode}_dataloader'].dataset.ann_file for mode in ('train', 'val', 'test')]
         lists += [cfg.ann_file_train, cfg.ann_file_val]
         assert all(f'_split_{split}_' in file and 'hmdb51' in file for file in lists)
+        assert ('tvl1' in path.stem and 'on-the-fly' not in path.stem) == all('/flow/' in file for file in lists)
         assert cfg.train_dataloader.dataset.num_classes == cfg.model.cls_head.num_classes == 51

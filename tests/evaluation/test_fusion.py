@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from repflow_mm.datasets.flow_extraction import flow_names
+from repflow_mm.datasets.flow_frames import FORMATS
+from repflow_mm.datasets.list_files import ListEntry
 from repflow_mm.evaluation.fusion import (
     Scores,
     check_same_samples,
@@ -18,6 +21,11 @@ from repflow_mm.evaluation.fusion import (
 
 def sample(name, label, score):
     return dict(filename=name, gt_label=torch.tensor([label]), pred_score=torch.tensor(score))
+
+
+def frames(name, label, score):
+    values = sample(name, label, score)
+    return dict(frame_dir=values.pop('filename'), **values)
 
 
 def dump(path, samples):
@@ -69,6 +77,81 @@ def test_top_k():
 def test_first_difference_is_named(other, message):
     with pytest.raises(ValueError, match=message):
         check_same_samples({'one': scores(), 'two': other})
+
+
+VIDEOS = ['videos_val/b c/x.1.mp4', 'videos_val/b c/x-2.MP4', 'videos_val/b c/x.mp4', 'videos_val/a/v_1.avi']
+FRAMES = ['/flow/val/b_c/x.1', '/flow/val/b_c/x-2', '/flow/val/b_c/x', '/flow/val/a/v_1']
+
+
+def load_streams(tmp_path, videos, folders, labels=(0, 1, 0, 1)):
+    """Dumps of a stream that reads videos and of one that reads folders of frames, in another order."""
+    rgb = [sample(name, label, [0.1 * i, 1 - 0.1 * i]) for i, (name, label) in enumerate(zip(videos, labels))]
+    flow = [frames(name, label, [0.1 * i, 1 - 0.1 * i]) for i, (name, label) in enumerate(zip(folders, labels))]
+    return load_scores(dump(tmp_path / 'rgb.pkl', rgb)), load_scores(dump(tmp_path / 'flow.pkl', flow[::-1]))
+
+
+@pytest.mark.parametrize('suffix', ['', '.mp4'], ids=['folders', 'files'])
+def test_videos_and_their_frames_in_another_folder_are_the_same_samples(tmp_path, suffix):
+    rgb, flow = load_streams(tmp_path, VIDEOS, [f'{name}{suffix}' for name in FRAMES])
+    for runs in (dict(rgb=rgb, flow=flow), dict(flow=flow, rgb=rgb), dict(rgb=rgb, flow=flow, again=rgb)):
+        check_same_samples(runs)
+    np.testing.assert_allclose(rgb.probabilities, flow.probabilities)
+    np.testing.assert_array_equal(rgb.labels, flow.labels)
+    np.testing.assert_allclose(fuse([rgb, flow]), rgb.probabilities)
+
+
+@pytest.mark.parametrize('format', FORMATS)
+def test_names_that_the_extraction_gives_are_matched(tmp_path, format):
+    videos = ['b c/x.1.mp4', 'b c/x-2.webm', 'b c/x.MP4', 'a/no_suffix', "a/it's (1) [2].avi"]
+    entries = [ListEntry(i, name, 0) for i, name in enumerate(videos)]
+    names = [f'flow/{name}' for name in flow_names('list.txt', 'videos', entries, format)]
+    rgb, flow = load_streams(tmp_path, [f'videos/{name}' for name in videos], names, labels=(0, 1, 0, 1, 1))
+    check_same_samples(dict(rgb=rgb, flow=flow))
+    np.testing.assert_allclose(rgb.probabilities, flow.probabilities)
+
+
+@pytest.mark.parametrize(
+    ('videos', 'folders'), [(['a/x.mp4'], ['f/a/x']), (['x.mp4'], ['f/x']), (['x.mp4', 'a/y.mp4'], ['f/x', 'f/a/y'])]
+)
+def test_frames_of_few_samples(tmp_path, videos, folders):
+    rgb, flow = load_streams(tmp_path, videos, folders)
+    check_same_samples(dict(rgb=rgb, flow=flow))
+
+
+@pytest.mark.parametrize(
+    ('folders', 'message'),
+    [
+        ([*FRAMES[:3], '/flow/val/a/v_2'], 'rgb and flow have different samples: a/v_1 is only in rgb'),
+        ([*FRAMES[:3], '/flow/val/c/v_1'], 'different samples: a/v_1 is only in rgb'),
+        (FRAMES[1:], 'different samples: b_c/x.1 is only in rgb'),
+        ([*FRAMES, '/flow/val/a/w'], 'different samples: a/w is only in flow'),
+    ],
+)
+def test_frames_of_other_videos_are_refused(tmp_path, folders, message):
+    labels = dict(zip(FRAMES, (0, 1, 0, 1)))
+    rgb, _ = load_streams(tmp_path, VIDEOS, FRAMES)
+    samples = [frames(name, labels.get(name, 0), [0.5, 0.5]) for name in folders]
+    with pytest.raises(ValueError, match=message):
+        check_same_samples(dict(rgb=rgb, flow=load_scores(dump(tmp_path / 'other.pkl', samples))))
+
+
+def test_frames_with_other_labels_are_refused(tmp_path):
+    rgb, _ = load_streams(tmp_path, VIDEOS, FRAMES)
+    _, flow = load_streams(tmp_path, VIDEOS, FRAMES, labels=(0, 1, 0, 0))
+    with pytest.raises(ValueError, match='rgb and flow disagree on the label of a/v_1: 1 and 0'):
+        check_same_samples(dict(rgb=rgb, flow=flow))
+
+
+def test_videos_that_share_a_name_are_not_one_folder(tmp_path):
+    rgb, flow = load_streams(tmp_path, ['a/x.mp4', 'a/x.avi', 'a/y.avi'], ['f/x', 'f/y'])
+    with pytest.raises(ValueError, match='different samples: x is only in rgb'):
+        check_same_samples(dict(rgb=rgb, flow=flow))
+
+
+def test_videos_of_two_folders_are_different_samples():
+    train, val = (scores(names=(f'{split}/a.mp4', f'{split}/b.mp4')) for split in ('train', 'val'))
+    with pytest.raises(ValueError, match=r'different samples: train/a\.mp4 is only in one'):
+        check_same_samples({'one': train, 'two': val})
 
 
 @pytest.mark.parametrize('weights', [[1], [-1, 2], [0, 0]])

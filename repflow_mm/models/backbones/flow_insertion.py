@@ -8,7 +8,7 @@ from mmengine.logging import MMLogger
 from mmengine.model import ModuleDict
 from torch import Tensor, nn
 
-from repflow_mm.models.backbones.pretrained import check_pretrained
+from repflow_mm.models.backbones.pretrained import averaged_over_rgb, check_pretrained
 from repflow_mm.models.layers import FlowBlock
 
 FlowConfig = dict | Sequence[dict] | None
@@ -90,9 +90,14 @@ class FlowInsertion(nn.Module):
         super().train(mode)
         return self
 
-    def _check_pretrained(self, logger: MMLogger) -> None:
-        """Check torchvision's weights at ``pretrained`` before they are loaded, and log what they do not cover."""
+    def _load_checked(self, load: Callable[[MMLogger], None], logger: MMLogger) -> None:
+        """Load torchvision's weights at ``pretrained`` by ``load``, after a check; log what they do not cover.
+
+        With another number of input channels than RGB's, the first convolution gets its mean over RGB in each.
+        """
         logger.info(check_pretrained(self, self.pretrained))
+        with averaged_over_rgb(self, self.pretrained):
+            load(logger)
 
     def _walk(self, x: Tensor, flow_after: Callable[[str, Tensor], Tensor]) -> Iterator[Tensor]:
         """Compute the places in order and yield what follows each residual stage and its flow block.

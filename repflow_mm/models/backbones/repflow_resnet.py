@@ -29,7 +29,8 @@ class RepFlowResNet(FlowInsertion, ResNet):
             Defaults to None.
         **kwargs: Arguments of ``mmaction.models.ResNet`` (``pretrained``, ``num_stages``, ``norm_eval``, ...).
             ``partial_bn`` and ``frozen_stages`` concern the ResNet's own layers, not the flow blocks; ``norm_eval``
-            all norms.
+            all norms. With ``in_channels`` other than 3, as for optical flow, the first convolution of ``pretrained``
+            RGB weights is averaged over RGB and repeated for each channel.
 
     Raises:
         ValueError: If a place does not exist, or ``num_segments`` is too short for the flow blocks; when weights are
@@ -106,5 +107,4 @@ class RepFlowResNet(FlowInsertion, ResNet):
         return x.shape[0] // self.num_segments
 
     def _load_torchvision_checkpoint(self, logger: MMLogger = None) -> None:
-        self._check_pretrained(logger)
-        super()._load_torchvision_checkpoint(logger)
+        self._load_checked(super()._load_torchvision_checkpoint, logger)

@@ -33,7 +33,7 @@ class RepFlowResNet3d(FlowInsertion, ResNet3d):
             :class:`repflow_mm.models.FlowBlock`. None is the RGB network. Defaults to None.
         **kwargs: Arguments of ``mmaction.models.ResNet3d`` (``pretrained``, ``temporal_strides``, ``inflate``,
             ``non_local``, ...). ``frozen_stages`` concerns the ResNet's own layers, not the flow blocks;
-            ``norm_eval`` all norms.
+            ``norm_eval`` all norms. Inflated RGB weights fit any ``in_channels``, as in :class:`RepFlowResNet`.
 
     Raises:
         ValueError: If a place does not exist, or ``num_segments`` is too short for the flow blocks; when weights are
@@ -70,8 +70,7 @@ class RepFlowResNet3d(FlowInsertion, ResNet3d):
 
     def inflate_weights(self, logger: MMLogger) -> None:
         """Check torchvision's 2D weights at ``pretrained``, report what they do not cover, and inflate them."""
-        self._check_pretrained(logger)
-        super().inflate_weights(logger)
+        self._load_checked(super().inflate_weights, logger)
 
     def _flow_after(self, place: str, clips: Tensor) -> Tensor:
         """Pass (N, C, T, H, W) through the block after ``place``, if there is one."""

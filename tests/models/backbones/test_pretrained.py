@@ -5,7 +5,7 @@ import torch
 from torchvision_weights import BLOCKS, torchvision_weights
 
 from repflow_mm.models import RepFlowResNet, RepFlowResNet3d
-from repflow_mm.models.backbones.pretrained import check_pretrained
+from repflow_mm.models.backbones.pretrained import averaged_over_rgb, check_pretrained
 
 FLOW = dict(after='block3', channels=4, num_iters=1)
 BACKBONES = {
@@ -81,10 +81,63 @@ def test_weights_of_another_depth_are_refused(name, depth, files):
         model.init_weights()
 
 
-def test_weights_of_another_input_are_refused(files):
-    model = RepFlowResNet(18, in_channels=10, pretrained=files[18])
-    with pytest.raises(ValueError, match=r'conv1.weight has shape \(64, 3, 7, 7\), needed is \(64, 10, 7, 7\)'):
+@pytest.mark.parametrize(('name', 'in_channels'), [('2d-18', 10), ('2d-50', 2), ('3d-18', 2), ('3x1x1-50', 4)])
+def test_every_input_channel_gets_the_mean_over_rgb(name, in_channels, files, caplog):
+    path = files[int(name[-2:])]
+    model = BACKBONES[name](pretrained=path, in_channels=in_channels)
+    with caplog.at_level(logging.WARNING):
         model.init_weights()
+    assert 'mismatch' not in caplog.text and 'conv1' not in caplog.text
+    first = model.conv1.conv.weight
+    assert first.shape[1] == in_channels and isinstance(first, torch.nn.Parameter) and first.requires_grad
+    summed = first.sum(2) if first.ndim == 5 else first  # over time
+    mean = torch.load(path)['conv1.weight'].mean(1, keepdim=True)
+    assert torch.allclose(summed, mean.expand_as(summed), rtol=1e-5)
+    assert torch.equal(model.conv1.bn.bias, torch.load(path)['bn1.bias'])
+    rgb = BACKBONES[name](pretrained=path)
+    rgb.init_weights()
+    others = {key: value for key, value in rgb.state_dict().items() if key not in ('conv1.conv.weight',)}
+    assert all(torch.equal(model.state_dict()[key], value) for key, value in others.items() if 'flow' not in key)
+
+
+def test_grey_clips_give_the_features_of_rgb_up_to_the_number_of_channels(files):
+    rgb, single = (RepFlowResNet(18, in_channels=channels, pretrained=files[18]).eval() for channels in (3, 1))
+    for model in (rgb, single):
+        model.init_weights()
+    grey = torch.rand(2, 1, 32, 32)
+    assert torch.allclose(rgb.conv1.conv(grey.expand(-1, 3, -1, -1)) / 3, single.conv1.conv(grey), rtol=1e-4)
+
+
+def test_report_says_that_the_first_convolution_is_averaged(files):
+    report = check_pretrained(RepFlowResNet(18, in_channels=10), files[18])
+    assert report.startswith(f'{files[18]}: 120 of 122 tensors go into RepFlowResNet;')
+    assert report.endswith('; conv1.weight: mean over RGB, repeated for 10 channels')
+    assert 'mean over RGB' not in check_pretrained(RepFlowResNet(18), files[18])
+
+
+def test_weights_of_the_same_input_are_taken_as_they_are(files, tmp_path):
+    weights = torch.load(files[18]) | {'conv1.weight': torch.rand(64, 10, 7, 7)}
+    torch.save(weights, tmp_path / 'flow.pth')
+    model = RepFlowResNet(18, in_channels=10, pretrained=str(tmp_path / 'flow.pth'))
+    model.init_weights()
+    assert torch.equal(model.conv1.conv.weight, weights['conv1.weight'])
+
+
+def test_weights_of_an_input_that_is_not_rgb_are_refused(files, tmp_path):
+    weights = torch.load(files[18]) | {'conv1.weight': torch.rand(64, 10, 7, 7)}
+    torch.save(weights, tmp_path / 'flow.pth')
+    model = RepFlowResNet(18, in_channels=4, pretrained=str(tmp_path / 'flow.pth'))
+    with pytest.raises(ValueError, match=r'conv1.weight has shape \(64, 10, 7, 7\), needed is \(64, 4, 7, 7\)'):
+        model.init_weights()
+
+
+def test_first_convolution_is_the_backbones_own_after_a_failure(files):
+    model = RepFlowResNet(18, in_channels=10)
+    before = model.conv1.conv.weight
+    with pytest.raises(RuntimeError, match='stop'), averaged_over_rgb(model, files[18]):
+        assert model.conv1.conv.weight.shape[1] == 3
+        raise RuntimeError('stop')
+    assert model.conv1.conv.weight is before
 
 
 def test_weights_that_are_missing_are_named(files, tmp_path):

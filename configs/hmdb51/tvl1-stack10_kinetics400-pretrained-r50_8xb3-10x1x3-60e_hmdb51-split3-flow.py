@@ -1,0 +1,13 @@
+# 2D flow CNN on HMDB51, split 3: stacks of 10 flows from disk, fine-tuned from a Kinetics-400 checkpoint.
+_base_ = [
+    '../_base_/models/tvl1_stacks_r50.py',
+    '../_base_/datasets/hmdb51_split3_flow-stack10_224.py',
+    '../_base_/schedules/sgd_60e.py',
+    '../_base_/default_runtime.py',
+]
+
+model = dict(backbone=dict(pretrained=None), cls_head=dict(num_classes=51))
+# Your own, trained with configs/kinetics/tvl1-stack10_imagenet-pretrained-r50_8xb8-10x1x3-60e_kinetics400-flow.py.
+load_from = 'checkpoints/tvl1-stack10_imagenet-pretrained-r50_8xb8-10x1x3-60e_kinetics400-flow.pth'
+# Our choice: a tenth of the learning rate.
+optim_wrapper = dict(optimizer=dict(lr=0.001))

@@ -1,0 +1,8 @@
+# 2D flow CNN on Kinetics-400 with nothing on disk: three stacks of 10 flows, computed of the frames that the RGB
+# network sees.
+_base_ = './rgb_imagenet-pretrained-r50_8xb8-32x2x1-60e_kinetics400-rgb.py'
+
+model = dict(
+    backbone=dict(in_channels=20),
+    data_preprocessor=dict(_delete_=True, type='FlowDataPreprocessor', bound=20, stack_length=10),
+)
