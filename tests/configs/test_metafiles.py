@@ -13,7 +13,7 @@ TABLES = ROOT / 'configs' / 'tiny_kinetics' / 'tables.yml'
 DEMO_TABLES = ROOT / 'configs' / 'demo' / 'ablations' / 'tables.yml'
 
 ROWS = dict(where=9, learn=6, iterations=12, fusion=8, flow_of_flow=6, conv3d=12)
-DEMO_ROWS = dict(where=7, learn=6, iterations=10, fusion=8, flow_of_flow=4, conv3d=8)
+DEMO_ROWS = dict(where=9, learn=6, iterations=10, fusion=8, flow_of_flow=6, conv3d=12, two_stream=5)
 
 # Top-1 accuracies of the paper's comparison table, by what a config's name begins with.
 PAPER = {
