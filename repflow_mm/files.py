@@ -16,14 +16,25 @@ def temporary_name(path: Path) -> Path:
     return path.with_name(f'.{path.stem}.tmp{path.suffix}')
 
 
+@contextmanager
+def completed(path: Path) -> Iterator[Path]:
+    """A temporary file to write to, which gets its name ``path`` at the end, or is gone if there was an error."""
+    # Each process has its own: the jobs of a sweep write the same tables.
+    temporary = temporary_name(path.with_name(f'{path.stem}.{os.getpid()}{path.suffix}'))
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def write_text(path: Path, lines: Sequence[str]) -> None:
     """Write a text file at once; it is left alone if it has these lines."""
     text = ''.join(f'{line}\n' for line in lines)
     if path.exists() and path.read_text(encoding='utf-8') == text:
         return
-    temporary = temporary_name(path)
-    temporary.write_text(text, encoding='utf-8')
-    os.replace(temporary, path)
+    with completed(path) as temporary:
+        temporary.write_text(text, encoding='utf-8')
 
 
 @contextmanager

@@ -74,7 +74,7 @@ def shrink_config(cfg, clips: Path, work_dir: Path, flow: Path | None = None) ->
             is_stack = any(step.get('input_format') == 'NCHW' for step in dataset.pipeline)
             # The frames of a stack are the channels of the network.
             length = dataset.pipeline[0].clip_len if is_stack and dataset.get('modality') == 'Flow' else num_frames
-            dataset.pipeline = [_shrink_step(step, length, size) for step in dataset.pipeline]
+            dataset.pipeline = [_shrink_step(step, length, size) for step in _with_resize(dataset.pipeline, size)]
     cfg.train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=1, val_interval=1)
 
 
@@ -94,6 +94,14 @@ def _use_clips(dataset, clips: Path, flow: Path | None, mode: str) -> None:
     dataset.ann_file = str(folder / ('train.txt' if mode == 'train' else 'val.txt'))
     dataset.data_prefix = dict(img=str(folder)) if is_flow else dict(video=str(folder))
     dataset.indices, dataset.serialize_data = 2, False
+
+
+def _with_resize(pipeline, size: int) -> list:
+    """The pipeline, with a Resize if it takes the frames as they are, which are 32 pixels high, and needs more."""
+    if size == 32 or any(step.type == 'Resize' for step in pipeline):
+        return pipeline
+    place = next(i for i, step in enumerate(pipeline) if step.type == 'FormatShape')
+    return [*pipeline[:place], dict(type='Resize', scale=(size, size), keep_ratio=False), *pipeline[place:]]
 
 
 def _shrink_step(step, num_frames: int, size: int):

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from repflow_mm.files import claim_folder, locked, write_text
+from repflow_mm.files import claim_folder, completed, locked, write_text
 
 
 def test_write_text_is_complete_or_absent(tmp_path, monkeypatch):
@@ -21,6 +21,19 @@ def test_write_text_is_complete_or_absent(tmp_path, monkeypatch):
     with pytest.raises(OSError, match='no space'):
         write_text(file, ['three'])
     assert file.read_text() == 'one\ntwo\n'
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_completed_file_has_its_name_at_the_end_or_is_gone(tmp_path):
+    file = tmp_path / 'plot.png'
+    with completed(file) as temporary:
+        temporary.write_bytes(b'picture')
+        assert not file.exists() and temporary.suffix == '.png' and str(os.getpid()) in temporary.name
+    assert file.read_bytes() == b'picture'
+    with pytest.raises(ZeroDivisionError), completed(file) as temporary:
+        temporary.write_bytes(b'half')
+        1 / 0  # noqa: B018
+    assert file.read_bytes() == b'picture' and list(tmp_path.iterdir()) == [file]
 
 
 def test_locks_have_names(tmp_path):

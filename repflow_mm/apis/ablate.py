@@ -7,11 +7,13 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import torch
 import yaml
 from mmengine.config import DictAction
 
 from repflow_mm.apis.ablation_runs import Run, run_locally, write_slurm_script
 from repflow_mm.apis.ablation_tables import Row, write_table
+from repflow_mm.benchmarks.recognizers import seconds_a_video
 
 TABLES = 'configs/tiny_kinetics/tables.yml'
 
@@ -28,6 +30,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--gpus', type=int, default=1, help='processes of each run on this machine (default: 1)')
     parser.add_argument('--slurm-dir', help='write a job script for each run to this folder instead of running it')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='overrides for every config')
+    parser.add_argument('--time', action='store_true', help='measure what each config takes for a video, at the end')
     parser.add_argument('--list', action='store_true', help='print the configs of the tables without running them')
     args = parser.parse_args(argv)
     if args.gpus < 1:
@@ -107,14 +110,28 @@ def main(argv: Sequence[str] | None = None, show: Callable[[str], object] = sys.
         for run in runs:
             show(f'{write_slurm_script(run, Path(args.slurm_dir), args.gpus)}\n')
         return 0
+    failed = _run_all(args, tables, runs, show)
+    for name in tables:
+        show(f'\n{Path(args.work_dir, f"{name}.md").read_text()}\n')
+    return failed
+
+
+def _run_all(args: argparse.Namespace, tables: dict[str, list[Row]], runs: list[Run], show: Callable) -> int:
+    """Do the runs one after the other and bring the tables up to date after each; returns how many failed."""
     failed = 0
     for number, run in enumerate(runs, start=1):
         show(f'[{number}/{len(runs)}] {run.config.stem}, seed {run.seed}\n')
         status = _status(run, args.gpus)
         failed += status.startswith('failed')
         show(f'  {status}\n')
-        for name, rows in tables.items():
-            write_table(name, rows, args.seeds, runs, Path(args.work_dir))
-    for name in tables:
-        show(f'\n{Path(args.work_dir, f"{name}.md").read_text()}\n')
+        _write_tables(args, tables, runs)
+    if args.time:
+        device = 'cuda' if torch.cuda.is_available() else 'cpu'
+        seconds = seconds_a_video({run.config: run.cfg for run in runs}, device=device, progress='run times')
+        _write_tables(args, tables, runs, seconds)
     return failed
+
+
+def _write_tables(args: argparse.Namespace, tables: dict[str, list[Row]], runs: list[Run], seconds=None) -> None:
+    for name, rows in tables.items():
+        write_table(name, rows, args.seeds, runs, Path(args.work_dir), seconds)

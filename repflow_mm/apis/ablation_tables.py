@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import NamedTuple
 
 from repflow_mm.apis.ablation_runs import Run, current_commit
 from repflow_mm.evaluation.fusion import check_same_samples, fuse, load_scores, top_k
+from repflow_mm.files import completed, write_text
 
 
 class Row(NamedTuple):
@@ -58,25 +58,50 @@ def _count(ann_file: str) -> int | str:
     return sum(1 for line in path.open() if line.strip()) if path.is_file() else 'unknown number of'
 
 
-def write_table(name: str, rows: Sequence[Row], seeds: Sequence[int], runs: Sequence[Run], work_dir: Path) -> None:
-    """Write ``<name>.md``, ``<name>.csv`` and ``<name>.png`` from the runs that are finished so far."""
+def write_table(
+    name: str,
+    rows: Sequence[Row],
+    seeds: Sequence[int],
+    runs: Sequence[Run],
+    work_dir: Path,
+    seconds: dict[Path, float] | None = None,
+) -> None:
+    """Write ``<name>.md``, ``<name>.csv`` and ``<name>.png`` from the runs that are finished so far.
+
+    Args:
+        name (str): The table's name.
+        rows (Sequence[Row]): Its rows.
+        seeds (Sequence[int]): The seeds.
+        runs (Sequence[Run]): Runs of every config with every seed.
+        work_dir (Path): Folder to write to.
+        seconds (dict[Path, float], optional): What each config takes for a video, for a column of run times, in which a
+            late-fusion row has the sum of its configs'. Defaults to None, no such column.
+    """
     results = {row.name: row_accuracies(row, seeds, runs) for row in rows}
-    of = {run.config: run for run in runs}
-    notes = sorted({protocol(of[config]) for row in rows for config in row.configs})
-    _write(work_dir / f'{name}.md', markdown(name, results, seeds, notes).encode())
-    _write(work_dir / f'{name}.csv', _csv(results, seeds).encode())
+    times = {row.name: sum(seconds[config] for config in row.configs) for row in rows} if seconds else None
+    used = [run for run in runs if any(run.config in row.configs for row in rows)]
+    work_dir.mkdir(parents=True, exist_ok=True)
+    write_text(work_dir / f'{name}.md', markdown(name, results, times, _notes(seeds, used)).splitlines())
+    write_text(work_dir / f'{name}.csv', _csv(results, seeds, times).splitlines())
     if any(results.values()):
-        _write(work_dir / f'{name}.png', _plot(name, results))
+        _write_plot(work_dir / f'{name}.png', name, results)
 
 
-def markdown(name: str, results: dict[str, dict[int, float]], seeds: Sequence[int], notes: Sequence[str]) -> str:
-    """The table with mean ± standard deviation over the finished seeds, and the protocol below it."""
-    lines = [f'| {name} | top-1, % | seeds |', '|---|---|---|']
-    lines += [f'| {row} | {_mean_and_deviation(found.values())} | {len(found)} |' for row, found in results.items()]
-    protocols = '; '.join(notes)
-    return (
-        '\n'.join((*lines, '', f'Seeds {", ".join(map(str, seeds))}; {protocols}; commit {current_commit()}.')) + '\n'
-    )
+def _notes(seeds: Sequence[int], runs: Sequence[Run]) -> str:
+    """Seeds, protocol and the commits that finished runs were made at, in a line."""
+    commits = sorted({run.result()['commit'] for run in runs if run.result()}) or [current_commit()]
+    protocols = sorted({protocol(run) for run in runs})
+    return f'Seeds {", ".join(map(str, seeds))}; {"; ".join(protocols)}; commit {", ".join(commits)}.'
+
+
+def markdown(name: str, results: dict[str, dict[int, float]], times: dict[str, float] | None, notes: str) -> str:
+    """The table with mean ± standard deviation over the finished seeds, run times if given, and notes below it."""
+    titles = [name, 'top-1, %', 'seeds', *(['ms a video'] if times else [])]
+    lines = [titles, ['---'] * len(titles)]
+    for row, found in results.items():
+        cells = [row, _mean_and_deviation(found.values()), str(len(found))]
+        lines.append(cells + ([f'{1e3 * times[row]:.1f}'] if times else []))
+    return '\n'.join((*('| ' + ' | '.join(line) + ' |' for line in lines), '', notes)) + '\n'
 
 
 def _mean_and_deviation(values) -> str:
@@ -87,17 +112,17 @@ def _mean_and_deviation(values) -> str:
     return f'{statistics.mean(percent):.1f}{deviation}'
 
 
-def _csv(results: dict[str, dict[int, float]], seeds: Sequence[int]) -> str:
+def _csv(results: dict[str, dict[int, float]], seeds: Sequence[int], times: dict[str, float] | None) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator='\n')
-    writer.writerow(['row', *(f'seed {seed}' for seed in seeds)])
+    writer.writerow(['row', *(f'seed {seed}' for seed in seeds), *(['seconds a video'] if times else [])])
     for row, found in results.items():
-        writer.writerow([row, *(found.get(seed, '') for seed in seeds)])
+        writer.writerow([row, *(found.get(seed, '') for seed in seeds), *([times[row]] if times else [])])
     return text.getvalue()
 
 
-def _plot(name: str, results: dict[str, dict[int, float]]) -> bytes:
-    """PNG: a bar for each row's mean, a dot for each seed."""
+def _write_plot(path: Path, name: str, results: dict[str, dict[int, float]]) -> None:
+    """Write a PNG: a bar for each row's mean, a dot for each seed."""
     import matplotlib
 
     matplotlib.use('Agg')
@@ -111,14 +136,6 @@ def _plot(name: str, results: dict[str, dict[int, float]]) -> bytes:
             axes.plot(percent, [position] * len(percent), 'k.', markersize=5)
     axes.set(yticks=range(len(results)), yticklabels=results, xlabel='top-1 accuracy, %', title=name, xlim=(0, 100))
     axes.invert_yaxis()
-    picture = io.BytesIO()
-    figure.savefig(picture, format='png', dpi=120)
+    with completed(path) as temporary:
+        figure.savefig(temporary, dpi=120)
     plt.close(figure)
-    return picture.getvalue()
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + '.tmp')
-    temporary.write_bytes(content)
-    os.replace(temporary, path)

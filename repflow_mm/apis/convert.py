@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
-from repflow_mm.files import temporary_name
+from repflow_mm.files import completed
 from repflow_mm.models.convert import Conversion, convert_released_weights, fit_to
 
 
@@ -50,12 +49,8 @@ def convert_file(
         conversion = fit_to(conversion, _model_state(config))
         if not conversion.state_dict:
             raise ValueError(f'nothing of {released} fits the model of {config}')
-    temporary = temporary_name(out)
-    try:
+    with completed(out) as temporary:
         torch.save(dict(state_dict=conversion.state_dict, meta=dict(report=conversion.report())), temporary)
-        os.replace(temporary, out)
-    finally:
-        temporary.unlink(missing_ok=True)
     return conversion
 
 

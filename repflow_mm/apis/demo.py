@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from repflow_mm.files import temporary_name, write_text
+from repflow_mm.files import completed, write_text
 
 
 def read_curves(work_dir: str | Path) -> list[dict]:
@@ -109,10 +108,9 @@ def draw_curves(curves: dict[str, Sequence[dict]], path: str | Path) -> None:
     for axes in (losses, accuracies):
         axes.legend()
         axes.grid(alpha=0.3)
-    temporary = temporary_name(Path(path))
-    figure.savefig(temporary, dpi=120)
+    with completed(Path(path)) as temporary:
+        figure.savefig(temporary, dpi=120)
     plt.close(figure)
-    os.replace(temporary, path)
 
 
 def main(argv: Sequence[str] | None = None) -> str:

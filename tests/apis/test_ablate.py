@@ -88,6 +88,30 @@ def test_table_has_mean_deviation_and_protocol(sweep):
     assert (work_dir / 'good.png').read_bytes().startswith(b'\x89PNG')
 
 
+def test_table_names_the_commits_of_the_runs(sweep, monkeypatch):
+    monkeypatch.setattr(ablation_runs, 'current_commit', lambda: 'abc1234')
+    run(sweep, 'good', seeds='0')
+    monkeypatch.setattr(ablation_runs, 'current_commit', lambda: 'def5678')
+    run(sweep, 'good', seeds='0')
+    assert (sweep / 'work' / 'good.md').read_text().endswith('commit abc1234.\n')
+    run(sweep, 'good')
+    assert (sweep / 'work' / 'good.md').read_text().endswith('commit abc1234, def5678.\n')
+
+
+def test_run_times_are_a_column_in_which_late_rows_add_up(sweep, monkeypatch):
+    def seconds_a_video(configs, **_):
+        return {config: {'low': 0.01, 'high': 0.0205}[config.stem] for config in configs}
+
+    monkeypatch.setattr(ablate, 'seconds_a_video', seconds_a_video)
+    lines = []
+    argv = ['good', '--tables', str(sweep / 'tables.yml'), '--work-dir', str(sweep / 'work'), '--seeds', '0', '1']
+    ablate.main([*argv, '--time'], show=lines.append)
+    text = (sweep / 'work' / 'good.md').read_text()
+    assert '| good | top-1, % | seeds | ms a video |' in text
+    assert '| low | 15.0 ± 7.1 | 2 | 10.0 |' in text and '| late | 0.0 ± 0.0 | 2 | 30.5 |' in text
+    assert list(csv.reader((sweep / 'work' / 'good.csv').open()))[1] == ['low', '0.1', '0.2', '0.01']
+
+
 def test_late_row_averages_the_scores_of_its_configs(sweep):
     # low scores (0.9, 0.1), high (0.2, 0.8): the mean (0.55, 0.45) misses the label 1.
     _, _, work_dir = run(sweep, 'good', seeds='0')
