@@ -3,10 +3,10 @@ import math
 import numpy as np
 import pytest
 import torch
-from convolution_flow import convolution_rep_flow
 from numpy_loop import numpy_rep_flow
 from torch.testing import assert_close
 
+from repflow_mm.benchmarks.released import released_rep_flow
 from repflow_mm.ops import rep_flow_ref
 from repflow_mm.ops.stencils import (
     default_image_kernel,
@@ -145,7 +145,8 @@ def test_agrees_with_the_convolution_layer(spread, generator):
     x[:, :, :, :5, :5] = 100  # flat: no gradient
     u = rep_flow_ref(x, *SCALARS, 20, *kernels)
     assert u.abs().max() > 0.5
-    assert_close(u, convolution_rep_flow(x, *SCALARS, 20, *kernels), rtol=1e-4, atol=1e-4)
+    scalars = [torch.tensor(value, dtype=x.dtype) for value in SCALARS]
+    assert_close(u, released_rep_flow(x, *scalars, 20, *kernels), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(
