@@ -240,6 +240,7 @@ FAMILIES = (
     'tiny_kinetics/fcfcf_r34_1xb24-16x2x1-60e_tiny-kinetics-rgb.py',
     'tiny_kinetics/fcf_r3d-18_1xb24-16x2x1-60e_tiny-kinetics-rgb.py',
     'tiny_kinetics/fcf_r2plus1d-18_1xb24-16x2x1-60e_tiny-kinetics-rgb.py',
+    'tiny_kinetics/tvl1-stack5-on-the-fly_imagenet-pretrained-r34_1xb24-16x2x1-100e_tiny-kinetics-flow.py',
 )
 
 
