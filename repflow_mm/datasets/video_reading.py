@@ -41,10 +41,16 @@ def read_frames(path: str) -> Iterator[np.ndarray]:
     with _bad_video_errors():
         reader = _open(path)
         for _ in range(len(reader)):
-            frame = reader.next().asnumpy()
-            height, width = frame.shape[:2]
-            # NOTE: at a few widths, such as 48, decord 0.6 takes the padding of rows for further channels.
-            yield frame.reshape(height, -1)[:, : 3 * width].reshape(height, width, 3)
+            yield without_padding(reader.next().asnumpy())
+
+
+def without_padding(frame: np.ndarray) -> np.ndarray:
+    """A frame of decord's as (H, W, 3).
+
+    NOTE: at a few widths, such as 48, decord 0.6 takes the padding of rows for further channels.
+    """
+    height, width = frame.shape[:2]
+    return frame.reshape(height, -1)[:, : 3 * width].reshape(height, width, 3)
 
 
 def decode_video(path: str) -> dict:

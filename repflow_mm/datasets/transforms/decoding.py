@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
+import numpy as np
 from mmaction.datasets.transforms import DecordDecode, DecordInit
 from mmaction.registry import TRANSFORMS
+
+from repflow_mm.datasets.video_reading import without_padding
+
+if TYPE_CHECKING:
+    from decord import VideoReader
 
 
 @TRANSFORMS.register_module()
@@ -35,6 +42,8 @@ class CheckedDecordInit(DecordInit):
 class CheckedDecordDecode(DecordDecode):
     """MMAction2's DecordDecode; a corrupt video raises an error that names it.
 
+    Videos of the widths that decord misreads, which fail upstream, are decoded too.
+
     Raises:
         ValueError: If decord cannot decode a frame.
     """
@@ -45,6 +54,15 @@ class CheckedDecordDecode(DecordDecode):
             return super().transform(results)
         except _decord_errors() as error:
             raise ValueError(f'video {results["filename"]} cannot be decoded: {_reason(error)}') from error
+
+    def _decord_load_frames(self, container: VideoReader, frame_inds: np.ndarray) -> list[np.ndarray]:
+        try:
+            return super()._decord_load_frames(container, frame_inds)
+        except _decord_errors():
+            frames = [container[int(index)].asnumpy() for index in frame_inds]
+            if frames[0].shape[2] == 3:
+                raise
+            return [without_padding(frame) for frame in frames]
 
 
 def _decord_errors() -> tuple[type[Exception], ...]:

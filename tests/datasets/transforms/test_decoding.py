@@ -1,10 +1,14 @@
 import shutil
 
+import cv2
+import numpy as np
 import pytest
 from mmengine.dataset import Compose, pseudo_collate
 from torch.utils.data import DataLoader
 
 from repflow_mm.datasets import CheckedVideoDataset
+from repflow_mm.datasets.motion_clips import MotionClipOptions, render_clip
+from repflow_mm.datasets.video_files import write_video
 from repflow_mm.registration import register_all
 
 register_all()
@@ -89,3 +93,15 @@ def test_worker_of_a_data_loader_names_the_video(video, tmp_path):
     assert len(next(batches)['imgs']) == 8
     with pytest.raises(ValueError, match=r'garbage\.mp4 \(1000 bytes\) cannot be opened'):
         next(batches)
+
+
+@pytest.mark.parametrize('width', [16, 48, 64, 72])
+def test_every_width_decodes(width, tmp_path):
+    frames = render_clip(MotionClipOptions(size=72, length=8), 'train', 0)[:, :, :width]
+    write_video(tmp_path / 'clip.mp4', frames, fps=16)
+    reader = cv2.VideoCapture(str(tmp_path / 'clip.mp4'))
+    expected = [cv2.cvtColor(reader.read()[1], cv2.COLOR_BGR2RGB) for _ in range(8)]
+    results = decode(tmp_path / 'clip.mp4')
+    assert results['img_shape'] == (72, width)
+    difference = np.abs(np.stack(results['imgs']).astype(int) - np.stack(expected))
+    assert difference.mean() < 1  # the two convert colours with different rounding
