@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Train on a slurm cluster:
+# Train on a slurm cluster; the variables are those of tools/launch/srun.sh:
 #   [GPUS=8] [GPUS_PER_NODE=8] [CPUS_PER_TASK=5] [SRUN_ARGS=...] tools/slurm_train.sh PARTITION JOB_NAME CONFIG [flags]
 set -euo pipefail
 
@@ -7,16 +7,4 @@ if [ $# -lt 3 ]; then
     echo "usage: $0 PARTITION JOB_NAME CONFIG [flags of train.py]" >&2
     exit 2
 fi
-partition=$1
-job_name=$2
-config=$3
-shift 3
-gpus=${GPUS:-8}
-gpus_per_node=${GPUS_PER_NODE:-$((gpus < 8 ? gpus : 8))}
-
-# SRUN_ARGS is split into words on purpose.
-# shellcheck disable=SC2086
-exec srun --partition "$partition" --job-name "$job_name" \
-    --gres "gpu:$gpus_per_node" --ntasks "$gpus" --ntasks-per-node "$gpus_per_node" \
-    --cpus-per-task "${CPUS_PER_TASK:-5}" --kill-on-bad-exit=1 ${SRUN_ARGS:-} \
-    python -u "$(dirname "$0")/train.py" "$config" --launcher slurm "$@"
+exec "$(dirname "$0")/launch/srun.sh" "$1" "$2" train.py "${@:3}"

@@ -41,20 +41,30 @@ def slurm(gpus, per_node, cpus):
 
 
 def test_slurm_train(call):
-    program = ['python', '-u', f'{ROOT}/tools/train.py', 'my config.py', '--launcher', 'slurm']
+    program = ['python', '-u', f'{ROOT}/tools/train.py', 'my config.py']
     code, words, _ = call('slurm_train.sh', 'gpu', 'a job', 'my config.py', '--work-dir', 'a b')
     assert code == 0
-    assert words == ['srun', *slurm(8, 8, 5), *program, '--work-dir', 'a b']
+    assert words == ['srun', *slurm(8, 8, 5), *program, '--work-dir', 'a b', '--launcher', 'slurm']
     setting = dict(GPUS='2', CPUS_PER_TASK='3', SRUN_ARGS='--time 10 --exclusive')
     _, words, _ = call('slurm_train.sh', 'gpu', 'a job', 'my config.py', **setting)
-    assert words == ['srun', *slurm(2, 2, 3), '--time', '10', '--exclusive', *program]
+    assert words == ['srun', *slurm(2, 2, 3), '--time', '10', '--exclusive', *program, '--launcher', 'slurm']
     _, words, _ = call('slurm_train.sh', 'gpu', 'a job', 'my config.py', GPUS='16', GPUS_PER_NODE='4')
-    assert words == ['srun', *slurm(16, 4, 5), *program]
+    assert words == ['srun', *slurm(16, 4, 5), *program, '--launcher', 'slurm']
 
 
 def test_slurm_test(call):
     _, words, _ = call('slurm_test.sh', 'gpu', 'a job', 'c.py', 'e.pth', '--dump', 'a.pkl')
-    program = ['python', '-u', f'{ROOT}/tools/test.py', 'c.py', 'e.pth', '--launcher', 'slurm', '--dump', 'a.pkl']
+    program = [
+        'python',
+        '-u',
+        f'{ROOT}/tools/test.py',
+        'c.py',
+        'e.pth',
+        '--dump',
+        'a.pkl',
+        '--launcher',
+        'slurm',
+    ]
     assert words == ['srun', *slurm(8, 8, 5), *program]
 
 
@@ -64,14 +74,14 @@ def torchrun(processes, nodes='1', rank='0', address='127.0.0.1', port='29500'):
 
 
 def test_dist_scripts_on_several_nodes(call):
-    program = [f'{ROOT}/tools/train.py', 'c.py', '--launcher', 'pytorch', '--amp']
+    program = [f'{ROOT}/tools/train.py', 'c.py', '--amp', '--launcher', 'pytorch']
     _, words, _ = call('dist_train.sh', 'c.py', '4', '--amp')
     assert words == [*torchrun('4'), *program]
     nodes = dict(NNODES='2', NODE_RANK='1', MASTER_ADDR='host')
     _, words, _ = call('dist_train.sh', 'c.py', '4', '--amp', MASTER_PORT='1234', **nodes)
     assert words == [*torchrun('4', '2', '1', 'host', '1234'), *program]
     _, words, _ = call('dist_test.sh', 'c.py', 'e.pth', '4', '--dump', 'a.pkl', PORT='1235', **nodes)
-    program = [f'{ROOT}/tools/test.py', 'c.py', 'e.pth', '--launcher', 'pytorch', '--dump', 'a.pkl']
+    program = [f'{ROOT}/tools/test.py', 'c.py', 'e.pth', '--dump', 'a.pkl', '--launcher', 'pytorch']
     assert words == [*torchrun('4', '2', '1', 'host', '1235'), *program]
 
 
