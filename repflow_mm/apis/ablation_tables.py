@@ -134,8 +134,8 @@ def _write_plot(path: Path, name: str, results: dict[str, dict[int, float]]) -> 
         if percent:
             axes.barh(position, statistics.mean(percent), color='tab:blue', alpha=0.5)
             axes.plot(percent, [position] * len(percent), 'k.', markersize=5)
-    axes.set(yticks=range(len(results)), yticklabels=results, xlabel='top-1 accuracy, %', title=name, xlim=(0, 100))
-    axes.invert_yaxis()
+    axes.set(yticks=range(len(results)), yticklabels=results, ylim=(len(results) - 0.5, -0.5))
+    axes.set(xlabel='top-1 accuracy, %', title=name, xlim=(0, 100))
     with completed(path) as temporary:
         figure.savefig(temporary, dpi=120)
     plt.close(figure)
