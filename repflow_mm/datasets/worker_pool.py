@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TypeVar
 
+import torch
+
 from repflow_mm.processes import start_worker
 
 # Decord keeps some memory for every video that it opens.
@@ -132,6 +134,8 @@ def _result_of(message: dict | tuple[Exception, str]) -> dict:
 
 def _work(connection: multiprocessing.connection.Connection, work: Work) -> None:
     start_worker()
+    # Here alone: in a process that was forked from one whose threads run, this waits forever.
+    torch.set_num_threads(1)
     connection.send('ready')
     while True:
         try:

@@ -30,7 +30,7 @@ def test_options_reach_the_generator(main, tmp_path):
     main([str(tmp_path), *SMALL, *arguments.split()])
     parameters = json.loads((tmp_path / 'dataset.json').read_text())
     assert parameters['classes'] == ['up', 'up_zoom_in'] and parameters['speed'] == [0.2, 0.4]
-    assert parameters['noise_sigma'] == 3 and parameters['seed'] == 7 and parameters['num_distractors'] == 3
+    assert parameters['noise_sigma'] == 3 and parameters['seed'] == 7 and parameters['num_distractors'] == 2
 
 
 def test_errors_are_one_line(main, tmp_path):
