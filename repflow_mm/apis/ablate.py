@@ -124,11 +124,13 @@ def _run_all(args: argparse.Namespace, tables: dict[str, list[Row]], runs: list[
         status = _status(run, args.gpus)
         failed += status.startswith('failed')
         show(f'  {status}\n')
-        _write_tables(args, tables, runs)
+        if status != 'done before':
+            _write_tables(args, tables, runs)
+    seconds = None
     if args.time:
         device = 'cuda' if torch.cuda.is_available() else 'cpu'
         seconds = seconds_a_video({run.config: run.cfg for run in runs}, device=device, progress='run times')
-        _write_tables(args, tables, runs, seconds)
+    _write_tables(args, tables, runs, seconds)
     return failed
 
 
