@@ -7,6 +7,8 @@ import multiprocessing.connection
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import cv2
 
@@ -18,6 +20,17 @@ def start_worker() -> None:
     cv2.setNumThreads(1)
     # Without this a worker whose parent was killed would wait for work forever.
     threading.Thread(target=_exit_with_parent, daemon=True).start()
+
+
+@contextmanager
+def without_opencv_threads() -> Iterator[None]:
+    """End OpenCV's threads before processes are forked: a fork has none of them and would wait for them forever."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def _exit_with_parent() -> None:

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from repflow_mm.datasets.motion_clips import SPLITS, MotionClipOptions, render_clip
 from repflow_mm.datasets.video_files import write_video
 from repflow_mm.files import claim_folder, locked, write_text
-from repflow_mm.processes import start_worker
+from repflow_mm.processes import start_worker, without_opencv_threads
 
 PARAMETERS_FILE = 'dataset.json'
 CLASSES_FILE = 'classes.txt'
@@ -101,7 +101,7 @@ def _write_clips(out: Path, options: MotionClipOptions, clips: Sequence[tuple[st
             pass
         return
     context = multiprocessing.get_context('fork')
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=start_worker) as pool:
+    with without_opencv_threads(), ProcessPoolExecutor(jobs, mp_context=context, initializer=start_worker) as pool:
         try:
             for _ in progress(pool.map(write, clips, chunksize=4)):
                 pass

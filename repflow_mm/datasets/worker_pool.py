@@ -134,7 +134,6 @@ def _result_of(message: dict | tuple[Exception, str]) -> dict:
 
 def _work(connection: multiprocessing.connection.Connection, work: Work) -> None:
     start_worker()
-    # Here alone: in a process that was forked from one whose threads run, this waits forever.
     torch.set_num_threads(1)
     connection.send('ready')
     while True:

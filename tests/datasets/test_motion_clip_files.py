@@ -10,7 +10,7 @@ import cv2
 import decord
 import numpy as np
 import pytest
-from helpers import running_processes
+from helpers import run_python, running_processes
 
 from repflow_mm.datasets import motion_clip_files
 from repflow_mm.datasets.motion_clip_files import clip_path, list_lines, make_motion_clips, write_video
@@ -54,6 +54,25 @@ def test_files_do_not_depend_on_the_number_of_processes(tmp_path):
     for jobs in (1, 2):
         assert make_motion_clips(tmp_path / str(jobs), small_options(), jobs=jobs) == 18
     assert contents(tmp_path / '1') == contents(tmp_path / '2')
+
+
+AFTER_OPENCV_THREADS = """
+import sys
+import cv2
+import numpy as np
+from repflow_mm.datasets.motion_clip_files import make_motion_clips
+from repflow_mm.datasets.motion_clips import MotionClipOptions
+cv2.setNumThreads(2)
+cv2.resize(np.zeros((4000, 4000, 3), np.uint8), (3000, 3000), interpolation=cv2.INTER_AREA)
+make_motion_clips(sys.argv[1], MotionClipOptions(train=8, val=8, size=32, length=4), jobs=2)
+print(cv2.getNumThreads())
+"""
+
+
+def test_processes_start_where_opencv_has_run_threads(tmp_path):
+    done = run_python('-c', AFTER_OPENCV_THREADS, tmp_path / 'clips', cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == '2\n' and len(list((tmp_path / 'clips').glob('*/*.mp4'))) == 16
 
 
 @pytest.mark.parametrize('variant', ['easy', 'hard'])
