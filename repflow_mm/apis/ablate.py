@@ -13,7 +13,7 @@ from mmengine.config import DictAction
 
 from repflow_mm.apis.ablation_runs import Run, run_locally, write_slurm_script
 from repflow_mm.apis.ablation_tables import Row, write_table
-from repflow_mm.benchmarks.recognizers import seconds_a_video
+from repflow_mm.benchmarks.run_times import seconds_a_video
 
 TABLES = 'configs/tiny_kinetics/tables.yml'
 

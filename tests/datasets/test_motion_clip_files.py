@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import cv2
 import decord
@@ -148,9 +149,10 @@ files.make_motion_clips(sys.argv[1], files.MotionClipOptions(train=200, val=8, s
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGKILL])
 def test_killed_run_goes_on(tmp_path, number):
     """Neither an interrupt nor a kill leaves a damaged file, a held lock or a process."""
-    process = subprocess.Popen(
-        [sys.executable, '-c', SLOW_RUN, tmp_path], start_new_session=True, stderr=subprocess.DEVNULL
-    )
+    # A test run in the background has interrupts ignored, which its children would inherit.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    command = [sys.executable, '-c', SLOW_RUN, tmp_path]
+    process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL, preexec_fn=heed)
     deadline = time.monotonic() + 60
     while len(list(tmp_path.glob('train/[a-z]*.mp4'))) < 10:
         assert process.poll() is None and time.monotonic() < deadline

@@ -5,8 +5,8 @@ import torch
 from helpers import ROOT, shrink_config
 from mmengine.config import Config
 
-from repflow_mm.benchmarks import recognizers
-from repflow_mm.benchmarks.recognizers import seconds_a_video
+from repflow_mm.benchmarks import run_times
+from repflow_mm.benchmarks.run_times import seconds_a_video
 
 
 def configs(motion_clips, tmp_path, *names):
@@ -25,9 +25,9 @@ def test_flow_that_is_computed_on_the_fly_counts(motion_clips, tmp_path, monkeyp
             shapes.append((sample.pred_score.shape, int(sample.gt_label)))
         return {config: [0.5, 0.25, float(number)] for number, config in enumerate(calls, start=1)}
 
-    monkeypatch.setattr(recognizers, 'seconds_of', seconds_of)
+    monkeypatch.setattr(run_times, 'seconds_of', seconds_of)
     seen = []
-    original = recognizers.MODELS.build
+    original = run_times.MODELS.build
 
     def build(cfg):
         model = original(cfg)
@@ -35,7 +35,7 @@ def test_flow_that_is_computed_on_the_fly_counts(motion_clips, tmp_path, monkeyp
             model.backbone.register_forward_pre_hook(lambda _, inputs: seen.append(tuple(inputs[0].shape)))
         return model
 
-    monkeypatch.setattr(recognizers.MODELS, 'build', build)
+    monkeypatch.setattr(run_times.MODELS, 'build', build)
     seconds = seconds_a_video(configs(motion_clips, tmp_path, 'rgb_r18', 'flow_r18'))
     assert seconds == {Path('rgb_r18'): 0.25, Path('flow_r18'): 0.25}
     assert seen == [(1, 3, 5, 32, 32), (1, 2, 4, 32, 32)]  # frames, and the flow between them
