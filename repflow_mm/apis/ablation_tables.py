@@ -89,8 +89,10 @@ def write_table(
 
 def _notes(seeds: Sequence[int], runs: Sequence[Run]) -> str:
     """Seeds, protocol and the commits that finished runs were made at, in a line."""
-    commits = sorted({run.result()['commit'] for run in runs if run.result()}) or [current_commit()]
-    protocols = sorted({protocol(run) for run in runs})
+    finished = filter(None, (run.result() for run in runs))
+    commits = sorted({result['commit'] for result in finished}) or [current_commit()]
+    # One run of each config: a protocol reads the whole lists, and seeds share it.
+    protocols = sorted({protocol(run) for run in {run.config: run for run in runs}.values()})
     return f'Seeds {", ".join(map(str, seeds))}; {"; ".join(protocols)}; commit {", ".join(commits)}.'
 
 
