@@ -7,12 +7,12 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from repflow_mm.ops.triton_kernels import plane_strides
+from repflow_mm.ops.triton_kernels import SHAPE, ceil_div, plane_strides
 
 BLOCK_PIXELS = 256
 
 
-@triton.jit(do_not_specialize=['total_frames'], do_not_specialize_on_alignment=['x_ptr'])
+@triton.jit(do_not_specialize=['total_frames', 'blocks', *SHAPE], do_not_specialize_on_alignment=['x_ptr'])
 def frame_bwd_kernel(
     x_ptr,  # (N, C, T, H, W), any strides
     image_ptr,  # (2, C, 3, 3)
@@ -77,7 +77,7 @@ def frame_gradients(x: Tensor, image_kernel: Tensor, terms: Tensor) -> tuple[Ten
     """Gradients of x (N, C, T, H, W), and of image_kernel (2, C, 3, 3) in float64, from those of the pairs' terms."""
     n, c, t, h, w = x.shape
     grad_x = torch.empty_like(x, memory_format=torch.contiguous_format)
-    blocks = triton.cdiv(h * w, BLOCK_PIXELS)
+    blocks = ceil_div(h * w, BLOCK_PIXELS)
     sums = x.new_empty((18, blocks, n, c, t), dtype=torch.float32)
     frame_bwd_kernel[(blocks * n * c * t,)](
         x_ptr=x,

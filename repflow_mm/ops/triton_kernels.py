@@ -6,6 +6,7 @@ See README.md in this folder for what is held where.
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 from typing import NamedTuple
 
@@ -14,14 +15,18 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from repflow_mm.ops.triton_tiles import (
+from repflow_mm.ops.triton_steps import (
     ascend,
     descend,
     divergence,
     forward_difference,
-    image_terms,
-    inverse_norm,
-    load_frame,
+    load_pair,
+    load_scalars,
+    split_plane,
+    taps_before_columns,
+    taps_of_columns,
+)
+from repflow_mm.ops.triton_tiles import (
     load_state,
     load_taps,
     store_field,
@@ -42,11 +47,12 @@ FORWARD_RIM = 1
 SCRATCH_BYTES = 256 * 2**20
 COMPONENTS = 6  # u_x, u_y, p_xx, p_xy, p_yx, p_yy
 STORE_NONE, STORE_LAST, STORE_EVERY = range(3)
+# Sizes of a call, and where its slices begin, are not worth compiling again: each thread touches single elements.
+SHAPE = ('channels', 'num_pairs', 'height', 'width', 'stride_n', 'stride_c', 'stride_t', 'stride_h')
 
 
-# Counts and slices change from call to call, and each thread touches single elements: no need to compile again.
 @triton.jit(
-    do_not_specialize=['num_iters', 'first_plane', 'num_planes'],
+    do_not_specialize=['num_iters', 'first_plane', 'num_planes', *SHAPE],
     do_not_specialize_on_alignment=['x_ptr', 'state_in_ptr', 'state_out_ptr', 'u_ptr'],
 )
 def rep_flow_fwd_kernel(
@@ -81,28 +87,24 @@ def rep_flow_fwd_kernel(
     STRIPS: tl.constexpr,
     LANES: tl.constexpr,
     HALO: tl.constexpr,
+    EXACT: tl.constexpr,
 ):
     """``num_iters`` iterations of the planes ``first_plane`` and on, in the order (N, C, T-1)."""
     PIXELS: tl.constexpr = ROWS * PHASES
     local, valid, y0, x0, owned = tile_position(
         num_planes, tiles_y, tiles_x, height, width, ROWS, PHASES, STRIPS, LANES, HALO
     )
-    plane = (first_plane + local).to(tl.int64)
-    channel, clip, pair = plane // num_pairs % channels, plane // (num_pairs * channels), plane % num_pairs
-    theta, lam, tau = (
-        tl.load(theta_ptr).to(tl.float32),
-        tl.load(lam_ptr).to(tl.float32),
-        tl.load(tau_ptr).to(tl.float32),
+    plane = first_plane + local
+    clip, channel, _ = split_plane(plane, channels, num_pairs)
+    theta, limit, rate = load_scalars(theta_ptr, lam_ptr, tau_ptr)
+    taps = load_taps(flow_ptr + channel * 2, channels * 2, valid, 2)
+    flow_taps = taps_of_columns(taps, x0, width, PHASES)
+    taps = load_taps(div_ptr + channel * 2, channels * 2, valid, 2)
+    div_taps = taps_before_columns(theta * taps[0], theta * taps[1], theta * taps[2], theta * taps[3], x0, PHASES)
+    strides = (stride_n, stride_c, stride_t, stride_h, stride_w)
+    grad_x, grad_y, rho_c, inverse = load_pair(
+        x_ptr, image_ptr, plane, valid, channels, num_pairs, strides, y0, x0, height, width, ROWS, PHASES, LANES
     )
-    limit, rate = lam * theta, tau / theta
-    image_taps = load_taps(image_ptr + channel * 9, channels * 9, valid, 9)
-    flow_taps = load_taps(flow_ptr + channel * 2, channels * 2, valid, 2)
-    div_taps = load_taps(div_ptr + channel * 2, channels * 2, valid, 2)
-    frame = x_ptr + (clip * stride_n + channel * stride_c + pair * stride_t)
-    first = load_frame(frame, y0, x0, valid, height, width, stride_h, stride_w, ROWS, PHASES)
-    second = load_frame(frame + stride_t, y0, x0, valid, height, width, stride_h, stride_w, ROWS, PHASES)
-    grad_x, grad_y, rho_c = image_terms(first, second, image_taps, y0, x0, valid, height, width, ROWS, PHASES, STRIPS)
-    inverse = inverse_norm(grad_x, grad_y, PIXELS)
 
     size = height.to(tl.int64) * width
     base = local.to(tl.int64) * size
@@ -114,12 +116,12 @@ def rep_flow_fwd_kernel(
     u_x, u_y, p_xx, p_xy, p_yx, p_yy = state
 
     for iteration in range(num_iters):
-        div_x = divergence(p_xx, p_xy, div_taps, y0, x0, ROWS, PHASES, STRIPS)
-        div_y = divergence(p_yx, p_yy, div_taps, y0, x0, ROWS, PHASES, STRIPS)
-        u_x, u_y = descend(u_x, u_y, div_x, div_y, grad_x, grad_y, rho_c, inverse, limit, theta, PIXELS)
-        along_x, along_y = forward_difference(u_x, flow_taps, y0, x0, height, width, ROWS, PHASES, STRIPS)
+        div_x = divergence(p_xx, p_xy, div_taps, y0, ROWS, PHASES, LANES)
+        div_y = divergence(p_yx, p_yy, div_taps, y0, ROWS, PHASES, LANES)
+        u_x, u_y = descend(u_x, u_y, div_x, div_y, grad_x, grad_y, rho_c, inverse, limit, PIXELS)
+        along_x, along_y = forward_difference(u_x, flow_taps, y0, height, ROWS, PHASES, LANES, EXACT)
         p_xx, p_xy = ascend(p_xx, p_xy, along_x, along_y, rate, PIXELS)
-        along_x, along_y = forward_difference(u_y, flow_taps, y0, x0, height, width, ROWS, PHASES, STRIPS)
+        along_x, along_y = forward_difference(u_y, flow_taps, y0, height, ROWS, PHASES, LANES, EXACT)
         p_yx, p_yy = ascend(p_yx, p_yy, along_x, along_y, rate, PIXELS)
         if STORE == 2:
             slot = base + iteration * 6 * field_stride
@@ -130,10 +132,15 @@ def rep_flow_fwd_kernel(
         state = (u_x, u_y, p_xx, p_xy, p_yx, p_yy)
         store_state(state_out_ptr, base, field_stride, state, y0, x0, valid, owned, width, ROWS, PHASES)
     if STORE == 0:
-        u_base = (plane + clip * channels * num_pairs) * size  # x-components; the y-components lie C * (T-1) planes on
+        u_base = (clip * channels * num_pairs + plane) * size  # x-components; the y-components lie C * (T-1) planes on
         store_field(u_ptr, u_base, u_x, y0, x0, valid, owned, width, ROWS, PHASES)
         u_base += channels * num_pairs * size
         store_field(u_ptr, u_base, u_y, y0, x0, valid, owned, width, ROWS, PHASES)
+
+
+def ceil_div(a: int, b: int) -> int:
+    """Quotient rounded up; Triton's ``cdiv`` takes microseconds outside of a kernel."""
+    return -(-a // b)
 
 
 class Tile(NamedTuple):
@@ -148,19 +155,22 @@ class Tile(NamedTuple):
     def count(self, height: int, width: int) -> tuple[int, int]:
         """How many tiles cover a plane, along y and along x."""
         return tuple(
-            1 if size <= extent else triton.cdiv(size - extent, extent - 2 * self.halo) + 1
+            1 if size <= extent else ceil_div(size - extent, extent - 2 * self.halo) + 1
             for size, extent in ((height, self.strips * self.rows), (width, self.lanes * self.phases))
         )
 
     def programs(self, num_planes: int, height: int, width: int) -> int:
         """How many programs cover ``num_planes`` planes."""
-        return triton.cdiv(num_planes, WARP // self.lanes) * math.prod(self.count(height, width))
+        return ceil_div(num_planes, WARP // self.lanes) * math.prod(self.count(height, width))
 
-    def constants(self) -> dict[str, int]:
-        """The kernels' compile-time arguments."""
-        return dict(ROWS=self.rows, PHASES=self.phases, STRIPS=self.strips, LANES=self.lanes, HALO=self.halo)
+    def constants(self, height: int) -> dict[str, int]:
+        """The kernels' compile-time arguments; EXACT: the last strip's last row is the last row of planes that high."""
+        exact = self.halo == 0 and self.strips * self.rows == height
+        sizes = dict(ROWS=self.rows, PHASES=self.phases, STRIPS=self.strips, LANES=self.lanes, HALO=self.halo)
+        return dict(**sizes, EXACT=exact)
 
 
+@functools.cache
 def choose_tile(height: int, width: int, pixels: int, streamed_pixels: int) -> Tile:
     """The tile for planes (height, width): the whole plane where both are <= 64, else one with a halo.
 
@@ -175,9 +185,9 @@ def choose_tile(height: int, width: int, pixels: int, streamed_pixels: int) -> T
     if height > MAX_EXTENT or width > MAX_EXTENT:
         return Tile(streamed_pixels // phases, phases, MAX_STRIPS, lanes, halo=HALO)
     strips = 1
-    while strips < MAX_STRIPS and triton.cdiv(height, strips) * phases > pixels:
+    while strips < MAX_STRIPS and ceil_div(height, strips) * phases > pixels:
         strips *= 2
-    return Tile(triton.cdiv(height, strips), phases, strips, lanes)
+    return Tile(ceil_div(height, strips), phases, strips, lanes)
 
 
 def plane_strides(x: Tensor) -> dict[str, int]:
@@ -185,6 +195,27 @@ def plane_strides(x: Tensor) -> dict[str, int]:
     names = ('stride_n', 'stride_c', 'stride_t', 'stride_h', 'stride_w')
     _, channels, frames, height, width = x.shape
     return dict(channels=channels, num_pairs=frames - 1, height=height, width=width, **dict(zip(names, x.stride())))
+
+
+def launch(kernel, x: Tensor, settings: tuple[Tensor, ...], tile: Tile, num_planes: int, **arguments) -> None:
+    """Launch a kernel over the tiles of ``num_planes`` planes of x (N, C, T, H, W).
+
+    ``settings`` are theta, lam, tau and the three kernels; ``arguments`` are those that the kernel has of its own.
+    """
+    height, width = x.shape[3:]
+    tiles_y, tiles_x = tile.count(height, width)
+    names = ('theta_ptr', 'lam_ptr', 'tau_ptr', 'image_ptr', 'flow_ptr', 'div_ptr')
+    kernel[(tile.programs(num_planes, height, width),)](
+        x_ptr=x,
+        **dict(zip(names, settings)),
+        num_planes=num_planes,
+        **plane_strides(x),
+        tiles_y=tiles_y,
+        tiles_x=tiles_x,
+        **tile.constants(height),
+        num_warps=tile.strips,
+        **arguments,
+    )
 
 
 def on_device(x: Tensor) -> contextlib.AbstractContextManager:
@@ -196,27 +227,9 @@ def launch_forward(
     x: Tensor, settings: tuple[Tensor, ...], tile: Tile, num_iters: int, first_plane: int, num_planes: int, **pointers
 ) -> None:
     """Launch :func:`rep_flow_fwd_kernel`; ``pointers`` are state_in_ptr, state_out_ptr, u_ptr and STORE."""
-    theta, lam, tau, image_kernel, flow_kernel, div_kernel = settings
-    tiles_y, tiles_x = tile.count(*x.shape[3:])
-    rep_flow_fwd_kernel[(tile.programs(num_planes, *x.shape[3:]),)](
-        x_ptr=x,
-        theta_ptr=theta,
-        lam_ptr=lam,
-        tau_ptr=tau,
-        image_ptr=image_kernel,
-        flow_ptr=flow_kernel,
-        div_ptr=div_kernel,
-        num_iters=num_iters,
-        first_plane=first_plane,
-        num_planes=num_planes,
-        tiles_y=tiles_y,
-        tiles_x=tiles_x,
-        LOAD_STATE=pointers['state_in_ptr'] is not None,
-        num_warps=tile.strips,
-        **plane_strides(x),
-        **tile.constants(),
-        **pointers,
-    )
+    load_state = pointers['state_in_ptr'] is not None
+    iterations = dict(num_iters=num_iters, first_plane=first_plane, LOAD_STATE=load_state)
+    launch(rep_flow_fwd_kernel, x, settings, tile, num_planes, **iterations, **pointers)
 
 
 def plane_chunks(num_planes: int, bytes_per_plane: int) -> list[tuple[int, int]]:
