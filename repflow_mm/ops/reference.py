@@ -74,7 +74,8 @@ def rep_flow_ref(
 
 def scalars_like(x: Tensor, *scalars: float | Tensor) -> tuple[Tensor, ...]:
     """The scalars as tensors () of ``x``'s dtype and on its device."""
-    return tuple(torch.as_tensor(scalar, dtype=x.dtype, device=x.device).reshape(()) for scalar in scalars)
+    tensors = (torch.as_tensor(scalar, dtype=x.dtype, device=x.device) for scalar in scalars)
+    return tuple(tensor.reshape(()) if tensor.ndim else tensor for tensor in tensors)
 
 
 def kernels_or_defaults(

@@ -82,7 +82,7 @@ def rep_flow(
     check_arguments(x, theta, lam, tau, num_iters, image_kernel, flow_kernel, div_kernel)
     has_autocast = torch.amp.is_autocast_available(x.device.type)  # 'meta', for one, has none
     autocast = has_autocast and torch.is_autocast_enabled(x.device.type)
-    with torch.autocast(x.device.type, enabled=False) if has_autocast else contextlib.nullcontext():
+    with torch.autocast(x.device.type, enabled=False) if autocast else contextlib.nullcontext():
         features = at_least_float32(x)
         scalars = scalars_like(features, theta, lam, tau)
         kernels = kernels_or_defaults(features, image_kernel, flow_kernel, div_kernel)
