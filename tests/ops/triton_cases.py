@@ -1,6 +1,7 @@
 """What the Triton kernels compute against the float64 reference.
 
-test_triton.py runs this file in a process of its own: Triton's interpreter must be asked for before Triton's import.
+test_triton.py runs this file in processes of its own: on a CUDA device if there is one, in Triton's interpreter, which
+must be asked for before Triton's import, and where EMULATE_PTX is set, as compiled code in the emulator beside this.
 """
 
 import os
@@ -11,15 +12,20 @@ import torch
 
 from repflow_mm.ops.reference import rep_flow_ref
 
-if not torch.cuda.is_available():
+if 'EMULATE_PTX' in os.environ:
+    from ptx_emulator import emulate_launches
+
+    emulate_launches()
+elif not torch.cuda.is_available():
     os.environ['TRITON_INTERPRET'] = '1'
 
 from repflow_mm.ops import triton_backward as backward_module
 from repflow_mm.ops import triton_kernels as forward_module
 from repflow_mm.ops.triton_backward import triton_backward
 from repflow_mm.ops.triton_kernels import Tile, choose_tile, triton_forward
+from repflow_mm.ops.triton_tiles import INTERPRETED
 
-DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
+DEVICE = 'cuda' if torch.cuda.is_available() and 'EMULATE_PTX' not in os.environ else 'cpu'
 NAMES = ('x', 'theta', 'lam', 'tau', 'image_kernel', 'flow_kernel', 'div_kernel')
 DRAWS = 2
 EAGER_DRAWS = 16
@@ -50,6 +56,17 @@ CASES = (
     Case((1, 4, 2, 7, 5), 3, LOW, scalars=(2.0, 1.5, 3.0)),
     Case((1, 4, 2, 7, 5), 3, LOW, scalars=(0.02, 0.001, 0.002)),
     Case((1, 4, 2, 6, 7), 4, Tile(rows=2, phases=2, strips=4, lanes=4)),
+)
+# The maps of networks, whose tiles would take the interpreter minutes.
+LARGE_CASES = (
+    Case((1, 8, 2, 7, 7), 20),
+    Case((1, 2, 3, 14, 14), 20),
+    Case((1, 1, 3, 28, 28), 20),
+    Case((1, 1, 2, 27, 29), 20),
+    Case((1, 1, 2, 28, 28), 50),
+    Case((1, 1, 2, 64, 33), 5),
+    Case((1, 1, 2, 56, 56), 20),
+    Case((1, 1, 2, 112, 112), 20),
 )
 
 
@@ -91,7 +108,7 @@ def largest(tensors):
     return torch.stack([tensor.abs().max().double().cpu() for tensor in tensors])
 
 
-@pytest.mark.parametrize('case', CASES, ids=str)
+@pytest.mark.parametrize('case', CASES if INTERPRETED else CASES + LARGE_CASES, ids=str)
 def test_result_and_every_gradient(case):
     errors, eager_errors, scales = [], [], []
     for seed in range(EAGER_DRAWS):
@@ -122,14 +139,15 @@ def test_streaming_computes_the_same():
     tensors[0] /= 255
     tile = Tile(rows=1, phases=1, strips=16, lanes=16, halo=5)
     assert tile.count(18, 19) == (2, 2)
-    names = ('u', *NAMES)
-    fits = dict(zip(names, solve(tensors, grad_u, 12, Tile(rows=2, phases=1, strips=16, lanes=32))))
-    streamed = dict(zip(names, solve(tensors, grad_u, 12, tile)))
-    # The arithmetic of a pixel is the same; that of the sums is in another order.
-    assert torch.equal(streamed['u'], fits['u'])
-    assert torch.equal(streamed['x'], fits['x'])
-    for name in NAMES[1:]:
-        assert torch.allclose(streamed[name], fits[name], rtol=1e-4, atol=1e-4 * fits[name].abs().max().item()), name
+    fits = solve(tensors, grad_u, 12, Tile(rows=2, phases=1, strips=16, lanes=32))
+    streamed = solve(tensors, grad_u, 12, tile)
+    if INTERPRETED:
+        # The arithmetic of a pixel is the same; that of the sums, of which x's gradient is made, is in another order.
+        assert torch.equal(streamed[0], fits[0])
+        assert (streamed[1] - fits[1]).abs().max() <= 4 * torch.finfo(torch.float32).eps * fits[1].abs().max()
+    # Compiled, the two kernels contract products and sums in other places.
+    for name, a, b in zip(('u', *NAMES), streamed, fits):
+        assert (a - b).abs().max() <= 1e-4 * b.abs().max(), name
 
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16], ids=str)

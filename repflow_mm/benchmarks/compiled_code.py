@@ -1,0 +1,168 @@
+"""What Triton compiles the solver's kernels to: registers, spills, instructions. Needs no GPU."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import re
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import torch
+
+from repflow_mm.benchmarks.solver import Problem
+from repflow_mm.ops.cuda import interpreted, triton_backward, triton_forward
+
+SIZES = (7, 14, 28, 56, 112)
+CAPABILITY = 90
+WARP = 32
+
+
+class _Device:
+    """What Triton asks of the active driver when it compiles."""
+
+    _numbers = itertools.count(-1, -1)
+
+    def __init__(self, capability: int):
+        self.capability = capability
+        self.number = next(self._numbers)  # no real device's, nor an earlier one's: Triton keeps what it compiled
+
+    def get_current_target(self):
+        from triton.backends.compiler import GPUTarget
+
+        return GPUTarget('cuda', self.capability, WARP)
+
+    def get_current_device(self) -> int:
+        return self.number
+
+    def get_current_stream(self, device: int) -> int:
+        return 0
+
+
+@contextlib.contextmanager
+def intercepted_launches(handle: Callable, capability: int = CAPABILITY) -> Iterator[None]:
+    """Within it, Triton compiles for a GPU that need not be there, and a launch goes to ``handle``.
+
+    Args:
+        handle (Callable): ``handle(compiled, grid, arguments, seconds)``, with Triton's compiled kernel, the number of
+            programs along each axis, the arguments by name, compile-time constants among them, and how long it took
+            to compile, or to find what was compiled before.
+        capability (int): The GPU's compute capability, times 10. Defaults to 90.
+    """
+    from triton.runtime import driver
+    from triton.runtime.jit import JITFunction
+
+    compile_only = JITFunction.run
+
+    def run(self, *args, grid, warmup, **kwargs):
+        start = time.perf_counter()
+        compiled = compile_only(self, *args, grid=grid, warmup=True, **kwargs)
+        seconds = time.perf_counter() - start
+        handle(compiled, grid, dict(zip(self.arg_names, args)) | kwargs, seconds)
+        return compiled
+
+    driver.set_active(_Device(capability))
+    JITFunction.run = run
+    try:
+        yield
+    finally:
+        JITFunction.run = compile_only
+        if torch.cuda.is_available():
+            driver.reset_active()
+
+
+def measure_code(sizes: Sequence[int] = SIZES, capability: int = CAPABILITY) -> list[dict]:
+    """Sizes of the kernels that a forward and a backward solve of square maps launch.
+
+    Args:
+        sizes (Sequence[int]): Heights and widths. Defaults to 7, 14, 28, 56 and 112.
+        capability (int): The GPU's compute capability, times 10. Defaults to 90.
+
+    Returns:
+        list[dict]: For each kernel ``name``, ``size``, ``use`` (forward, recompute or adjoint), ``pixels`` a thread,
+        ``threads`` a program, ``registers`` a thread, ``spilled`` bytes a thread, ``instructions`` for a pixel and
+        iteration (those of the loop, over the pixels of a thread), and ``seconds`` to compile it.
+
+    Raises:
+        RuntimeError: If Triton is asked to interpret its kernels.
+    """
+    if interpreted():
+        raise RuntimeError('TRITON_INTERPRET is set: nothing would be compiled')
+    with _empty_cache():
+        return [row for size in sizes for row in _kernels_of(size, capability)]
+
+
+@contextlib.contextmanager
+def _empty_cache() -> Iterator[None]:
+    """Within it, Triton finds nothing that was compiled before."""
+    kept = os.environ.get('TRITON_CACHE_DIR')
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ['TRITON_CACHE_DIR'] = folder
+        try:
+            yield
+        finally:
+            del os.environ['TRITON_CACHE_DIR']
+            if kept is not None:
+                os.environ['TRITON_CACHE_DIR'] = kept
+
+
+def _kernels_of(size: int, capability: int) -> list[dict]:
+    x, theta, lam, tau, num_iters, *kernels = Problem(size, size, pairs=4, channels=8).arguments('cpu')
+    inputs = [tensor.detach() for tensor in (x, theta, lam, tau, *kernels)]
+    grad_u = torch.zeros((x.shape[0], 2 * x.shape[1], x.shape[2] - 1, size, size))
+    rows = {}
+
+    def handle(compiled, grid, arguments, seconds) -> None:
+        if 'ROWS' not in arguments:
+            return
+        use = 'adjoint' if 'FIRST' in arguments else 'recompute' if arguments['STORE'] == 2 else 'forward'
+        pixels = arguments['ROWS'] * arguments['PHASES']
+        threads = WARP * compiled.metadata.num_warps
+        row = dict(name=compiled.metadata.name, size=size, use=use, pixels=pixels, threads=threads)
+        # Of a streamed plane, the launch that took longest to compile: the others are variants of it.
+        if use not in rows or seconds > rows[use]['seconds']:
+            rows[use] = row | _sizes_of(compiled.asm['cubin'], pixels) | dict(seconds=seconds)
+
+    with intercepted_launches(handle, capability):
+        triton_forward(*inputs, num_iters)
+        triton_backward(grad_u, *inputs, num_iters)
+    return list(rows.values())
+
+
+def _sizes_of(cubin: bytes, pixels: int) -> dict:
+    """Registers and spilled bytes of a thread, and its loop's instructions a pixel."""
+    from triton.backends import nvidia
+
+    cuobjdump = Path(nvidia.__file__).with_name('bin') / 'cuobjdump'
+    with tempfile.NamedTemporaryFile(suffix='.cubin') as file:
+        file.write(cubin)
+        file.flush()
+        command = [cuobjdump, '-res-usage', '-sass', file.name]
+        text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    registers, spilled = (int(re.search(rf'{name}:(\d+)', text)[1]) for name in ('REG', 'STACK'))
+    return dict(registers=registers, spilled=spilled, instructions=_longest_loop(text) / pixels)
+
+
+def _longest_loop(sass: str) -> int:
+    """Instructions between a jump backwards and its target, the jump included."""
+    jumps = re.findall(r'/\*([0-9a-f]{4,})\*/\s[^;/]*\bBRA(?:\.\w+)*\s[^;/]*0x([0-9a-f]+)', sass)
+    spans = [(int(source, 16), int(target, 16)) for source, target in jumps]
+    addresses = [int(address, 16) for address in re.findall(r'/\*([0-9a-f]{4,})\*/\s+\S.*;', sass)]
+    return max(sum(target <= at <= source for at in addresses) for source, target in spans if target < source)
+
+
+def code_table(results: Sequence[dict]) -> str:
+    """The kernels as a Markdown table; instructions are those for a pixel and iteration."""
+    lines = [
+        '| map | kernel | pixels a thread | threads | registers | bytes spilled | instructions | seconds to compile |',
+        '|---|---|---|---|---|---|---|---|',
+    ]
+    for row in results:
+        cells = [f'{row["size"]}×{row["size"]}', row['use'], row['pixels'], row['threads'], row['registers']]
+        cells += [row['spilled'], f'{row["instructions"]:.0f}', f'{row["seconds"]:.1f}']
+        lines.append('| ' + ' | '.join(map(str, cells)) + ' |')
+    return '\n'.join(lines)
