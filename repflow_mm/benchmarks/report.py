@@ -21,6 +21,7 @@ from repflow_mm.benchmarks.compare_tvl1 import (
     tvl1_table,
     warps_table,
 )
+from repflow_mm.benchmarks.compiled_code import code_table, measure_code
 from repflow_mm.benchmarks.flow_formats import formats_table, measure_formats
 from repflow_mm.benchmarks.models import SETTINGS, measure_models, model_table
 from repflow_mm.benchmarks.parity import CASES, check_parity
@@ -162,6 +163,11 @@ def _flow_formats_part(args, rows) -> tuple[list[dict], str]:
     return results, formats_table(results)
 
 
+def _code_part(args, rows) -> tuple[list[dict], str]:
+    results = measure_code()
+    return results, code_table(results)
+
+
 PARTS = dict(
     solver=_solver_part,
     sizes=_sizes_part,
@@ -169,9 +175,10 @@ PARTS = dict(
     models=_models_part,
     tvl1=_tvl1_part,
     flow_formats=_flow_formats_part,
+    code=_code_part,
 )
 # They do not take the solvers that are checked first.
-WITHOUT_SOLVERS = {'tvl1', 'flow_formats'}
+WITHOUT_SOLVERS = {'tvl1', 'flow_formats', 'code'}
 
 
 def write_results(path: Path, results: dict) -> None:

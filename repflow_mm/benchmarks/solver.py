@@ -10,7 +10,7 @@ from torch import Tensor
 
 from repflow_mm.benchmarks.parity import Solver
 from repflow_mm.benchmarks.released import released_rep_flow
-from repflow_mm.benchmarks.timing import kept_bytes, seconds_of, summary
+from repflow_mm.benchmarks.timing import kept_bytes, kernel_seconds, seconds_of, summary
 from repflow_mm.ops import rep_flow_ref
 from repflow_mm.ops.limits import arithmetic_limit, memory_limit, peak_flops
 from repflow_mm.ops.reference import kernels_or_defaults, scalars_like
@@ -58,7 +58,8 @@ def measure(rows: dict[str, Solver], problem: Problem, device: str, repeats: int
 
     Returns:
         list[dict]: For each row its name, the problem's sizes, ``forward`` and ``forward_backward`` (seconds: min,
-        median, max) and ``kept_bytes``, what it keeps for the backward pass beyond input and output.
+        median, max), on a GPU the same of its kernels alone (``forward_kernels``, ``forward_backward_kernels``:
+        seconds), and ``kept_bytes``, what it keeps for the backward pass beyond input and output.
     """
     arguments = problem.arguments(device)
     grad_u = torch.ones_like(rep_flow_ref(*(_detached(arguments)[:4]), 0))
@@ -70,32 +71,35 @@ def measure(rows: dict[str, Solver], problem: Problem, device: str, repeats: int
     def forward_backward(solver: Solver) -> None:
         solver(*arguments).backward(grad_u)
 
-    forwards = seconds_of({name: lambda s=s: forward(s) for name, s in rows.items()}, repeats, device)
-    both = seconds_of({name: lambda s=s: forward_backward(s) for name, s in rows.items()}, repeats, device)
-    return [
-        dict(
-            name=name,
-            **asdict(problem),
-            forward=summary(forwards[name]),
-            forward_backward=summary(both[name]),
-            kept_bytes=kept_bytes(lambda s=solver: s(*arguments), device),
-        )
-        for name, solver in rows.items()
-    ]
+    calls = dict(forward=forward, forward_backward=forward_backward)
+    rows_of = {key: {name: lambda f=f, s=s: f(s) for name, s in rows.items()} for key, f in calls.items()}
+    times = {key: seconds_of(by_name, repeats, device) for key, by_name in rows_of.items()}
+    results = []
+    for name, solver in rows.items():
+        row = dict(name=name, **asdict(problem), **{key: summary(times[key][name]) for key in calls})
+        if torch.device(device).type == 'cuda':
+            row.update({f'{key}_kernels': kernel_seconds(rows_of[key][name], device) for key in calls})
+        results.append(row | dict(kept_bytes=kept_bytes(lambda s=solver: s(*arguments), device)))
+    return results
 
 
 def solver_table(results: Sequence[dict], baseline: str = 'released layer') -> str:
     """The results of one problem as a Markdown table, with ratios to the baseline by the shortest times."""
     base = next((row for row in results if row['name'] == baseline), None)
-    lines = [
-        '| solver | forward, ms | faster | forward + backward, ms | faster | kept for backward, MB | share |',
-        '|---|---|---|---|---|---|---|',
-    ]
+    on_gpu = 'forward_kernels' in results[0]
+    header = ['solver']
+    for title in ('forward', 'forward + backward'):
+        header += [f'{title}, ms', 'faster', *(['its kernels, ms', 'faster'] if on_gpu else [])]
+    header += ['kept for backward, MB', 'share']
+    lines = ['| ' + ' | '.join(header) + ' |', '|' + '---|' * len(header)]
     for row in results:
         cells = [row['name']]
         for key in ('forward', 'forward_backward'):
             best = row[key]['min']
-            cells += [f'{1e3 * best:.1f}', f'{base[key]["min"] / best:.1f}×' if base else '']
+            cells += [_milliseconds(best), f'{base[key]["min"] / best:.1f}×' if base else '']
+            if on_gpu:
+                kernels = row[f'{key}_kernels']
+                cells += [_milliseconds(kernels), f'{base[f"{key}_kernels"] / kernels:.1f}×' if base else '']
         share = f'{100 * row["kept_bytes"] / base["kept_bytes"]:.2g} %' if base else ''
         lines.append('| ' + ' | '.join([*cells, f'{row["kept_bytes"] / 1e6:.1f}', share]) + ' |')
     return '\n'.join(lines)
@@ -111,6 +115,8 @@ def gpu_limits(problem: Problem, properties) -> str:
     Returns:
         str: A sentence with both limits in milliseconds.
     """
+    if not hasattr(properties, 'memory_clock_rate'):
+        return f'limits of the forward pass: unknown, torch {torch.__version__} does not tell the clocks'
     # Two transfers a clock; clocks are in kHz, the bus in bits.
     bandwidth = 2 * properties.memory_clock_rate * 1e3 * properties.memory_bus_width / 8
     lanes = 64 if (properties.major, properties.minor) == (8, 0) else 128
@@ -144,9 +150,13 @@ def scaling_table(results: Sequence[dict]) -> str:
         work = row['height'] * row['width'] * row['pairs'] * row['channels'] * row['num_iters']
         cells = [row['name'], f'{row["height"]}×{row["width"]}', row['pairs'], row['channels'], row['num_iters']]
         for key in ('forward', 'forward_backward'):
-            cells += [f'{1e3 * row[key]["min"]:.1f}', f'{1e9 * row[key]["min"] / work:.2f}']
+            cells += [_milliseconds(row[key]['min']), f'{1e9 * row[key]["min"] / work:.3g}']
         lines.append('| ' + ' | '.join(map(str, cells)) + ' |')
     return '\n'.join(lines)
+
+
+def _milliseconds(seconds: float) -> str:
+    return f'{1e3 * seconds:.1f}' if seconds >= 1e-3 else f'{1e3 * seconds:.4f}'
 
 
 def _detached(arguments: tuple) -> tuple:

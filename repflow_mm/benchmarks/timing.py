@@ -40,6 +40,19 @@ def summary(seconds: Sequence[float]) -> dict[str, float]:
     return dict(min=min(seconds), median=statistics.median(seconds), max=max(seconds))
 
 
+def kernel_seconds(call: Callable[[], object], device: str) -> float:
+    """Seconds that a GPU spends in the kernels of a call, without what the CPU takes to start them.
+
+    Small calls are bound by the latter, which a training loop hides as long as the GPU has other work queued.
+    """
+    call()
+    with profile(activities=[ProfilerActivity.CUDA]) as profiler:
+        call()
+        _synchronise(device)
+    events = (event for event in profiler.key_averages() if event.device_type == torch.autograd.DeviceType.CUDA)
+    return 1e-6 * sum(event.self_device_time_total for event in events)
+
+
 def kept_bytes(forward: Callable[[], Tensor], device: str = 'cpu') -> int:
     """Bytes that ``forward`` allocates and keeps for its backward pass, beyond its inputs and its output."""
     if torch.device(device).type == 'cuda':

@@ -78,7 +78,7 @@ def test_what_is_wrong_is_not_timed(tiny, monkeypatch):
         (['--repeats', '0'], '--repeats must be >= 1, got 0'),
         (['tvl1', '--pairs', '0'], '--pairs must be >= 1, got 0'),
         (['flow_formats'], 'the flow_formats part needs --videos FILE ...'),
-        (['nothing'], 'PART must be one of solver, sizes, scaling, models, tvl1, flow_formats, got nothing'),
+        (['nothing'], 'PART must be one of solver, sizes, scaling, models, tvl1, flow_formats, code, got nothing'),
     ],
 )
 def test_bad_flags(flags, message, capsys):

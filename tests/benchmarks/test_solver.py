@@ -63,3 +63,20 @@ def test_limits_of_a_gpu_are_those_of_its_clocks():
     text = solver.gpu_limits(Problem(10, 10, pairs=2, channels=4, num_iters=100), gpu)
     # 2 pairs * 4 channels * 100 pixels: 4 * 4 bytes each, and 69 operations each and iteration
     assert '0.0000 ms of memory traffic at 256 GB/s' in text and '0.0022 ms of arithmetic at 2.6 TFLOP/s' in text
+
+
+def test_limits_of_a_gpu_whose_clocks_are_not_told():
+    text = solver.gpu_limits(Problem(), SimpleNamespace(multi_processor_count=10))
+    assert text == f'limits of the forward pass: unknown, torch {torch.__version__} does not tell the clocks'
+
+
+def test_table_of_a_gpu_tells_the_kernels_from_the_whole_call():
+    def row(name, scale):
+        times = {key: dict(min=8e-3 * scale) for key in ('forward', 'forward_backward')}
+        kernels = dict(forward_kernels=4e-3 * scale**2, forward_backward_kernels=6e-3 * scale**2)
+        return dict(name=name, kept_bytes=0, **times, **kernels)
+
+    table = solver.solver_table([row('released layer', 1) | dict(kept_bytes=10), row('triton', 0.1)])
+    baseline, fast = table.splitlines()[2:]
+    assert baseline == '| released layer | 8.0 | 1.0× | 4.0 | 1.0× | 8.0 | 1.0× | 6.0 | 1.0× | 0.0 | 1e+02 % |'
+    assert fast == '| triton | 0.8000 | 10.0× | 0.0400 | 100.0× | 0.8000 | 10.0× | 0.0600 | 100.0× | 0.0 | 0 % |'

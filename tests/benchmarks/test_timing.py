@@ -1,8 +1,12 @@
+import contextlib
 import time
+from types import SimpleNamespace
 
 import torch
+from torch.autograd import DeviceType
 
-from repflow_mm.benchmarks.timing import kept_bytes, peak_bytes, seconds_of, summary
+from repflow_mm.benchmarks import timing
+from repflow_mm.benchmarks.timing import kept_bytes, kernel_seconds, peak_bytes, seconds_of, summary
 
 
 def test_calls_run_in_turn_after_one_unmeasured_round():
@@ -20,6 +24,19 @@ def test_seconds_are_seconds():
 
 def test_summary():
     assert summary([3.0, 1.0, 2.0]) == dict(min=1.0, median=2.0, max=3.0)
+
+
+def test_kernel_seconds_add_up_what_ran_on_the_device(monkeypatch):
+    events = [
+        SimpleNamespace(device_type=DeviceType.CUDA, self_device_time_total=30.0),
+        SimpleNamespace(device_type=DeviceType.CPU, self_device_time_total=30.0),  # the launch of the same kernel
+        SimpleNamespace(device_type=DeviceType.CUDA, self_device_time_total=12.0),
+    ]
+    profiler = SimpleNamespace(key_averages=lambda: events)
+    monkeypatch.setattr(timing, 'profile', lambda activities: contextlib.nullcontext(profiler))
+    calls = []
+    assert kernel_seconds(lambda: calls.append(1), 'cpu') == 42e-6
+    assert len(calls) == 2  # the first one compiles
 
 
 def test_kept_bytes_count_what_the_backward_needs():
