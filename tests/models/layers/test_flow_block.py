@@ -37,6 +37,18 @@ def test_output_shape(frames, stages, fusion, keep_frames):
     assert out.shape == (N * length, C, H, W)
 
 
+@pytest.mark.parametrize('keep_frames', [False, True], ids=['shorten', 'keep'])
+@pytest.mark.parametrize('fusion', FUSIONS)
+@pytest.mark.parametrize('stages', STAGES, ids=stages_id)
+def test_channels_last_is_kept(frames, stages, fusion, keep_frames):
+    block = build_block(stages=stages, fusion=fusion).eval()
+    expected, _ = block(frames, T, keep_frames)
+    block.to(memory_format=torch.channels_last)
+    out, _ = block(frames.to(memory_format=torch.channels_last), T, keep_frames)
+    assert out.is_contiguous(memory_format=torch.channels_last)
+    assert_close(out, expected, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize('fusion', FUSIONS)
 @pytest.mark.parametrize('stages', STAGES, ids=stages_id)
 def test_every_parameter_gets_a_gradient(frames, stages, fusion):
