@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,8 +15,10 @@ from mmengine.config import DictAction
 from repflow_mm.apis.ablation_runs import Run, run_locally, write_slurm_script
 from repflow_mm.apis.ablation_tables import Row, write_table
 from repflow_mm.benchmarks.run_times import seconds_a_video
+from repflow_mm.files import write_text
 
 TABLES = 'configs/tiny_kinetics/tables.yml'
+TIMES = 'seconds_a_video.json'
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -35,6 +38,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.gpus < 1:
         parser.error(f'--gpus must be >= 1, got {args.gpus}')
+    if args.time and args.slurm_dir is not None:
+        parser.error('--time measures on this machine: give it to a call without --slurm-dir, when the jobs are done')
     if len(set(args.seeds)) != len(args.seeds):
         parser.error(f'--seeds must differ, got {args.seeds}')
     return args
@@ -126,14 +131,25 @@ def _run_all(args: argparse.Namespace, tables: dict[str, list[Row]], runs: list[
         show(f'  {status}\n')
         if status != 'done before':
             _write_tables(args, tables, runs)
-    seconds = None
     if args.time:
         device = 'cuda' if torch.cuda.is_available() else 'cpu'
         seconds = seconds_a_video({run.config: run.cfg for run in runs}, device=device, progress='run times')
-    _write_tables(args, tables, runs, seconds)
+        known = _read_times(args.work_dir) | {str(config): time for config, time in seconds.items()}
+        write_text(Path(args.work_dir, TIMES), [json.dumps(known, indent=2)])
+    _write_tables(args, tables, runs)
     return failed
 
 
-def _write_tables(args: argparse.Namespace, tables: dict[str, list[Row]], runs: list[Run], seconds=None) -> None:
+def _read_times(work_dir: str) -> dict[str, float]:
+    """What an earlier call with ``--time`` has measured: seconds a video by config file."""
+    file = Path(work_dir, TIMES)
+    return json.loads(file.read_text()) if file.is_file() else {}
+
+
+def _write_tables(args: argparse.Namespace, tables: dict[str, list[Row]], runs: list[Run]) -> None:
+    times = _read_times(args.work_dir)
     for name, rows in tables.items():
+        configs = [config for row in rows for config in row.configs]
+        timed = all(str(config) in times for config in configs)
+        seconds = {config: times[str(config)] for config in configs} if timed else None
         write_table(name, rows, args.seeds, runs, Path(args.work_dir), seconds)

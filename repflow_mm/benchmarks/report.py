@@ -8,6 +8,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -27,6 +28,7 @@ from repflow_mm.benchmarks.models import SETTINGS, measure_models, model_table
 from repflow_mm.benchmarks.parity import CASES, check_parity
 from repflow_mm.benchmarks.solver import (
     Problem,
+    cpu_limit,
     gpu_limits,
     measure,
     scaling_problems,
@@ -123,11 +125,15 @@ def _sizes_part(args, rows) -> tuple[list[dict], str]:
 
 
 def _timed(rows, problem: Problem, args) -> tuple[list[dict], str]:
-    """One problem's measurements and their table; on a GPU the device's limits stand below it."""
+    """One problem's measurements and their table, with what limits a forward pass on the device below it."""
     results = measure(rows, problem, args.device, args.repeats)
     table = f'{problem}\n\n{solver_table(results)}'
     if torch.device(args.device).type == 'cuda':
         table += f'\n\n{gpu_limits(problem, torch.cuda.get_device_properties(args.device))}'
+    if 'cpu' in rows:
+        limit = cpu_limit(problem, args.repeats)
+        results.append(dict(name='arithmetic alone', **asdict(problem), forward=dict(min=limit)))
+        table += f'\n\nlimit of the forward pass: {1e3 * limit:.2f} ms for its arithmetic alone'
     return results, table
 
 

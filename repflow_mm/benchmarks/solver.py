@@ -11,7 +11,7 @@ from torch import Tensor
 from repflow_mm.benchmarks.parity import Solver
 from repflow_mm.benchmarks.released import released_rep_flow
 from repflow_mm.benchmarks.timing import kept_bytes, kernel_seconds, seconds_of, summary
-from repflow_mm.ops import rep_flow_ref
+from repflow_mm.ops import cpu, rep_flow_ref
 from repflow_mm.ops.limits import arithmetic_limit, memory_limit, peak_flops
 from repflow_mm.ops.reference import kernels_or_defaults, scalars_like
 from repflow_mm.ops.rep_flow import BACKENDS
@@ -103,6 +103,12 @@ def solver_table(results: Sequence[dict], baseline: str = 'released layer') -> s
         share = f'{100 * row["kept_bytes"] / base["kept_bytes"]:.2g} %' if base else ''
         lines.append('| ' + ' | '.join([*cells, f'{row["kept_bytes"] / 1e6:.1f}', share]) + ' |')
     return '\n'.join(lines)
+
+
+def cpu_limit(problem: Problem, repeats: int) -> float:
+    """Seconds that the arithmetic of a forward solve takes on the CPU by itself, see ``cpu.run_arithmetic``."""
+    arguments = _detached(problem.arguments('cpu'))
+    return min(seconds_of({'arithmetic': lambda: cpu.run_arithmetic(*arguments)}, repeats)['arithmetic'])
 
 
 def gpu_limits(problem: Problem, properties) -> str:

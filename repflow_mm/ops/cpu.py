@@ -73,6 +73,33 @@ def _backward(grad_u, x, theta, lam, tau, image_kernel, flow_kernel, div_kernel,
     return grads
 
 
+def run_arithmetic(
+    x: Tensor,
+    theta: Tensor,
+    lam: Tensor,
+    tau: Tensor,
+    num_iters: int,
+    image_kernel: Tensor,
+    flow_kernel: Tensor,
+    div_kernel: Tensor,
+) -> None:
+    """The arithmetic of a forward solve's iterations alone, without neighbours and planes: a benchmark's lower limit.
+
+    Args:
+        x (Tensor): (N, C, T, H, W), float32 or float64; its shape says how many pixels there are.
+        theta (Tensor): ().
+        lam (Tensor): ().
+        tau (Tensor): ().
+        num_iters (int): Number of iterations.
+        image_kernel (Tensor): (2, C, 3, 3).
+        flow_kernel (Tensor): (2, C, 2).
+        div_kernel (Tensor): (2, C, 2).
+    """
+    n, c, t, h, w = x.shape
+    nowhere = torch.empty((n, 2 * c, t - 1, h, w), dtype=x.dtype)
+    _launch('arithmetic', x, (theta, lam, tau, image_kernel, flow_kernel, div_kernel), num_iters, u=nowhere)
+
+
 def _launch(direction: str, x: Tensor, terms: tuple[Tensor, ...], num_iters: int, **fields) -> None:
     """Call the C function of that direction; ``fields`` are further fields of the problem, tensors by address."""
     _check_tensors(x, *terms, *(field for field in fields.values() if isinstance(field, Tensor)))

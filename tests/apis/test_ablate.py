@@ -110,6 +110,8 @@ def test_run_times_are_a_column_in_which_late_rows_add_up(sweep, monkeypatch):
     assert '| good | top-1, % | seeds | ms a video |' in text
     assert '| low | 15.0 ± 7.1 | 2 | 10.0 |' in text and '| late | 0.0 ± 0.0 | 2 | 30.5 |' in text
     assert list(csv.reader((sweep / 'work' / 'good.csv').open()))[1] == ['low', '0.1', '0.2', '0.01']
+    ablate.main(argv, show=lines.append)  # without --time: what was measured stays
+    assert (sweep / 'work' / 'good.md').read_text() == text
 
 
 def test_late_row_averages_the_scores_of_its_configs(sweep):
@@ -210,7 +212,7 @@ def test_unknown_names_are_quoted(sweep, what, message):
         run(sweep, what)
 
 
-@pytest.mark.parametrize('flags', [['--gpus', '0'], ['--seeds', '1', '1']])
+@pytest.mark.parametrize('flags', [['--gpus', '0'], ['--seeds', '1', '1'], ['--time', '--slurm-dir', 'jobs']])
 def test_bad_flags_are_refused(sweep, flags, capsys):
     with pytest.raises(SystemExit):
         ablate.main(['good', *flags])

@@ -33,6 +33,8 @@ def test_solver_part_checks_then_times_and_writes(tiny):
     names = [row['name'] for row in results['solver']]
     assert names[:2] == ['released layer', 'reference, eager']
     assert '| released layer |' in text
+    if 'cpu' in names:
+        assert names[-1] == 'arithmetic alone' and 'ms for its arithmetic alone' in text
     assert {'cpu', 'cores', 'threads', 'torch', 'device'} <= set(results['hardware'])
     assert results['command'].startswith('tools/benchmark.py solver --repeats 1')
 

@@ -6,7 +6,7 @@ import torch
 from repflow_mm.benchmarks import solver
 from repflow_mm.benchmarks.released import released_rep_flow
 from repflow_mm.benchmarks.solver import Problem
-from repflow_mm.ops import rep_flow_ref
+from repflow_mm.ops import cpu, rep_flow_ref
 
 SMALL = Problem(7, 9, pairs=4, channels=2, num_iters=3)
 
@@ -53,6 +53,13 @@ def test_solvers_are_the_baselines_and_the_backends_that_can_run():
     rows = solver.solvers('cpu', with_compile=False)
     assert list(rows)[:2] == ['released layer', 'reference, eager']
     assert 'reference' not in rows
+
+
+@pytest.mark.skipif(bool(cpu.unsupported_reasons(torch.empty(1))), reason='no C compiler')
+def test_arithmetic_alone_takes_time_for_every_pixel_and_iteration():
+    small = solver.cpu_limit(Problem(56, 56, pairs=4, channels=4, num_iters=4), repeats=5)
+    large = solver.cpu_limit(Problem(112, 112, pairs=4, channels=4, num_iters=40), repeats=5)
+    assert 10 * small < large < 400 * small
 
 
 def test_limits_of_a_gpu_are_those_of_its_clocks():

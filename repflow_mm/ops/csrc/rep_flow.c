@@ -16,6 +16,7 @@
 #define SQRT sqrtf
 #include "solver.h"
 #include "forward.h"
+#include "arithmetic.h"
 #include "adjoint.h"
 #include "backward.h"
 #include "median.h"
@@ -29,6 +30,7 @@
 #define SQRT sqrt
 #include "solver.h"
 #include "forward.h"
+#include "arithmetic.h"
 #include "adjoint.h"
 #include "backward.h"
 #include "median.h"
