@@ -31,7 +31,7 @@ FLAGS = (
     '-fPIC',
     '-shared',
 )
-LIBRARIES = ('-lm', '-lpthread')
+LIBRARIES = ('-lm', '-lpthread', '-ldl')
 # The first that the compiler accepts.
 NATIVE_FLAGS = (('-march=native', '-mprefer-vector-width=512'), ('-march=native',), ('-mcpu=native',), ())
 TIMEOUT_SECONDS = 300

@@ -167,14 +167,19 @@ class Machine:
 
     def _read(self, operand: str, dtype: np.dtype) -> np.ndarray:
         if '|' in operand:
-            halves = np.stack([self.registers[half] for half in operand.split('|')], axis=-1)
-            value = halves.view(f'u{2 * halves.dtype.itemsize}')[..., 0]
+            half = np.dtype(f'u{dtype.itemsize // 2}')
+            halves = np.stack([self._read(register, half) for register in operand.split('|')], axis=-1)
+            value = halves.view(f'u{dtype.itemsize}')[..., 0]
         elif operand.startswith('0f'):
             value = np.array(int(operand[2:], 16), np.uint32)
         elif re.fullmatch(r'-?\d+|0x[0-9a-f]+', operand):
             value = np.array(int(operand, 0) & (2 ** (8 * dtype.itemsize) - 1), f'u{dtype.itemsize}')
-        else:
+        elif operand in self.registers:
             value = np.asarray(self.registers[operand])
+        elif re.fullmatch(r'%[a-z]+\d+', operand):  # never written: all bits set, which makes a NaN of it
+            value = np.full(self.shape, -1).astype(f'u{dtype.itemsize}')
+        else:
+            raise NotImplementedError(f'operand {operand}')
         if value.dtype.itemsize != dtype.itemsize:
             value = value.astype(f'u{dtype.itemsize}')
         return np.ascontiguousarray(np.broadcast_to(value, self.shape)).view(dtype)

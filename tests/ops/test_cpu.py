@@ -1,5 +1,6 @@
 """The fused CPU solver against the reference, and what surrounds it: threads, NaN, strides, scratch, refusals."""
 
+import ctypes
 import functools
 import subprocess
 import sys
@@ -133,14 +134,37 @@ def test_runs_in_a_forked_process():
         'from repflow_mm.ops import rep_flow\n'
         'x = torch.rand(2, 16, 4, 28, 28)\n'
         'torch.set_num_threads(2)\n'
-        'u = rep_flow(x, 0.3, 0.15, 0.25, 20, backend="cpu")\n'
+        'def solve():\n'  # bytes, because torch itself would wait for its parent's threads to compare tensors
+        '    return rep_flow(x, 0.3, 0.15, 0.25, 20, backend="cpu").numpy().tobytes()\n'
+        'u = solve()\n'
         'pid = os.fork()\n'
         'if pid == 0:\n'
-        '    same = torch.equal(rep_flow(x, 0.3, 0.15, 0.25, 20, backend="cpu"), u)\n'
-        '    os._exit(0 if same else 1)\n'
+        '    os._exit(0 if solve() == u else 1)\n'
         'raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n'
     )
     subprocess.run([sys.executable, '-c', code], check=True, timeout=60)
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), 'GOMP_parallel'), reason="no OpenMP runtime of torch's is in sight")
+def test_runs_on_torchs_own_threads():
+    code = (
+        'import os, torch\n'
+        'from repflow_mm.ops import rep_flow\n'
+        'def ticks():\n'
+        '    files = ((name, f"/proc/self/task/{name}/stat") for name in os.listdir("/proc/self/task"))\n'
+        '    return {name: int(open(file).read().rpartition(")")[2].split()[11]) for name, file in files}\n'
+        'torch.set_num_threads(2)\n'
+        'x = torch.rand(2, 32, 16, 56, 56)\n'
+        'with torch.no_grad():\n'
+        '    (x + x).sum()\n'
+        '    rep_flow(x, 0.3, 0.15, 0.25, 1, backend="cpu")\n'
+        '    before = ticks()\n'
+        '    for _ in range(4):\n'
+        '        rep_flow(x, 0.3, 0.15, 0.25, 100, backend="cpu")\n'
+        'busy = [name for name, count in ticks().items() if count - before.get(name, 0) >= 10]\n'
+        'assert len(busy) == 2 and set(busy) <= set(before), (busy, before)\n'
+    )
+    subprocess.run([sys.executable, '-c', code], check=True, timeout=120)
 
 
 def test_explicit_backend_says_why_it_cannot_run():

@@ -115,6 +115,12 @@ def test_high_half_of_an_address():
     assert torch.equal(run(body, THREAD, number=6), THREAD + 6)
 
 
+def test_registers_that_nothing_was_written_to():
+    assert run('add.f32 %r5, %r4, %r8;', torch.ones(128)).isnan().all()
+    with pytest.raises(NotImplementedError, match='operand %laneid'):
+        run('mov.u32 %r5, %laneid;', THREAD)
+
+
 def test_vectors():
     body = 'and.b32 %r6, %r3, -2; mul.wide.s32 %rd6, %r6, 4; add.s64 %rd6, %rd6, %rd1;'
     body += 'ld.global.v2.b32 { %r7, %r8 }, [ %rd6 + 0 ]; sub.s32 %r5, %r8, %r7;'

@@ -1,5 +1,6 @@
 /* The fused CPU solver, forward and backward, and TV-L1 over it, in float and double. ../README.md says how and why. */
 
+#define _GNU_SOURCE /* RTLD_DEFAULT */
 #include <math.h>
 #include <string.h>
 
