@@ -2,8 +2,11 @@
 
 import ctypes
 import functools
+import os
+import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -143,6 +146,29 @@ def test_runs_in_a_forked_process():
         'raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n'
     )
     subprocess.run([sys.executable, '-c', code], check=True, timeout=60)
+
+
+@pytest.mark.skipif(platform.machine() != 'x86_64', reason='these are names of x86-64 processors')
+@pytest.mark.parametrize('architecture', ['x86-64', 'x86-64-v3'])
+def test_parity_with_narrower_vectors(architecture, tmp_path):
+    if architecture == 'x86-64-v3' and ' avx2 ' not in Path('/proc/cpuinfo').read_text():
+        pytest.skip('this processor has no AVX2')
+    code = (
+        'import functools\n'
+        'from repflow_mm.benchmarks.parity import CASES, check_parity\n'
+        'from repflow_mm.ops import build, rep_flow, tvl1_flow\n'
+        f'build.NATIVE_FLAGS = (("-march={architecture}",),)\n'
+        'for case in CASES[:3]:\n'
+        '    check_parity(functools.partial(rep_flow, backend="cpu"), case)\n'
+        'import torch\n'
+        'from repflow_mm.benchmarks.warps import draw_pair\n'
+        'prev, next = (image[None].double() for image in draw_pair("shear", 40, seed=0)[:2])\n'
+        'options = dict(num_warps=2, num_scales=2)\n'
+        'u = tvl1_flow(prev, next, backend="cpu", **options)\n'
+        'assert torch.allclose(u, tvl1_flow(prev, next, backend="reference", **options), rtol=0, atol=1e-8)\n'
+    )
+    environment = {**os.environ, 'REPFLOW_MM_CACHE': str(tmp_path)}
+    subprocess.run([sys.executable, '-c', code], check=True, timeout=300, env=environment)
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), 'GOMP_parallel'), reason="no OpenMP runtime of torch's is in sight")

@@ -6,7 +6,19 @@
 #include <stdint.h>
 
 #define EPSILON 1e-12
+
+/* Bytes of a vector register. Sums have as many lanes: with more of them than a register holds, compilers keep the
+ * loops of the backward pass in memory, which takes up to three times as long. */
+#if defined(__AVX512F__)
 #define VECTOR_BYTES 64
+#elif defined(__AVX__)
+#define VECTOR_BYTES 32
+#else
+#define VECTOR_BYTES 16
+#endif
+
+/* Elements by which rows are padded, at least: the median looks two to each side. */
+#define MIN_PADDING 4
 
 /* How many iterations sweep over a plane together, each some rows behind the one before: so many rows stay in the
  * second-level cache, and a plane that does not fit there is read once per sweep instead of once per iteration.
@@ -58,6 +70,7 @@ typedef struct {
 } layout;
 
 static inline layout make_layout(ptrdiff_t height, ptrdiff_t width, ptrdiff_t lanes) {
+    if (lanes < MIN_PADDING) lanes = MIN_PADDING;
     ptrdiff_t length = (width + lanes - 1) / lanes * lanes;
     layout plane = {height, width, length, length > width ? length : length + lanes, lanes};
     return plane;
