@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from unittest import mock
 
 import torch
 
@@ -92,22 +93,9 @@ def measure_code(sizes: Sequence[int] = SIZES, capability: int = CAPABILITY) -> 
     """
     if interpreted():
         raise RuntimeError('TRITON_INTERPRET is set: nothing would be compiled')
-    with _empty_cache():
+    # An empty cache: nothing that was compiled before is found.
+    with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, TRITON_CACHE_DIR=folder):
         return [row for size in sizes for row in _kernels_of(size, capability)]
-
-
-@contextlib.contextmanager
-def _empty_cache() -> Iterator[None]:
-    """Within it, Triton finds nothing that was compiled before."""
-    kept = os.environ.get('TRITON_CACHE_DIR')
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ['TRITON_CACHE_DIR'] = folder
-        try:
-            yield
-        finally:
-            del os.environ['TRITON_CACHE_DIR']
-            if kept is not None:
-                os.environ['TRITON_CACHE_DIR'] = kept
 
 
 def _kernels_of(size: int, capability: int) -> list[dict]:

@@ -66,14 +66,14 @@ def divergence_adjoint(total_x, total_y, bar, taps, y0, height, ROWS: tl.constex
 
 
 @triton.jit
-def ascent_adjoint(p_x, p_y, bar_x, bar_y, along_x, along_y, rate, total, place, owned, ROWS, PHASES, HALO, EXACT):
+def ascent_adjoint(p_x, p_y, bar_x, bar_y, along_x, along_y, rate, total, place, ROWS, PHASES, HALO, EXACT):
     """Adjoint of one component's dual step.
 
     ``bar_x`` and ``bar_y`` are the gradients of the new p, ``along_x`` and ``along_y`` the flow gradient, ``total``
     the sum that rate's gradient is added to. Returns the gradients of the old p, those of the flow gradient over
     rate, and the sum.
     """
-    y0, x0, height, width = place
+    y0, x0, height, width, owned = place
     p_bar_x, p_bar_y, along_bar_x, along_bar_y = (), (), (), ()
     for e in tl.static_range(ROWS * PHASES):
         y, x = y0 + e // PHASES, x0 + e % PHASES
@@ -112,20 +112,21 @@ def add_flow_terms(sums, u, bar_x, bar_y, y0, x0, owned, ROWS: tl.constexpr, PHA
 
 
 @triton.jit
-def dual_step_adjoint(u, p, bars, sums, flow, place, owned, ROWS, PHASES, LANES, HALO, EXACT):
+def dual_step_adjoint(u, p, bars, sums, flow, place, ROWS, PHASES, LANES, HALO, EXACT):
     """Adjoint of one component's dual step with the flow gradient in it.
 
     ``u`` is the new flow and ``p`` the old p_x and p_y; ``bars`` are what is known of u's gradient, and the gradients
-    of the new p; ``sums`` those of rate and of the taps; ``flow`` rate, the taps and those of the adjoint. Returns the
-    gradients of u and of the old p, and the sums.
+    of the new p; ``sums`` those of rate and of the taps; ``flow`` rate, the taps and those of the adjoint; ``place``
+    first row and column, height, width and what the tile owns. Returns the gradients of u and of the old p, and the
+    sums.
     """
     p_x, p_y = p
     bar_u, bar_x, bar_y = bars
     rate, taps, adjoint_taps = flow
-    y0, x0, height, width = place
+    y0, x0, height, width, owned = place
     along_x, along_y = forward_difference(u, taps, y0, height, ROWS, PHASES, LANES, EXACT)
     bar_x, bar_y, along_x, along_y, rate_sum = ascent_adjoint(
-        p_x, p_y, bar_x, bar_y, along_x, along_y, rate, sums[0], place, owned, ROWS, PHASES, HALO, EXACT
+        p_x, p_y, bar_x, bar_y, along_x, along_y, rate, sums[0], place, ROWS, PHASES, HALO, EXACT
     )
     tap_sums = (sums[1], sums[2], sums[3], sums[4])
     tap_sums = add_flow_terms(tap_sums, u, along_x, along_y, y0, x0, owned, ROWS, PHASES, LANES, HALO)

@@ -150,7 +150,7 @@ def rep_flow_bwd_kernel(
     norm_bar = zero_field(PIXELS, STRIPS)
     limit_sum, theta_sum = zero_sums(2, STRIPS)
     flow_sums, div_sums = zero_sums(5, STRIPS), zero_sums(4, STRIPS)
-    flow, place = (rate, flow_taps, difference_taps), (y0, x0, height, width)
+    flow, place = (rate, flow_taps, difference_taps), (y0, x0, height, width, owned)
 
     for step in range(num_iters):
         before = last - step - 1
@@ -163,32 +163,10 @@ def rep_flow_bwd_kernel(
         new_x, new_y = descend(u_x, u_y, div_x, div_y, grad_x, grad_y, rho_c, inverse, limit, PIXELS)
 
         bar_x, bar_xx, bar_xy, flow_sums = dual_step_adjoint(
-            new_x,
-            (p_xx, p_xy),
-            (bar_x, bar_xx, bar_xy),
-            flow_sums,
-            flow,
-            place,
-            owned,
-            ROWS,
-            PHASES,
-            LANES,
-            HALO,
-            EXACT,
+            new_x, (p_xx, p_xy), (bar_x, bar_xx, bar_xy), flow_sums, flow, place, ROWS, PHASES, LANES, HALO, EXACT
         )
         bar_y, bar_yx, bar_yy, flow_sums = dual_step_adjoint(
-            new_y,
-            (p_yx, p_yy),
-            (bar_y, bar_yx, bar_yy),
-            flow_sums,
-            flow,
-            place,
-            owned,
-            ROWS,
-            PHASES,
-            LANES,
-            HALO,
-            EXACT,
+            new_y, (p_yx, p_yy), (bar_y, bar_yx, bar_yy), flow_sums, flow, place, ROWS, PHASES, LANES, HALO, EXACT
         )
 
         theta_sum = add_products(theta_sum, bar_x, div_x, y0, x0, owned, PIXELS, PHASES, HALO)
@@ -242,7 +220,7 @@ def _fill_history(x, settings, tile, history, first_plane) -> None:
 def _launch_backward(grad_u, x, settings, tile, history, terms, sums, first_plane) -> None:
     """Launch :func:`rep_flow_bwd_kernel` for a chunk of planes; sums is (launches, 11, tiles, N*C*(T-1))."""
     num_iters, num_planes = history.shape[0] + 1, history.shape[2]
-    step = -(-num_iters // len(sums))
+    step = ceil_div(num_iters, len(sums))
     adjoints = [x.new_empty(history.shape[1:], dtype=torch.float32) for _ in range(2 if len(sums) > 1 else 0)]
     adjoint = None
     for index, done in enumerate(range(0, num_iters, step)):

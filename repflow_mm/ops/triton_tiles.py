@@ -64,7 +64,8 @@ def zero_state(PIXELS: tl.constexpr, STRIPS: tl.constexpr):
 
 
 # Triton's coalescing pass takes time that grows with the number of tensor loads and stores times the square of the
-# kernel's length, minutes for a thread's 14 pixels; it leaves inline assembly alone, which the interpreter cannot run.
+# kernel's length, over a minute for a thread's 14 pixels; it leaves inline assembly alone, which in turn the
+# interpreter cannot run.
 INTERPRETED = tl.constexpr(not isinstance(pixel_mask, JITFunction))
 
 

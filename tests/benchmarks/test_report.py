@@ -49,6 +49,15 @@ def test_every_part_has_a_table(tiny, monkeypatch):
     assert rows == {(name, b) for name in ('RGB', 'RepFlow', 'FcF', 'RGB, T - 1') for b in (False, True)}
 
 
+def test_code_part_needs_no_solver(tiny, monkeypatch):
+    row = dict(size=28, use='forward', pixels=7, threads=128, registers=127, spilled=0, instructions=51.4, seconds=0.8)
+    monkeypatch.setattr(report, 'measure_code', lambda: [row])
+    monkeypatch.setattr(report, 'solvers', lambda *_: pytest.fail('the solvers were built'))
+    results, text = run(tiny, 'code')
+    assert results['code'] == [row]
+    assert '| 28×28 | forward | 7 | 128 | 127 | 0 | 51 | 0.8 |' in text
+
+
 @pytest.mark.skipif(bool(cpu.unsupported_reasons(torch.empty(1))), reason='no C compiler')
 def test_tvl1_part_compares_synthetic_and_real_pairs(tiny, monkeypatch):
     cv2 = pytest.importorskip('cv2')
