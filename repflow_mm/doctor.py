@@ -9,7 +9,7 @@ import sys
 import torch
 
 from repflow_mm import compat
-from repflow_mm.ops.rep_flow import BACKENDS
+from repflow_mm.ops.backends import BACKENDS
 from repflow_mm.version import __version__
 
 DISTRIBUTIONS = (

@@ -3,7 +3,7 @@
 
 import sys
 
-from repflow_mm.apis.ablate import main
+from repflow_mm.sweeps.ablate import main
 
 if __name__ == '__main__':
     sys.exit(1 if main() else 0)

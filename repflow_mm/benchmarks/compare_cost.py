@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from repflow_mm.benchmarks.compare_tvl1 import check_tvl1, opencv_flow, tvl1_backend
 from repflow_mm.benchmarks.models import FCF, REP_FLOW, build_network, count_parameters
 from repflow_mm.benchmarks.operations import most_tvl1_work, network_operations, tvl1_operations
-from repflow_mm.benchmarks.parity import CASES, check_parity
 from repflow_mm.benchmarks.report import hardware, write_results
-from repflow_mm.benchmarks.timing import peak_bytes, seconds_of, summary
-from repflow_mm.datasets.motion_clips import MotionClipOptions, render_clip
+from repflow_mm.datasets.motion_clips.clips import MotionClipOptions, render_clip
 from repflow_mm.ops import rep_flow, tvl1_flow
 from repflow_mm.ops.tvl1 import count_tvl1_work, grey
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters
+from repflow_mm.testing.parity import CASES, check_parity
+from repflow_mm.testing.timing import peak_bytes, seconds_of, summary
 
 DEPTHS = (18, 34, 50, 101, 152)
 # FcF takes two frames away; the map after block 3 has an eighth of the side, and a flow needs two pixels.

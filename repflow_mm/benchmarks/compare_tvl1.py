@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from repflow_mm.benchmarks.timing import seconds_of, summary
 from repflow_mm.benchmarks.warps import WARPS, draw_batch
 from repflow_mm.ops import tvl1_flow
 from repflow_mm.ops.tvl1 import BACKENDS
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters
+from repflow_mm.testing.timing import seconds_of, summary
 
 OPENCV = 'OpenCV DualTVL1'
 SIZES = (112, 224)

@@ -16,7 +16,7 @@ from unittest import mock
 import torch
 
 from repflow_mm.benchmarks.solver import Problem
-from repflow_mm.ops.cuda import interpreted, triton_backward, triton_forward
+from repflow_mm.ops.triton.operator import interpreted, triton_backward, triton_forward
 
 SIZES = (7, 14, 28, 56, 112)
 CAPABILITY = 90

@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from repflow_mm.datasets.flow_frames import (
+from repflow_mm.datasets.flow.frames import (
     FLOW_TEMPLATE,
     JPEG_QUALITY,
     dequantize_flow,
@@ -22,8 +22,8 @@ from repflow_mm.datasets.flow_frames import (
     write_flow_file,
     write_flow_folder,
 )
+from repflow_mm.datasets.flow.video_flow import video_flow
 from repflow_mm.datasets.transforms.flow import CheckedRawFrameDecode, FlowFileDecode
-from repflow_mm.datasets.video_flow import video_flow
 from repflow_mm.datasets.video_reading import BadVideoError
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from repflow_mm.benchmarks.timing import seconds_of, summary
 from repflow_mm.models import RepFlowResNet
+from repflow_mm.testing.timing import seconds_of, summary
 
 REP_FLOW = dict(after='block3', channels=32, num_iters=20)
 FCF = dict(**REP_FLOW, stages=('flow', 'conv', 'flow'), expand_kernel_size=3, fusion='add')

@@ -25,7 +25,6 @@ from repflow_mm.benchmarks.compare_tvl1 import (
 from repflow_mm.benchmarks.compiled_code import code_table, measure_code
 from repflow_mm.benchmarks.flow_formats import formats_table, measure_formats
 from repflow_mm.benchmarks.models import SETTINGS, measure_models, model_table
-from repflow_mm.benchmarks.parity import CASES, check_parity
 from repflow_mm.benchmarks.solver import (
     Problem,
     cpu_limit,
@@ -38,6 +37,7 @@ from repflow_mm.benchmarks.solver import (
 )
 from repflow_mm.benchmarks.warps import draw_batch
 from repflow_mm.files import write_text
+from repflow_mm.testing.parity import CASES, check_parity
 from repflow_mm.version import __version__
 
 

@@ -8,13 +8,14 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor
 
-from repflow_mm.benchmarks.parity import Solver
-from repflow_mm.benchmarks.released import released_rep_flow
-from repflow_mm.benchmarks.timing import kept_bytes, kernel_seconds, seconds_of, summary
-from repflow_mm.ops import cpu, rep_flow_ref
+from repflow_mm.ops import rep_flow_ref
+from repflow_mm.ops.backends import BACKENDS
+from repflow_mm.ops.cpu import operator as cpu
 from repflow_mm.ops.limits import arithmetic_limit, memory_limit, peak_flops
 from repflow_mm.ops.reference import kernels_or_defaults, scalars_like
-from repflow_mm.ops.rep_flow import BACKENDS
+from repflow_mm.testing.parity import Solver
+from repflow_mm.testing.released import released_rep_flow
+from repflow_mm.testing.timing import kept_bytes, kernel_seconds, seconds_of, summary
 
 
 @dataclass(frozen=True)

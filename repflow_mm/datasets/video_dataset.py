@@ -7,7 +7,7 @@ import os.path as osp
 from mmaction.datasets import VideoDataset
 from mmaction.registry import DATASETS
 
-from repflow_mm.datasets.list_files import read_list
+from repflow_mm.datasets.lists.list_files import read_list
 
 
 @DATASETS.register_module()

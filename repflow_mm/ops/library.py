@@ -24,7 +24,7 @@ def register(name: str, forward: Callable[..., Tensor], backward: Callable[..., 
 
     Returns:
         Callable: ``solve(x, theta, lam, tau, num_iters, image_kernel, flow_kernel, div_kernel)``, as
-        :class:`repflow_mm.ops.rep_flow.Backend` wants it.
+        :class:`repflow_mm.ops.backends.Backend` wants it.
     """
     forward_op = torch.library.custom_op(f'repflow_mm::{name}', forward, mutates_args=(), schema=FORWARD_SCHEMA)
     backward_op = torch.library.custom_op(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from repflow_mm.ops.checks import check_floating
-from repflow_mm.ops.precision import at_least_float32
+from repflow_mm.ops.arguments import at_least_float32, check_floating
 
 SCOPES = ('clip', 'batch')
 

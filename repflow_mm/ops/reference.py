@@ -7,8 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from repflow_mm.ops.checks import check_arguments
-from repflow_mm.ops.precision import at_least_float32
+from repflow_mm.ops.arguments import at_least_float32, check_arguments
 from repflow_mm.ops.stencils import (
     default_image_kernel,
     default_taps,

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from repflow_mm.ops import tvl1_cpu
-from repflow_mm.ops.precision import at_least_float32
-from repflow_mm.ops.rep_flow import Backend, choose_backend
+from repflow_mm.ops.arguments import at_least_float32
+from repflow_mm.ops.backends import Backend, choose_backend
+from repflow_mm.ops.cpu import tvl1 as tvl1_cpu
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters
 from repflow_mm.ops.tvl1_reference import solve_level_ref
 

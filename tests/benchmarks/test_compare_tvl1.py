@@ -5,7 +5,7 @@ import torch
 
 from repflow_mm.benchmarks import compare_tvl1
 from repflow_mm.benchmarks.warps import draw_batch
-from repflow_mm.ops import cpu
+from repflow_mm.ops.cpu import operator as cpu
 
 
 def flo_bytes(flow):

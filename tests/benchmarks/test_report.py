@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from repflow_mm.benchmarks import models, report, solver
-from repflow_mm.benchmarks.parity import Case
 from repflow_mm.benchmarks.warps import draw_pair
-from repflow_mm.ops import cpu, rep_flow_ref
+from repflow_mm.ops import rep_flow_ref
+from repflow_mm.ops.cpu import operator as cpu
+from repflow_mm.testing.parity import Case
 
 TINY = solver.Problem(6, 7, pairs=2, channels=2, num_iters=2)
 

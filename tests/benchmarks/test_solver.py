@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from repflow_mm.benchmarks import solver
-from repflow_mm.benchmarks.parity import threads
-from repflow_mm.benchmarks.released import released_rep_flow
 from repflow_mm.benchmarks.solver import Problem
-from repflow_mm.ops import cpu, rep_flow_ref
+from repflow_mm.ops import rep_flow_ref
+from repflow_mm.ops.cpu import operator as cpu
+from repflow_mm.testing.parity import threads
+from repflow_mm.testing.released import released_rep_flow
 
 SMALL = Problem(7, 9, pairs=4, channels=2, num_iters=3)
 

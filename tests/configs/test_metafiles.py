@@ -5,7 +5,7 @@ import pytest
 import yaml
 from mmengine.config import Config
 
-from repflow_mm.apis.ablate import load_tables
+from repflow_mm.sweeps.ablate import load_tables
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ('tiny_kinetics', 'kinetics', 'hmdb51')

@@ -12,7 +12,7 @@ from mmengine.registry import init_default_scope
 
 from repflow_mm.apis import test as test_api
 from repflow_mm.apis import train as train_api
-from repflow_mm.datasets.motion_clips import MotionClipOptions, render_clip
+from repflow_mm.datasets.motion_clips.clips import MotionClipOptions, render_clip
 from repflow_mm.evaluation.fusion import check_same_samples, fuse, load_scores, top_k
 
 DIRECTIONS = MotionClipOptions(train=64, val=32, size=32, length=4, classes=('left', 'right', 'up', 'down'))

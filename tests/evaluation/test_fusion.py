@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from repflow_mm.datasets.flow_extraction import flow_names
-from repflow_mm.datasets.flow_frames import FORMATS
-from repflow_mm.datasets.list_files import ListEntry
+from repflow_mm.datasets.flow.extraction import flow_names
+from repflow_mm.datasets.flow.frames import FORMATS
+from repflow_mm.datasets.lists.list_files import ListEntry
 from repflow_mm.evaluation.fusion import (
     Scores,
     check_same_samples,

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from repflow_mm.benchmarks.parity import Case, draw, evaluate
-from repflow_mm.ops import cpu, rep_flow
+from repflow_mm.ops import rep_flow
+from repflow_mm.ops.cpu import operator as cpu
+from repflow_mm.testing.parity import Case, draw, evaluate
 
 pytestmark = pytest.mark.skipif(bool(cpu.unsupported_reasons(torch.empty(1))), reason='no C compiler')
 

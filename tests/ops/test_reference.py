@@ -6,7 +6,6 @@ import torch
 from numpy_loop import numpy_rep_flow
 from torch.testing import assert_close
 
-from repflow_mm.benchmarks.released import released_rep_flow
 from repflow_mm.ops import rep_flow_ref
 from repflow_mm.ops.stencils import (
     default_image_kernel,
@@ -15,6 +14,7 @@ from repflow_mm.ops.stencils import (
     forward_difference,
     image_gradient,
 )
+from repflow_mm.testing.released import released_rep_flow
 
 SCALARS = (0.3, 0.15, 0.25)
 KERNELS = ('image_kernel', 'flow_kernel', 'div_kernel')

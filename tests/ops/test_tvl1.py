@@ -8,8 +8,10 @@ from torch.testing import assert_close
 
 from repflow_mm.benchmarks.compare_tvl1 import end_point_errors, opencv_flow, read_pair
 from repflow_mm.benchmarks.warps import WARPS, draw_batch, random_pattern
-from repflow_mm.ops import cpu, rep_flow, tvl1_cpu, tvl1_flow, tvl1_reference
+from repflow_mm.ops import rep_flow, tvl1_flow, tvl1_reference
 from repflow_mm.ops import tvl1 as module
+from repflow_mm.ops.cpu import operator as cpu
+from repflow_mm.ops.cpu import tvl1 as tvl1_cpu
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters
 
 RUBBERWHALE = Path(__file__).parents[3] / 'shared' / 'data' / 'rubberwhale'

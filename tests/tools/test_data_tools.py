@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from repflow_mm.datasets.tiny_kinetics import tiny_kinetics_classes
+from repflow_mm.datasets.lists.tiny_kinetics import tiny_kinetics_classes
 from repflow_mm.datasets.video_files import write_video
 
 FOLDER = Path(__file__).parents[2] / 'tools' / 'data'

@@ -9,8 +9,8 @@ Example: python tools/data/check_videos.py data/kinetics400/kinetics400_train_li
 import argparse
 import sys
 
-from repflow_mm.datasets.check_videos import check_videos
-from repflow_mm.datasets.list_runs import summary_lines
+from repflow_mm.datasets.lists.check_videos import check_videos
+from repflow_mm.datasets.lists.list_runs import summary_lines
 
 
 def parse_args(argv=None):

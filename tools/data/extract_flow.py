@@ -10,9 +10,9 @@ import argparse
 import sys
 from dataclasses import fields
 
-from repflow_mm.datasets.flow_extraction import FlowOptions, extract_flow
-from repflow_mm.datasets.flow_frames import FORMATS
-from repflow_mm.datasets.list_runs import summary_lines
+from repflow_mm.datasets.flow.extraction import FlowOptions, extract_flow
+from repflow_mm.datasets.flow.frames import FORMATS
+from repflow_mm.datasets.lists.list_runs import summary_lines
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters
 
 

@@ -9,7 +9,7 @@ Example: python tools/data/hmdb51.py data/hmdb51/annotations data/hmdb51 --video
 import argparse
 import sys
 
-from repflow_mm.datasets.hmdb51 import CLASSES_FILE, REPORT_FILE, SPLITS, make_hmdb51_lists
+from repflow_mm.datasets.lists.hmdb51 import CLASSES_FILE, REPORT_FILE, SPLITS, make_hmdb51_lists
 
 
 def parse_args(argv=None):

@@ -8,8 +8,8 @@ Example: python tools/data/make_motion_clips.py data/motion_clips --train 800 --
 import argparse
 import sys
 
-from repflow_mm.datasets.motion_clip_files import make_motion_clips
-from repflow_mm.datasets.motion_clips import VARIANTS, MotionClipOptions
+from repflow_mm.datasets.motion_clips.clips import VARIANTS, MotionClipOptions
+from repflow_mm.datasets.motion_clips.files import make_motion_clips
 
 
 def parse_args(argv=None):

@@ -12,7 +12,7 @@ Example: python tools/data/tiny_kinetics.py data/tiny_kinetics \
 import argparse
 import sys
 
-from repflow_mm.datasets.tiny_kinetics import AUTHORS_COUNTS, REPORT_FILE, make_tiny_kinetics
+from repflow_mm.datasets.lists.tiny_kinetics import AUTHORS_COUNTS, REPORT_FILE, make_tiny_kinetics
 
 
 def parse_args(argv=None):

@@ -19,7 +19,7 @@ from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 from mmengine.fileio import FileClient
 
-from repflow_mm.datasets.flow_frames import split_flow_image
+from repflow_mm.datasets.flow.frames import split_flow_image
 from repflow_mm.datasets.transforms.decoding import CheckedDecordDecode, CheckedDecordInit
 
 JPEG_SUFFIXES = ('.jpg', '.jpeg')

@@ -9,7 +9,7 @@ from mmaction.registry import MODELS
 from torch import Tensor, nn
 
 from repflow_mm.ops import rep_flow
-from repflow_mm.ops.checks import check_num_iters
+from repflow_mm.ops.arguments import check_num_iters
 from repflow_mm.ops.stencils import default_image_kernel, default_taps
 
 LEARNABLE = ('theta', 'lam', 'tau', 'div', 'image_gradient')

@@ -7,7 +7,7 @@ from mmengine.dataset import Compose, pseudo_collate
 from torch.utils.data import DataLoader
 
 from repflow_mm.datasets import CheckedVideoDataset
-from repflow_mm.datasets.motion_clips import MotionClipOptions, render_clip
+from repflow_mm.datasets.motion_clips.clips import MotionClipOptions, render_clip
 from repflow_mm.datasets.video_files import write_video
 from repflow_mm.registration import register_all
 

@@ -7,10 +7,10 @@ import torch
 from mmaction.datasets import RawframeDataset
 from mmaction.registry import TRANSFORMS
 
-from repflow_mm.datasets.flow_extraction import FlowOptions, extract_flow
-from repflow_mm.datasets.flow_frames import FLOW_TEMPLATE, FORMATS, dequantize_flow, quantize_flow, write_flow_file
-from repflow_mm.datasets.motion_clip_files import make_motion_clips
-from repflow_mm.datasets.motion_clips import MotionClipOptions
+from repflow_mm.datasets.flow.extraction import FlowOptions, extract_flow
+from repflow_mm.datasets.flow.frames import FLOW_TEMPLATE, FORMATS, dequantize_flow, quantize_flow, write_flow_file
+from repflow_mm.datasets.motion_clips.clips import MotionClipOptions
+from repflow_mm.datasets.motion_clips.files import make_motion_clips
 from repflow_mm.datasets.transforms import CheckedRawFrameDecode, FlowFileDecode, FlowFlip
 from repflow_mm.ops import tvl1_flow
 from repflow_mm.registration import register_all

@@ -1,0 +1,1 @@
+"""Flow of videos on disk."""

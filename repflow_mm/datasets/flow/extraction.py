@@ -1,0 +1,287 @@
+"""Extraction of the TV-L1 flow of all videos of a list."""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import torch
+
+from repflow_mm.datasets.flow.frames import FORMATS, JPEG_QUALITY, quantize_flow
+from repflow_mm.datasets.flow.video_flow import video_flow
+from repflow_mm.datasets.lists.list_files import ListEntry, read_list
+from repflow_mm.datasets.lists.list_runs import (
+    STATUSES,
+    Journal,
+    check_run,
+    full_path,
+    has_changed,
+    make_report,
+    opened_journal,
+    update_journal,
+    write_report,
+)
+from repflow_mm.datasets.video_reading import BadVideoError
+from repflow_mm.files import claim_folder, locked, write_text
+from repflow_mm.ops.tvl1_parameters import TVL1Parameters
+
+PARAMETERS_FILE = 'flow.json'
+JOURNAL_FILE = '.extracted.jsonl'
+UNFINISHED_FOLDER = '.unfinished'
+FLOW_STATUSES = (*STATUSES, 'short')
+ENCODING = 'uint8 = round((clip(u, -bound, bound) + bound) / (2 * bound) * 255), u in pixels'
+# Goes into flow.json; to be raised whenever the same options no longer give the same files.
+EXTRACTOR_VERSION = 1
+
+
+@dataclass(frozen=True)
+class FlowOptions:
+    """What the flow files of one folder are made with.
+
+    Args:
+        bound (float): Largest displacement that is kept, in pixels of the resized frames. A step between levels is
+            ``2 * bound / 255``. Defaults to 20.
+        short_side (int, optional): Pixels of the shorter side that frames are resized to before the flow. Defaults
+            to None, the videos' own size.
+        format (str): ``'jpg'``, a folder of images a video, or ``'mp4'``, a file a video; see
+            :mod:`repflow_mm.datasets.flow.frames`. Defaults to ``'jpg'``.
+        tvl1 (TVL1Parameters): The method's parameters. Defaults to their defaults.
+
+    Raises:
+        TypeError: If a number is of the wrong type.
+        ValueError: If a value is out of range.
+    """
+
+    bound: float = 20.0
+    short_side: int | None = None
+    format: str = 'jpg'
+    tvl1: TVL1Parameters = field(default_factory=TVL1Parameters)
+
+    def __post_init__(self):
+        if not 0 < self.bound < math.inf:
+            raise ValueError(f'bound must be > 0 pixels, got {self.bound}')
+        if self.short_side is not None and (not isinstance(self.short_side, int) or self.short_side < 2):
+            raise ValueError(f'short_side must be an int >= 2 or None, got {self.short_side!r}')
+        if self.format not in FORMATS:
+            raise ValueError(f'format must be one of {tuple(FORMATS)}, got {self.format!r}')
+
+    def record(self) -> dict:
+        """All that the files depend on besides the videos."""
+        quality = JPEG_QUALITY if self.format == 'jpg' else None
+        options = dict(bound=self.bound, short_side=self.short_side, format=self.format, jpeg_quality=quality)
+        return dict(extractor_version=EXTRACTOR_VERSION, encoding=ENCODING, **options, **asdict(self.tvl1))
+
+
+def extract_flow(
+    list_file: str | Path,
+    out: str | Path,
+    videos: str | Path = '',
+    options: FlowOptions | None = None,
+    jobs: int | None = None,
+    batch: int = 16,
+    device: str = 'cpu',
+    timeout: float = 120.0,
+    retry: bool = False,
+) -> dict:
+    """Write the TV-L1 flow of every video of a list in a form that MMAction2's ``RawframeDataset`` reads.
+
+    T frames give T - 1 flows. Layout of ``out``, for a list ``<name>.txt``: each video's flow under its path without
+    suffix (blanks become ``_``; with ``.mp4`` behind it in that format); ``<name>.txt``, lines ``frame_dir
+    total_frames label`` of the videos that have flow, for ``data_prefix=dict(img=out)``; ``<name>_report.json`` and
+    ``<name>_report.txt``, which say what is wrong with the others; ``flow.json``, the options. Several lists may
+    share a folder.
+
+    A video's flow appears under its name only when all of it is there, the list and the reports once all videos
+    are done. Each result goes into ``.extracted.jsonl`` as it comes, so that a run that was stopped goes on where it
+    was; a video whose size or time of change is another than in that journal is done again.
+
+    Args:
+        list_file (str | Path): The list, lines ``path label``.
+        out (str | Path): Folder to write to; it is made if it does not exist.
+        videos (str | Path): Folder that the paths are relative to. Defaults to the working folder.
+        options (FlowOptions, optional): What the files are made with. Defaults to its defaults.
+        jobs (int, optional): Number of processes, one thread each. Defaults to the number of usable cores, and to 1
+            on another device than the CPU, which they share.
+        batch (int): Pairs of frames whose flow is computed at a time. Defaults to 16.
+        device (str): ``'cpu'``, ``'cuda'`` or ``'cuda:<index>'``. Defaults to ``'cpu'``.
+        timeout (float): Seconds that a batch of a video may take. Defaults to 120.
+        retry (bool): Try again what an earlier run failed on. Defaults to False.
+
+    Returns:
+        dict: The report of :func:`repflow_mm.datasets.lists.list_runs.make_report`, whose ``frames`` are the
+        videos', and ``extracted_now``, the number of videos that this run worked on.
+
+    Raises:
+        FileNotFoundError: If the list or the folder of videos does not exist.
+        ValueError: If a line is malformed, two videos would share a name, the folder holds something else or flow
+            of other options or videos, or an argument is not allowed.
+        OSError: If a file cannot be written, as on a full disk, or another run is writing to the folder.
+    """
+    options = options or FlowOptions()
+    if batch < 1:
+        raise ValueError(f'batch must be >= 1, got {batch}')
+    _check_device(device)
+    jobs = check_run(videos, 1 if jobs is None and device != 'cpu' else jobs, timeout)
+    entries = read_list(list_file)
+    names = flow_names(list_file, videos, entries, options.format)
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    with _full_disk_explained(out), locked(out):
+        claim_folder(out, PARAMETERS_FILE, options.record(), 'flow')
+        work = partial(_extract, out, options, batch, device)
+        with _unfinished_folder(out), opened_journal(out / JOURNAL_FILE, key='name') as journal:
+            paths = dict(zip(names, (full_path(videos, entry) for entry in entries)))
+            _check_sources(out, journal, paths)
+            is_current = partial(_is_current, out, journal, paths, retry)
+            extracted_now = update_journal(journal, paths, is_current, work, jobs, timeout)
+        results = [journal.results[name] for name in names]
+        report = make_report(list_file, videos, entries, results, FLOW_STATUSES)
+        stem = Path(list_file).stem
+        write_report(report, out / stem)
+        write_text(out / f'{stem}.txt', _list_lines(names, entries, results))
+    return {**report, 'extracted_now': extracted_now}
+
+
+def flow_names(list_file: str | Path, videos: str | Path, entries: Sequence[ListEntry], format: str) -> list[str]:
+    """What each video's flow is called: its path below ``videos`` without suffix or blanks, with the format's suffix.
+
+    Raises:
+        ValueError: If a video lies outside ``videos``, or two would have one name or one lie in the other's folder.
+    """
+    names = {}
+    for entry in entries:
+        relative = PurePosixPath(os.path.relpath(full_path(videos, entry), os.path.abspath(videos)))
+        if relative.parts[0] == '..':
+            raise ValueError(f'{list_file}, line {entry.number}: {entry.path!r} lies outside of the folder {videos}')
+        # RawframeDataset splits its lines at blanks.
+        name = re.sub(r'\s', '_', str(relative.with_suffix(''))) + FORMATS[format].suffix
+        if name in names:
+            raise ValueError(
+                f'{list_file}, lines {names[name].number} and {entry.number}: the flow of {names[name].path!r} and of '
+                f'{entry.path!r} would both be {name!r}'
+            )
+        names[name] = entry
+    for name, entry in names.items():
+        for folder in map(str, PurePosixPath(name).parents):
+            if folder in names:
+                raise ValueError(
+                    f'{list_file}, line {entry.number}: the flow of {entry.path!r} would lie in that of line '
+                    f'{names[folder].number}, {names[folder].path!r}'
+                )
+    return list(names)
+
+
+def _check_device(device: str) -> None:
+    try:
+        kind = torch.device(device).type
+    except RuntimeError:
+        kind = None
+    if kind not in ('cpu', 'cuda'):
+        raise ValueError(f"device must be 'cpu', 'cuda' or 'cuda:<index>', got {device!r}")
+    if kind == 'cuda' and not torch.cuda.is_available():
+        raise ValueError(f'device is {device!r}, but torch finds no CUDA device')
+
+
+@contextmanager
+def _full_disk_explained(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise OSError(
+            error.errno,
+            f'no space is left to write to {out}; every flow there is whole, and the same command goes on from here',
+        ) from error
+
+
+@contextmanager
+def _unfinished_folder(out: Path) -> Iterator[None]:
+    """Have a place for what is not complete, with nothing in it that a killed run left."""
+    folder = out / UNFINISHED_FOLDER
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(exist_ok=True)
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _check_sources(out: Path, journal: Journal, paths: Mapping[str, str]) -> None:
+    """Raise ValueError if the folder has flow of another video under a name."""
+    for name, path in paths.items():
+        known = journal.results.get(name)
+        if known is None or known['path'] == path or not (out / name).exists():
+            continue
+        if not os.path.exists(path) or os.path.getsize(path) != known['size']:
+            raise ValueError(f'{out / name} is the flow of {known["path"]}, not of {path}; take another folder')
+
+
+def _is_current(out: Path, journal: Journal, paths: Mapping[str, str], retry: bool, name: str) -> bool:
+    result, path = journal.results[name], paths[name]
+    if result['status'] == 'ok':
+        # Flow whose video has been deleted since is as good as ever.
+        return (out / name).exists() and not (os.path.exists(path) and has_changed(result, path))
+    return not retry and not has_changed(result, path)
+
+
+def _list_lines(names: Sequence[str], entries: Sequence[ListEntry], results: Sequence[dict]) -> list[str]:
+    """Lines ``frame_dir total_frames label`` of the videos that have flow."""
+    return [
+        f'{name} {result["frames"] - 1} {entry.label}'
+        for name, entry, result in zip(names, entries, results)
+        if result['status'] == 'ok'
+    ]
+
+
+def _extract(
+    out: Path, options: FlowOptions, batch: int, device: str, video: tuple[str, str], alive: Callable[[], None]
+) -> dict:
+    """Write the flow of a video, given by its flow's name and its path; returns its result."""
+    name, path = video
+    format = FORMATS[options.format]
+    unfinished = out / UNFINISHED_FOLDER / f'{os.getpid()}{format.suffix}'
+    try:
+        flows = format.write(unfinished, _levels(path, options, batch, device, alive))
+    except BadVideoError as bad:
+        return dict(status=bad.status, message=bad.message)
+    else:
+        _publish(unfinished, out / name)
+    finally:
+        _remove(unfinished)
+    return dict(status='ok', frames=flows + 1, message='')
+
+
+def _levels(
+    path: str, options: FlowOptions, batch: int, device: str, alive: Callable[[], None]
+) -> Iterator[np.ndarray]:
+    """The quantised flow of a video's every frame to the next: (2, H, W), uint8."""
+    for u in video_flow(path, options.short_side, options.tvl1, batch, device):
+        alive()
+        yield from quantize_flow(u, options.bound)
+
+
+def _publish(unfinished: Path, target: Path) -> None:
+    """Give what is complete its name, in place of an older one."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.is_dir():
+        # Away at once: a folder that is deleted file by file could be taken for a whole one.
+        os.rename(target, unfinished.with_name(f'{unfinished.name}.old'))
+    os.replace(unfinished, target)
+    _remove(unfinished.with_name(f'{unfinished.name}.old'))
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Lists of videos: reading, writing, checking."""

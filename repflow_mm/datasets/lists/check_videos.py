@@ -1,0 +1,78 @@
+"""Check of the videos of a list by decoding them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from repflow_mm.datasets.lists.list_files import read_list
+from repflow_mm.datasets.lists.list_runs import (
+    check_run,
+    full_path,
+    has_changed,
+    make_report,
+    opened_journal,
+    update_journal,
+    write_report,
+)
+from repflow_mm.datasets.video_reading import decode_video
+from repflow_mm.files import locked, write_text
+
+
+def check_videos(
+    list_file: str | Path,
+    videos: str | Path = '',
+    out: str | Path | None = None,
+    jobs: int | None = None,
+    timeout: float = 120.0,
+    retry: bool = False,
+) -> dict:
+    """Decode every video of a list and write the list of those that are whole; the videos are only read.
+
+    Writes, for ``<name>.txt``, ``<name>_clean.txt`` (the lines of the videos that decode, in their order),
+    ``<name>_report.json`` and ``<name>_report.txt`` (what is wrong with the others), once all are checked. Each
+    result is appended to ``<name>_checked.jsonl`` as it comes, so that a run that was stopped goes on where it was;
+    a video whose size or time of change is another than in that journal is checked again.
+
+    Args:
+        list_file (str | Path): The list, lines ``path label``.
+        videos (str | Path): Folder that the paths are relative to. Defaults to the working folder.
+        out (str | Path, optional): Folder to write to. Defaults to the list's.
+        jobs (int, optional): Number of processes. Defaults to the number of usable cores.
+        timeout (float): Seconds that one video may take. Defaults to 120.
+        retry (bool): Check again what an earlier run found bad. Defaults to False.
+
+    Returns:
+        dict: The report of :func:`repflow_mm.datasets.lists.list_runs.make_report`, and ``decoded_now``, the number of
+        videos that this run decoded.
+
+    Raises:
+        FileNotFoundError: If the list or the folder does not exist.
+        ValueError: If a line is malformed, or ``jobs`` or ``timeout`` is not allowed.
+        OSError: If a file cannot be written or another run is checking the same list.
+    """
+    jobs = check_run(videos, jobs, timeout)
+    entries = read_list(list_file)
+    stem = Path(list_file).stem
+    out = Path(list_file).parent if out is None else Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    paths = [full_path(videos, entry) for entry in entries]
+    with locked(out, f'.{stem}.lock'), opened_journal(out / f'{stem}_checked.jsonl') as journal:
+
+        def is_current(path: str) -> bool:
+            result = journal.results[path]
+            return not has_changed(result, path) and (result['status'] == 'ok' or not retry)
+
+        decoded_now = update_journal(journal, dict(zip(paths, paths)), is_current, _decode, jobs, timeout)
+        results = [journal.results[path] for path in paths]
+        report = {**make_report(list_file, videos, entries, results), 'decoded_now': decoded_now}
+        write_report(report, out / stem)
+        write_text(
+            out / f'{stem}_clean.txt',
+            [entry.line for entry, result in zip(entries, results) if result['status'] == 'ok'],
+        )
+    return report
+
+
+def _decode(video: tuple[str, str], alive: Callable[[], None]) -> dict:
+    return decode_video(video[1])

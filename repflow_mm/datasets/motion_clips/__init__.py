@@ -1,0 +1,1 @@
+"""Synthetic clips whose classes only motion tells apart."""

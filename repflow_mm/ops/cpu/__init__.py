@@ -1,0 +1,1 @@
+"""The solvers in C: build, launchers, operators."""

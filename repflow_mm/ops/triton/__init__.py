@@ -1,0 +1,1 @@
+"""The solver in Triton. Triton itself is imported at the first call."""

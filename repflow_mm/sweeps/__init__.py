@@ -1,0 +1,1 @@
+"""Sweeps: the configs of a table, trained and tested with several seeds."""

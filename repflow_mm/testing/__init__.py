@@ -1,0 +1,1 @@
+"""What tests, benchmarks and checks of an installation share."""

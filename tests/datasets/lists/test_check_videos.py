@@ -1,0 +1,116 @@
+import json
+import multiprocessing
+import os
+import time
+
+import numpy as np
+import pytest
+
+from repflow_mm.datasets.lists import list_runs
+from repflow_mm.datasets.lists.check_videos import check_videos
+from repflow_mm.datasets.lists.worker_pool import run_all
+from repflow_mm.datasets.video_files import write_video
+from repflow_mm.datasets.video_reading import decode_video
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three whole videos, an empty one and one that is not there, in a list in another folder."""
+    (tmp_path / 'videos' / 'a b').mkdir(parents=True)
+    for i in range(3):
+        write_video(tmp_path / 'videos' / 'a b' / f'{i}.mp4', np.full((5 + i, 64, 64, 3), 90, np.uint8), fps=8)
+    (tmp_path / 'videos' / 'empty.mp4').touch()
+    (tmp_path / 'train.txt').write_text('a b/0.mp4 0\nempty.mp4 1\na b/1.mp4 2\n\nnone.mp4 3\na b/2.mp4 4\n')
+    return tmp_path
+
+
+def check(folder, **options):
+    return check_videos(folder / 'train.txt', folder / 'videos', folder / 'out', jobs=2, **options)
+
+
+def journal(folder):
+    return folder / 'out' / 'train_checked.jsonl'
+
+
+def states(folder):
+    return {path: path.stat().st_mtime_ns for path in (folder / 'videos').rglob('*')}
+
+
+def test_clean_list_and_report(folder):
+    before = states(folder)
+    report = check(folder)
+    assert (folder / 'out' / 'train_clean.txt').read_text() == 'a b/0.mp4 0\na b/1.mp4 2\na b/2.mp4 4\n'
+    assert report == json.loads((folder / 'out' / 'train_report.json').read_text())
+    assert report['counts'] == dict(ok=3, missing=1, empty=1, corrupt=0, timeout=0, crash=0)
+    assert (report['lines'], report['decoded_now'], report['frames']) == (5, 5, [5, 7])
+    text = (folder / 'out' / 'train_report.txt').read_text().splitlines()
+    assert text[0].endswith('train.txt: 5 lines: 3 ok, 1 missing, 1 empty, 0 corrupt, 0 timeout, 0 crash')
+    assert text[2] == 'line 2: empty.mp4: empty: the file has no bytes'
+    assert text[3] == 'line 5: none.mp4: missing: the file does not exist'
+    assert states(folder) == before
+
+
+def test_only_what_changed_is_checked_again(folder):
+    check(folder)
+    clean = (folder / 'out' / 'train_clean.txt').read_text()
+    assert check(folder)['decoded_now'] == 0
+    assert (folder / 'out' / 'train_clean.txt').read_text() == clean
+    (folder / 'videos' / 'empty.mp4').write_bytes((folder / 'videos' / 'a b' / '0.mp4').read_bytes())
+    os.utime(folder / 'videos' / 'a b' / '1.mp4', ns=(0, 10**18))
+    report = check(folder)
+    assert report['decoded_now'] == 2 and report['counts']['ok'] == 4
+
+
+def test_retry_checks_bad_videos_again(folder):
+    check(folder)
+    assert check(folder, retry=True)['decoded_now'] == 2
+
+
+def decode_slowly(video, alive):
+    time.sleep(0.2)
+    return decode_video(video[1])
+
+
+def check_slowly(folder):
+    list_runs.run_all = lambda work, *arguments: run_all(decode_slowly, *arguments)
+    check(folder)
+
+
+def test_killed_run_goes_on(folder):
+    reference = check(folder)
+    clean = (folder / 'out' / 'train_clean.txt').read_text()
+    for file in (folder / 'out').iterdir():
+        file.unlink()
+    run = multiprocessing.get_context('spawn').Process(target=check_slowly, args=(folder,))
+    run.start()
+    deadline = time.monotonic() + 60
+    while not (journal(folder).exists() and journal(folder).read_text().count('\n') >= 2):
+        assert run.is_alive() and time.monotonic() < deadline
+        time.sleep(0.01)
+    run.kill()
+    run.join()
+    done = journal(folder).read_text().count('\n')
+    assert 2 <= done < 5 and not (folder / 'out' / 'train_clean.txt').exists()
+    with open(journal(folder), 'a') as file:
+        file.write('{"path": "half a li')
+    report = check(folder)
+    assert report['decoded_now'] == 5 - done
+    assert {**report, 'decoded_now': 5} == reference
+    assert (folder / 'out' / 'train_clean.txt').read_text() == clean
+    assert all(json.loads(line) for line in journal(folder).read_text().splitlines())
+
+
+def test_errors(folder):
+    with pytest.raises(ValueError, match='jobs must be >= 1, got 0'):
+        check_videos(folder / 'train.txt', folder / 'videos', jobs=0)
+    with pytest.raises(ValueError, match='timeout must be > 0 seconds, got 0'):
+        check(folder, timeout=0)
+    with pytest.raises(FileNotFoundError, match='annotation list .*none.txt does not exist'):
+        check_videos(folder / 'none.txt')
+    with pytest.raises(FileNotFoundError, match='folder of videos .*nowhere does not exist'):
+        check_videos(folder / 'train.txt', folder / 'nowhere')
+    (folder / 'out').mkdir()
+    journal(folder).write_text('something else\n')
+    with pytest.raises(ValueError, match=r"train_checked.jsonl is no journal of this run: b'something else.*move it"):
+        check(folder)
+    assert journal(folder).read_text() == 'something else\n'

@@ -1,0 +1,261 @@
+import csv
+import json
+import pickle
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from helpers import ROOT
+
+from repflow_mm.sweeps import ablate
+from repflow_mm.sweeps import runs as ablation_runs
+from repflow_mm.sweeps.runs import Run
+
+CONFIG = """
+model = dict(scale={scale})
+pipeline = [dict(type='SampleFrames', clip_len=8, num_clips=2), dict(type='ThreeCrop', crop_size=32)]
+train_dataloader = dict(dataset=dict(ann_file='{lists}/train.txt'))
+test_dataloader = dict(dataset=dict(ann_file='{lists}/val.txt', pipeline=pipeline))
+"""
+# Stands in for training and testing: the accuracy is seed / 10 + scale, a scale of 9 makes the training fail.
+PROGRAM = """
+import json, pathlib, shutil, sys
+kind, config, folder, seed = sys.argv[1:]
+folder = pathlib.Path(folder)
+scale = float(config.split('scale=')[1].split(')')[0])
+with open(folder.parent.parent.parent / 'calls.txt', 'a') as calls:
+    calls.write(f'{kind} {scale} {seed}\\n')
+if scale == 9:
+    sys.exit('broken')
+if kind == 'train':
+    (folder / 'epoch_1.pth').touch()
+    (folder / 'last_checkpoint').write_text(str(folder / 'epoch_1.pth'))
+else:
+    out = folder / 'test' / 'now' / 'now.json'
+    out.parent.mkdir(parents=True)
+    out.write_text(json.dumps({'acc/top1': int(seed) / 10 + scale}))
+    shutil.copy(pathlib.Path(__file__).with_name(f'scores_{scale}.pkl'), folder / 'scores.pkl')
+"""
+
+
+@pytest.fixture
+def sweep(tmp_path, monkeypatch):
+    """A folder of configs and tables, with training and testing replaced by a small program."""
+    for name, count in (('train', 5), ('val', 2)):
+        (tmp_path / f'{name}.txt').write_text('clip.mp4 0\n' * count)
+    for name, scale in (('low', 0.1), ('high', 0.5), ('broken', 9)):
+        (tmp_path / f'{name}.py').write_text(CONFIG.format(scale=scale, lists=tmp_path))
+    (tmp_path / 'tables.yml').write_text(
+        'good: [[low, low.py], [high, high.py], [late, [low.py, high.py]]]\nbad: [[broken, broken.py], [low, low.py]]\n'
+    )
+    for scale, score in ((0.1, [0.9, 0.1]), (0.2, [0.9, 0.1]), (0.5, [0.2, 0.8])):
+        dump = [dict(filename=name, gt_label=torch.tensor([1]), pred_score=torch.tensor(score)) for name in 'ab']
+        (tmp_path / f'scores_{scale}.pkl').write_bytes(pickle.dumps(dump))
+    program = tmp_path / 'program.py'
+    program.write_text(PROGRAM)
+
+    def commands(self, gpus=1):
+        arguments = [self.config.read_text(), str(self.folder), str(self.seed)]
+        return [[ablation_runs.sys.executable, str(program), kind, *arguments] for kind in ('train', 'test')]
+
+    monkeypatch.setattr(Run, 'commands', commands)
+    return tmp_path
+
+
+def run(sweep, *what, seeds='0 1'):
+    lines = []
+    work_dir = sweep / 'work'
+    argv = [*what, '--tables', str(sweep / 'tables.yml'), '--work-dir', str(work_dir), '--seeds', *seeds.split()]
+    failed = ablate.main(argv, show=lines.append)
+    return failed, ''.join(lines), work_dir
+
+
+def calls(work_dir):
+    return (work_dir / 'calls.txt').read_text().splitlines()
+
+
+def test_table_has_mean_deviation_and_protocol(sweep):
+    failed, _, work_dir = run(sweep, 'good')
+    assert failed == 0
+    text = (work_dir / 'good.md').read_text()
+    assert '| low | 15.0 ± 7.1 | 2 |' in text  # 10 % and 20 %
+    assert '| high | 55.0 ± 7.1 | 2 |' in text
+    assert '2 × 3 views, 8 frames at interval 1, 32 pixels, 5 training, 2 test clips' in text
+    rows = list(csv.reader((work_dir / 'good.csv').open()))
+    assert rows[:2] == [['row', 'seed 0', 'seed 1'], ['low', '0.1', '0.2']]
+    assert (work_dir / 'good.png').read_bytes().startswith(b'\x89PNG')
+
+
+def test_table_names_the_commits_of_the_runs(sweep, monkeypatch):
+    monkeypatch.setattr(ablation_runs, 'current_commit', lambda: 'abc1234')
+    run(sweep, 'good', seeds='0')
+    monkeypatch.setattr(ablation_runs, 'current_commit', lambda: 'def5678')
+    run(sweep, 'good', seeds='0')
+    assert (sweep / 'work' / 'good.md').read_text().endswith('commit abc1234.\n')
+    run(sweep, 'good')
+    assert (sweep / 'work' / 'good.md').read_text().endswith('commit abc1234, def5678.\n')
+
+
+def test_run_times_are_a_column_in_which_late_rows_add_up(sweep, monkeypatch):
+    def seconds_a_video(configs, **_):
+        return {config: {'low': 0.01, 'high': 0.0205}[config.stem] for config in configs}
+
+    monkeypatch.setattr(ablate, 'seconds_a_video', seconds_a_video)
+    lines = []
+    argv = ['good', '--tables', str(sweep / 'tables.yml'), '--work-dir', str(sweep / 'work'), '--seeds', '0', '1']
+    ablate.main([*argv, '--time'], show=lines.append)
+    text = (sweep / 'work' / 'good.md').read_text()
+    assert '| good | top-1, % | seeds | ms a video |' in text
+    assert '| low | 15.0 ± 7.1 | 2 | 10.0 |' in text and '| late | 0.0 ± 0.0 | 2 | 30.5 |' in text
+    assert list(csv.reader((sweep / 'work' / 'good.csv').open()))[1] == ['low', '0.1', '0.2', '0.01']
+    ablate.main(argv, show=lines.append)  # without --time: what was measured stays
+    assert (sweep / 'work' / 'good.md').read_text() == text
+
+
+def test_late_row_averages_the_scores_of_its_configs(sweep):
+    # low scores (0.9, 0.1), high (0.2, 0.8): the mean (0.55, 0.45) misses the label 1.
+    _, _, work_dir = run(sweep, 'good', seeds='0')
+    assert '| late | 0.0 | 1 |' in (work_dir / 'good.md').read_text()
+
+
+def test_finished_runs_are_not_repeated_and_tables_share_them(sweep):
+    _, _, work_dir = run(sweep, 'good')
+    first = calls(work_dir)
+    table = (work_dir / 'good.md').read_text()
+    assert len(first) == 2 * 2 * 2
+    _, text, _ = run(sweep, 'good')
+    assert calls(work_dir) == first and text.count('done before') == 4
+    assert (work_dir / 'good.md').read_text() == table
+
+
+def test_stopped_sweep_ends_with_the_table_of_an_undisturbed_one(sweep, monkeypatch):
+    _, _, work_dir = run(sweep, 'good')
+    undisturbed = (work_dir / 'good.csv').read_text()
+    work_dir.rename(sweep / 'undisturbed')
+    run_locally, count = ablate.run_locally, []
+
+    def stop_at_third(*args):
+        count.append(args)
+        if len(count) == 3:
+            raise KeyboardInterrupt
+        return run_locally(*args)
+
+    monkeypatch.setattr(ablate, 'run_locally', stop_at_third)
+    with pytest.raises(KeyboardInterrupt):
+        run(sweep, 'good')
+    before = calls(work_dir)
+    run(sweep, 'good')
+    assert (work_dir / 'good.csv').read_text() == undisturbed
+    assert calls(work_dir)[: len(before)] == before and len(calls(work_dir)) == len(set(calls(work_dir))) == 8
+
+
+def test_failing_run_is_named_and_does_not_end_the_sweep(sweep):
+    failed, text, work_dir = run(sweep, 'bad')
+    assert failed == 2 and 'failed, see' in text
+    assert '| broken | – | 0 |' in text and '| low | 15.0 ± 7.1 | 2 |' in text
+    assert 'broken' in (work_dir / 'runs' / 'broken' / 'seed0' / 'log.txt').read_text()
+
+
+def test_changed_config_is_not_mixed_with_old_results(sweep):
+    run(sweep, 'good')
+    (sweep / 'low.py').write_text(CONFIG.format(scale=0.2, lists=sweep))
+    failed, text, _ = run(sweep, 'good')
+    assert failed == 2 and 'holds a finished run of another version of' in text
+    assert '| low | – | 0 |' in text
+
+
+def test_list_runs_nothing(sweep):
+    lines = []
+    ablate.main(['good', '--tables', str(sweep / 'tables.yml'), '--list'], show=lines.append)
+    assert 'late: ' in ''.join(lines) and not (sweep / 'work').exists()
+
+
+def test_config_files_make_a_table_of_their_own(sweep):
+    run(sweep, str(sweep / 'high.py'), seeds='3')
+    assert '| high | 80.0 | 1 |' in (sweep / 'work' / 'configs.md').read_text()
+
+
+def test_slurm_scripts_run_one_config_and_seed_each(sweep):
+    lines = []
+    folder = sweep / 'jobs'
+    argv = [
+        'good',
+        '--tables',
+        str(sweep / 'tables.yml'),
+        '--slurm-dir',
+        str(folder),
+        '--gpus',
+        '4',
+        '--seeds',
+        '0',
+        '1',
+    ]
+    ablate.main([*argv, '--cfg-options', 'model.scale=0.3'], show=lines.append)
+    scripts = [Path(line.strip()) for line in lines]
+    assert len(scripts) == 4 and all(script.parent == folder for script in scripts)
+    script = (folder / 'high-seed1.sh').read_text()
+    assert '#SBATCH --gres=gpu:4' in script
+    assert 'high.py --seeds 1 ' in script and '--cfg-options model.scale=0.3' in script
+
+
+@pytest.mark.parametrize(
+    ('what', 'message'),
+    [
+        ('nothing', "has no table 'nothing'; it has good, bad"),
+        ('missing.py', 'config missing.py does not exist'),
+    ],
+)
+def test_unknown_names_are_quoted(sweep, what, message):
+    with pytest.raises(SystemExit, match=message):
+        run(sweep, what)
+
+
+@pytest.mark.parametrize('flags', [['--gpus', '0'], ['--seeds', '1', '1'], ['--time', '--slurm-dir', 'jobs']])
+def test_bad_flags_are_refused(sweep, flags, capsys):
+    with pytest.raises(SystemExit):
+        ablate.main(['good', *flags])
+    assert flags[0] in capsys.readouterr().err
+
+
+def test_commands_train_with_the_seed_and_test_the_last_checkpoint(tmp_path):
+    single = Run(Path('c.py'), 5, tmp_path, (('a.b', [1, 2]),)).commands()
+    assert single[0][-4:] == ['--resume', 'auto', '--cfg-options', 'a.b=[1,2]'] and '5' in single[0]
+    assert str(tmp_path / 'runs' / 'c' / 'seed5' / 'last.pth') in single[1]
+    several = Run(Path('c.py'), 5, tmp_path).commands(gpus=2)
+    assert several[0][1].endswith('dist_train.sh') and several[0][2:4] == ['c.py', '2']
+    assert several[1][1].endswith('dist_test.sh') and several[1][4] == '2'
+
+
+def test_result_of_a_run_records_commit_and_config(sweep):
+    _, _, work_dir = run(sweep, 'good', seeds='0')
+    result = json.loads((work_dir / 'runs' / 'low' / 'seed0' / 'result.json').read_text())
+    assert result['seed'] == 0 and result['config'].endswith('low.py') and result['commit']
+
+
+def test_training_ends_with_a_killed_sweep(tmp_path):
+    marker = tmp_path / 'started'
+    child = f'import os, pathlib, time; pathlib.Path({str(marker)!r}).write_text(str(os.getpid())); time.sleep(60)'
+    sweep = (
+        'import sys; from repflow_mm.sweeps.runs import _call\n'
+        f'_call([sys.executable, "-c", {child!r}], open({str(tmp_path / "log.txt")!r}, "w"))'
+    )
+    parent = subprocess.Popen([sys.executable, '-c', sweep], cwd=ROOT)
+    wait_until(lambda: marker.exists() and marker.read_text())
+    parent.kill()
+    parent.wait()
+    wait_until(lambda: not is_running(int(marker.read_text())))
+
+
+def is_running(process):
+    status = Path(f'/proc/{process}/stat')
+    return status.exists() and status.read_text().rpartition(')')[2].split()[0] != 'Z'
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
