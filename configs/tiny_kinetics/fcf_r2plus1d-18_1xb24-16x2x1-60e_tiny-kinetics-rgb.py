@@ -1,4 +1,4 @@
 # (2+1)D with flow of flow (FcF) after block 3.
 _base_ = './repflow-block3_r2plus1d-18_1xb24-16x2x1-60e_tiny-kinetics-rgb.py'
 
-model = dict(backbone=dict(flow=dict(stages=('flow', 'conv', 'flow'))))
+model = dict(backbone=dict(flow=dict(steps=('flow', 'conv', 'flow'))))

@@ -1,4 +1,4 @@
 # The flow of the flow, without anything between.
 _base_ = './repflow-block3_r34_1xb24-16x2x1-60e_tiny-kinetics-rgb.py'
 
-model = dict(backbone=dict(flow=dict(stages=('flow', 'flow'))))
+model = dict(backbone=dict(flow=dict(steps=('flow', 'flow'))))

@@ -78,7 +78,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('out', help='file to write, .pth')
     parser.add_argument('--config', help='config of the model that is to take them')
     parser.add_argument(
-        '--prefix', default='', help="for a lone layer: where it goes, e.g. 'backbone.flow_blocks.block3.stages.flow0.'"
+        '--prefix', default='', help="for a lone layer: where it goes, e.g. 'backbone.flow_blocks.block3.steps.flow0.'"
     )
     return parser.parse_args(argv)
 

@@ -11,7 +11,7 @@ from repflow_mm.models import RepFlowResNet
 from repflow_mm.testing.timing import seconds_of, summary
 
 REP_FLOW = dict(after='block3', channels=32, num_iters=20)
-FCF = dict(**REP_FLOW, stages=('flow', 'conv', 'flow'), expand_kernel_size=3, fusion='add')
+FCF = dict(**REP_FLOW, steps=('flow', 'conv', 'flow'), expand_kernel_size=3, fusion='add')
 FLOWS = {'RGB': None, 'RepFlow': REP_FLOW, 'FcF': FCF}
 
 # name: depth, frames, height and width

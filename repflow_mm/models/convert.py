@@ -23,13 +23,13 @@ KERNELS = (
     ('flow_kernel', 'f_grad', 'f_grad2', 2),
     ('div_kernel', 'div', 'div2', 2),
 )
-FLOW_LAYERS = {'flow_layer.': 'stages.flow0.', 'flow_layer2.': 'stages.flow2.'}
+FLOW_LAYERS = {'flow_layer.': 'steps.flow0.', 'flow_layer2.': 'steps.flow2.'}
 
 _BLOCK = 'backbone.flow_blocks.block3.'
 _RENAMED = (
     (r'flow_cmp\.(.*)', _BLOCK + r'reduce.\1'),
-    (r'flow_conv\.(.*)', _BLOCK + r'stages.conv1.0.\1'),
-    (r'flow_cmp2\.(.*)', _BLOCK + r'stages.conv1.1.\1'),
+    (r'flow_conv\.(.*)', _BLOCK + r'steps.conv1.0.\1'),
+    (r'flow_cmp2\.(.*)', _BLOCK + r'steps.conv1.1.\1'),
     (r'flow_conv2\.(.*)', _BLOCK + r'expand.\1'),
     (r'bnf\.(.*)', _BLOCK + r'norm.\1'),
     (r'((?:layer\d\.\d+\.)?)conv(\d)\.(.*)', r'backbone.\1conv\2.conv.\3'),
@@ -87,14 +87,14 @@ def convert_released_weights(released: Mapping[str, Tensor], prefix: str = '') -
     """Convert the state dict of the authors' layer, or of their (2+1)D network with flow of flow.
 
     The layer is converted exactly: :class:`RepresentationFlow` with the result computes what theirs computes. So is
-    the block of two layers (``FlowBlock(stages=('flow', 'conv', 'flow'), expand_kernel_size=3, fusion='add',
+    the block of two layers (``FlowBlock(steps=('flow', 'conv', 'flow'), expand_kernel_size=3, fusion='add',
     normalize='batch')``). The network gets the names of a recognizer with ``RepFlowResNet3d`` and ``I3DHead``; what it
     computes otherwise is in ``notes``.
 
     Args:
         released (Mapping[str, Tensor]): The authors' state dict, of February 2019; ``module.`` in front is dropped.
         prefix (str): Put before the names of a lone layer's terms, e.g.
-            ``'backbone.flow_blocks.block3.stages.flow0.'``. Defaults to none.
+            ``'backbone.flow_blocks.block3.steps.flow0.'``. Defaults to none.
 
     Returns:
         Conversion: The weights and the report.

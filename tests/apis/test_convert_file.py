@@ -8,7 +8,7 @@ CONFIG = """
 model = dict(
     type='Recognizer3D',
     backbone=dict(type='RepFlowResNet', depth=18, num_segments=4, pretrained='nowhere.pth', flow=dict(
-        after='block3', channels=4, stages=('flow', 'conv', 'flow'))),
+        after='block3', channels=4, steps=('flow', 'conv', 'flow'))),
     cls_head=dict(type='I3DHead', num_classes=3, in_channels=512))
 """
 
@@ -44,7 +44,7 @@ def test_model_of_a_config(tmp_path, capsys):
     assert '  backbone.flow_blocks.block3.reduce.weight: nothing in the file goes into it' in lines
     assert lines[-1].endswith('ours.pth: written')
     names = torch.load(tmp_path / 'ours.pth', weights_only=True)['state_dict'].keys()
-    assert all(name.startswith('backbone.flow_blocks.block3.stages.flow') for name in names) and len(names) == 12
+    assert all(name.startswith('backbone.flow_blocks.block3.steps.flow') for name in names) and len(names) == 12
 
 
 def test_errors_are_one_line(tmp_path):

@@ -88,7 +88,7 @@ def test_networks(flow):
     outside, inside = operations.network_operations(network, shape)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(torch.rand(shape))
-    solvers = {name: c for name, c in counter.get_flop_counts().items() if re.search(r'stages\.flow\d$', name)}
+    solvers = {name: c for name, c in counter.get_flop_counts().items() if re.search(r'steps\.flow\d$', name)}
     assert outside == counter.get_total_flops() - sum(sum(c.values()) for c in solvers.values()) > 0
     # The map after block 3 is an eighth of the frame; FcF solves the flow of the flow as well.
     pairs = {None: 0, 'none': 3, 'add': 3 + 2}[flow and flow.get('fusion', 'none')]

@@ -99,7 +99,7 @@ def test_name_says_what_the_config_does(entry):
     assert ('imagenet-pretrained' in name) == bool(cfg.model.backbone.get('pretrained'))
     assert ('kinetics400-pretrained' in name) == bool(cfg.load_from)
     assert name.startswith(('rgb', 'tvl1')) == (cfg.model.backbone.get('flow') is None)
-    assert ('fcf' in name) == ('conv' in (cfg.model.backbone.get('flow') or {}).get('stages', ()))
+    assert ('fcf' in name) == ('conv' in (cfg.model.backbone.get('flow') or {}).get('steps', ()))
 
 
 FLOW_MODELS = [entry for entry in MODELS if 'tvl1' in entry.id]

@@ -115,7 +115,7 @@ def test_training_writes_logs_and_checkpoints(trained):
     assert Path((trained / 'last_checkpoint').read_text()) == trained / 'epoch_2.pth'
     before, after = weights(trained / 'epoch_1.pth'), weights(trained / 'epoch_2.pth')
     moved = {name.split('.')[-1] for name in before
-             if '.stages.flow0.' in name and not torch.equal(before[name], after[name])}  # fmt: skip
+             if '.steps.flow0.' in name and not torch.equal(before[name], after[name])}  # fmt: skip
     assert moved == FLOW_TERMS
 
 

@@ -8,7 +8,7 @@ from repflow_mm.models.convert import convert_released_weights, fit_to
 from repflow_mm.models.layers import FlowBlock, RepresentationFlow
 
 FCF = dict(
-    after='block3', stages=('flow', 'conv', 'flow'), expand_kernel_size=3, fusion='add', normalize='batch', num_iters=2
+    after='block3', steps=('flow', 'conv', 'flow'), expand_kernel_size=3, fusion='add', normalize='batch', num_iters=2
 )
 
 

@@ -4,6 +4,6 @@ _base_ = './repflow_r50.py'
 
 model = dict(
     backbone=dict(
-        flow=dict(stages=('flow', 'conv', 'flow'), expand_kernel_size=3, fusion='add', zero_init_norm=True),
+        flow=dict(steps=('flow', 'conv', 'flow'), expand_kernel_size=3, fusion='add', zero_init_norm=True),
     ),
 )

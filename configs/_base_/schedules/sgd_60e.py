@@ -6,7 +6,7 @@ optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='SGD', lr=0.01, momentum=0.9, weight_decay=1e-6),
     # The terms of the solver alone: not the convolutions around it.
-    paramwise_cfg=dict(custom_keys={'stages.flow': dict(lr_mult=0.01)}),
+    paramwise_cfg=dict(custom_keys={'steps.flow': dict(lr_mult=0.01)}),
     clip_grad=dict(max_norm=40, norm_type=2),
 )
 param_scheduler = [

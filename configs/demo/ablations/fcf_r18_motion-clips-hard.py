@@ -1,4 +1,4 @@
 # Flow of flow with convolutions between (FcF).
 _base_ = './repflow-block1_r18_motion-clips-hard.py'
 
-model = dict(backbone=dict(flow=dict(stages=('flow', 'conv', 'flow'))))
+model = dict(backbone=dict(flow=dict(steps=('flow', 'conv', 'flow'))))

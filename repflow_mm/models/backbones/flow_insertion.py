@@ -49,7 +49,7 @@ class FlowInsertion(nn.Module):
             if after not in places:
                 raise ValueError(f"flow's 'after' must be one of {tuple(places)} in this backbone, got {after!r}")
             if after in self.flow_blocks:
-                raise ValueError(f"flow has two blocks after {after!r}; for flow of flow use one block's 'stages'")
+                raise ValueError(f"flow has two blocks after {after!r}; for flow of flow use one block's 'steps'")
             if after == 'input':
                 arguments.setdefault('act_cfg', None)  # RGB has negative values, which a ReLU would cut
             self.flow_blocks[after] = FlowBlock(places[after], **arguments)

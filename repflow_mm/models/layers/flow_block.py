@@ -16,25 +16,25 @@ from repflow_mm.ops import normalize_flow_input
 from repflow_mm.ops.normalize import SCOPES
 
 FUSIONS = ('none', 'add', 'concat')
-STAGES = ('flow', 'conv')
+STEPS = ('flow', 'conv')
 
 
 @MODELS.register_module()
 class FlowBlock(BaseModule):
     """Flow block on frames folded into the batch (Piergiovanni & Ryoo, CVPR 2019, Sections 3.2 and 3.3).
 
-    ``frames -> reduce (1x1 conv) -> stages -> expand (conv) -> norm -> fusion``: a ``'flow'`` stage normalises its
-    input, computes its flow (2c channels from c) and shortens the clip by one frame; a ``'conv'`` stage brings 2c
+    ``frames -> reduce (1x1 conv) -> steps -> expand (conv) -> norm -> fusion``: a ``'flow'`` step normalises its
+    input, computes its flow (2c channels from c) and shortens the clip by one frame; a ``'conv'`` step brings 2c
     channels back to c (3x3, then 1x1). ``('flow', 'conv', 'flow')`` is the paper's flow of flow (FcF).
 
-    The authors' FcF block is ``FlowBlock(in_channels, stages=('flow', 'conv', 'flow'), expand_kernel_size=3,
+    The authors' FcF block is ``FlowBlock(in_channels, steps=('flow', 'conv', 'flow'), expand_kernel_size=3,
     fusion='add', zero_init_norm=True)``: 3x3 convolutions, a norm that starts at 0, the flow added to the features
     averaged over three frames, ReLU.
 
     Args:
         in_channels (int): Channels C of the features.
         channels (int): Channels of the flow layers. Defaults to 32.
-        stages (Sequence[str]): ``'flow'`` and ``'conv'`` in the order of computation; starts and ends with
+        steps (Sequence[str]): ``'flow'`` and ``'conv'`` in the order of computation; starts and ends with
             ``'flow'``. Defaults to ``('flow',)``.
         num_iters (int): Iterations of each flow layer. Defaults to 20.
         learn (Sequence[str]): What each flow layer learns, see :class:`RepresentationFlow`.
@@ -60,7 +60,7 @@ class FlowBlock(BaseModule):
         self,
         in_channels: int,
         channels: int = 32,
-        stages: Sequence[str] = ('flow',),
+        steps: Sequence[str] = ('flow',),
         num_iters: int = 20,
         learn: Sequence[str] = ('theta', 'lam', 'tau', 'div'),
         image_gradient: str = 'central',
@@ -73,18 +73,18 @@ class FlowBlock(BaseModule):
         backend: str = 'auto',
     ) -> None:
         super().__init__()
-        _check_options(stages, normalize, expand_kernel_size, fusion, zero_init_norm)
+        _check_options(steps, normalize, expand_kernel_size, fusion, zero_init_norm)
         self.normalize, self.fusion, self.zero_init_norm = normalize, fusion, zero_init_norm
-        self.num_flows = list(stages).count('flow')
+        self.num_flows = list(steps).count('flow')
         self.reduce = nn.Conv2d(in_channels, channels, 1, bias=False)
         flow_cfg = dict(num_iters=num_iters, learn=learn, image_gradient=image_gradient, backend=backend)
-        self.stages = nn.ModuleDict()
-        for i, kind in enumerate(stages):
+        self.steps = nn.ModuleDict()
+        for i, kind in enumerate(steps):
             if kind == 'flow':
-                self.stages[f'flow{i}'] = RepresentationFlow(channels, **flow_cfg)
+                self.steps[f'flow{i}'] = RepresentationFlow(channels, **flow_cfg)
                 channels *= 2
             else:
-                self.stages[f'conv{i}'] = nn.Sequential(
+                self.steps[f'conv{i}'] = nn.Sequential(
                     nn.Conv2d(channels, channels, 3, padding=1, bias=False),
                     nn.Conv2d(channels, channels // 2, 1, bias=False),
                 )
@@ -95,6 +95,13 @@ class FlowBlock(BaseModule):
         self.fuse = nn.Conv2d(2 * in_channels, in_channels, 1, bias=False) if fusion == 'concat' else None
         self.act = MODELS.build(act_cfg) if act_cfg is not None and fusion != 'none' else nn.Identity()
         self.init_weights()
+
+    def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs) -> None:
+        """Load the keys of checkpoints from before version 0.2 too, which call the steps ``stages``."""
+        old = prefix + 'stages.'
+        for key in [key for key in state_dict if key.startswith(old)]:
+            state_dict[prefix + 'steps.' + key.removeprefix(old)] = state_dict.pop(key)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def init_weights(self) -> None:
         """Kaiming-initialise the convolutions and set the norm's weight to 1, or to 0 for ``zero_init_norm``."""
@@ -112,7 +119,7 @@ class FlowBlock(BaseModule):
             frames (Tensor): Features of N clips of T frames, (N*T, C, H, W).
             num_frames (int): T, the frames of one clip; flow is computed within clips only.
             keep_frames (bool): Repeat the last flow so that T frames come out, and fuse with the frames as they
-                are. Otherwise T shortens by the number of flow stages k and the flow is fused with the mean over
+                are. Otherwise T shortens by the number of flow steps k and the flow is fused with the mean over
                 each k+1 neighbouring frames. Defaults to False.
             num_repeated (int): How many of a clip's last frames are repetitions that a block before has added; with
                 ``keep_frames`` no flow is computed from them. Defaults to 0.
@@ -121,19 +128,19 @@ class FlowBlock(BaseModule):
             tuple[Tensor, int]: (N*T', C, H, W) and T'.
 
         Raises:
-            ValueError: If the clips are too short for the flow stages.
+            ValueError: If the clips are too short for the flow steps.
         """
         length = num_frames - num_repeated
         if length <= self.num_flows:
             raise ValueError(f'a clip needs more than {self.num_flows} frames for the flow block, got T = {length}')
         flow = self.reduce(first_frames(frames, num_frames, length))  # (N*length, c, H, W)
-        for stage in self.stages.values():
-            if isinstance(stage, RepresentationFlow):
+        for step in self.steps.values():
+            if isinstance(step, RepresentationFlow):
                 clips = unfold_time(flow, length)  # (N, c, T, H, W)
-                u = stage(normalize_flow_input(clips, self.normalize))  # (N, 2c, T-1, H, W)
+                u = step(normalize_flow_input(clips, self.normalize))  # (N, 2c, T-1, H, W)
                 flow, length = fold_time(u).to(flow.dtype), length - 1  # (N*(T-1), 2c, H, W)
             else:
-                flow = stage(flow)
+                flow = step(flow)
         flow = self.norm(self.expand(flow))  # (N*T', C, H, W)
         if keep_frames:
             flow, length = repeat_last(flow, length, num_frames), num_frames
@@ -148,13 +155,13 @@ class FlowBlock(BaseModule):
         return self.act(joined)
 
 
-def _check_options(stages, normalize, expand_kernel_size, fusion, zero_init_norm) -> None:
+def _check_options(steps, normalize, expand_kernel_size, fusion, zero_init_norm) -> None:
     """Raise ValueError, quoting the value, for a setting of :class:`FlowBlock` that is not allowed."""
-    if isinstance(stages, str) or not stages or any(kind not in STAGES for kind in stages):
-        raise ValueError(f'stages must be a sequence of names from {STAGES}, got {stages!r}')
-    follows_flow = all(stages[i - 1] == 'flow' for i, kind in enumerate(stages) if kind == 'conv')
-    if stages[0] != 'flow' or stages[-1] != 'flow' or not follows_flow:
-        raise ValueError(f"stages must start and end with 'flow', each 'conv' right after a 'flow', got {stages!r}")
+    if isinstance(steps, str) or not steps or any(kind not in STEPS for kind in steps):
+        raise ValueError(f'steps must be a sequence of names from {STEPS}, got {steps!r}')
+    follows_flow = all(steps[i - 1] == 'flow' for i, kind in enumerate(steps) if kind == 'conv')
+    if steps[0] != 'flow' or steps[-1] != 'flow' or not follows_flow:
+        raise ValueError(f"steps must start and end with 'flow', each 'conv' right after a 'flow', got {steps!r}")
     if normalize not in SCOPES:
         raise ValueError(f'normalize must be one of {SCOPES}, got {normalize!r}')
     if expand_kernel_size not in (1, 3):

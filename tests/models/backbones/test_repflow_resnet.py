@@ -86,15 +86,15 @@ class TestShapes:
 
 class TestValues:
     @pytest.mark.parametrize('places', [*([p] for p in PLACES[:4]), ['block3', 'block1'], PLACES[:3]], ids='-'.join)
-    @pytest.mark.parametrize('stages', [('flow',), ('flow', 'conv', 'flow')], ids='-'.join)
-    def test_folded_frames_give_the_same_and_repeat_the_last(self, places, stages):
+    @pytest.mark.parametrize('steps', [('flow',), ('flow', 'conv', 'flow')], ids='-'.join)
+    def test_folded_frames_give_the_same_and_repeat_the_last(self, places, steps):
         t = 8
-        model = build_backbone(num_segments=t, flow=flow_after(*places, stages=stages), **SHORT).eval()
+        model = build_backbone(num_segments=t, flow=flow_after(*places, steps=steps), **SHORT).eval()
         clips = random_clips(t=t)
         short = model(clips)  # (N, C, T', H, W)
         kept = model(fold(clips)).unflatten(0, (2, t)).transpose(1, 2)  # (N, C, T, H, W)
         length = short.shape[2]
-        assert length == t - len(places) * stages.count('flow')
+        assert length == t - len(places) * steps.count('flow')
         assert_close(kept[:, :, :length], short, rtol=1e-4, atol=1e-4)
         assert_close(kept[:, :, length:], short[:, :, -1:].expand_as(kept[:, :, length:]), rtol=1e-4, atol=1e-4)
 
@@ -216,7 +216,7 @@ class TestWeights:
     def test_state_keys_are_those_of_the_resnet_and_of_the_blocks(self):
         keys = set(build_backbone(flow=flow_after('block3')).state_dict())
         assert {key for key in keys if not key.startswith('flow_blocks.block3.')} == set(RepFlowResNet(18).state_dict())
-        assert 'flow_blocks.block3.stages.flow0.raw_theta' in keys
+        assert 'flow_blocks.block3.steps.flow0.raw_theta' in keys
 
 
 class TestGuards:
@@ -231,7 +231,7 @@ class TestGuards:
                 ValueError,
                 r"one of \('input', 'block1', 'block2', 'block3'\) in this backbone, got 'block5'",
             ),
-            (dict(flow=flow_after('block3', 'block3')), ValueError, "two blocks after 'block3'.*'stages'"),
+            (dict(flow=flow_after('block3', 'block3')), ValueError, "two blocks after 'block3'.*'steps'"),
             (dict(flow=flow_after('block3'), num_segments=1), ValueError, 'num_segments must be > 1.* got 1'),
             (dict(flow=SEVERAL, num_segments=2), ValueError, 'num_segments must be > 2.* got 2'),
             (dict(num_segments=0), ValueError, 'num_segments must be > 0.* got 0'),

@@ -25,9 +25,9 @@ def build(request):
     return BACKBONES[request.param]
 
 
-@pytest.mark.parametrize('stages, taken', SEQUENCES, ids=['flow', 'flow-flow', 'fcf', 'fcfcf'])
-def test_output_length_of_stage_sequences(build, stages, taken):
-    model = build(dict(SMALL, stages=stages)).eval()
+@pytest.mark.parametrize('steps, taken', SEQUENCES, ids=['flow', 'flow-flow', 'fcf', 'fcfcf'])
+def test_output_length_of_stage_sequences(build, steps, taken):
+    model = build(dict(SMALL, steps=steps)).eval()
     assert model(torch.rand(2, 3, 6, 32, 32)).shape[2] == 6 - taken
 
 
@@ -47,7 +47,7 @@ def test_all_five_blocks_take_a_flow_block(cls):
 @pytest.mark.parametrize('temporal_strides, least', [((1, 1, 1, 1), 3), ((1, 2, 2, 2), 5), ((1, 1, 2, 1), 3)])
 @pytest.mark.parametrize('cls', [RepFlowResNet3d, RepFlowResNet2Plus1d])
 def test_least_clip_length_follows_from_temporal_strides(cls, temporal_strides, least):
-    settings = dict(flow=dict(SMALL, stages=FCF), temporal_strides=temporal_strides, with_pool2=False)
+    settings = dict(flow=dict(SMALL, steps=FCF), temporal_strides=temporal_strides, with_pool2=False)
     message = f"num_segments must be > {least - 1} for the flow blocks, got {least - 1}: T = 2 after 'block3'"
     with pytest.raises(ValueError, match=message):
         cls(18, least - 1, **settings)
@@ -63,7 +63,7 @@ def test_least_clip_length_follows_from_temporal_strides(cls, temporal_strides, 
     ],
 )
 def test_least_clip_length_follows_from_stem_and_pooling(stem, least):
-    settings = dict(TWO_STAGES_3D, flow=dict(SMALL, stages=FCF), **{'with_pool2': False, **stem})
+    settings = dict(TWO_STAGES_3D, flow=dict(SMALL, steps=FCF), **{'with_pool2': False, **stem})
     with pytest.raises(ValueError, match=f'num_segments must be > {least - 1} for the flow blocks, got 2'):
         RepFlowResNet3d(18, 2, **settings)
     assert RepFlowResNet3d(18, least, **settings).eval()(torch.rand(1, 3, least, 32, 32)).shape[2] == 1
@@ -95,9 +95,9 @@ def test_pools_and_several_outputs_are_mmactions():
 
 
 @pytest.mark.parametrize('place', PLACES)
-@pytest.mark.parametrize('stages', [('flow',), FCF], ids='-'.join)
-def test_residual_block_with_gamma_0_starts_as_the_rgb_network(place, stages):
-    flow = dict(SMALL, after=place, stages=stages, fusion='add', zero_init_norm=True)
+@pytest.mark.parametrize('steps', [('flow',), FCF], ids='-'.join)
+def test_residual_block_with_gamma_0_starts_as_the_rgb_network(place, steps):
+    flow = dict(SMALL, after=place, steps=steps, fusion='add', zero_init_norm=True)
     model, rgb = BACKBONES['2d'](flow).eval(), BACKBONES['2d'](None).eval()
     assert not rgb.load_state_dict(model.state_dict(), strict=False).missing_keys
     frames = torch.rand(2 * 6, 3, 32, 32)
@@ -105,7 +105,7 @@ def test_residual_block_with_gamma_0_starts_as_the_rgb_network(place, stages):
 
 
 def test_residual_block_with_gamma_0_starts_as_the_mean_of_neighbouring_frames(build):
-    model = build(dict(SMALL, stages=FCF, fusion='add', zero_init_norm=True)).eval()
+    model = build(dict(SMALL, steps=FCF, fusion='add', zero_init_norm=True)).eval()
     rgb = build(None).eval()
     rgb.load_state_dict(model.state_dict(), strict=False)
     x = torch.rand(2, 3, 6, 32, 32)
@@ -115,7 +115,7 @@ def test_residual_block_with_gamma_0_starts_as_the_mean_of_neighbouring_frames(b
 
 @pytest.mark.parametrize('fusion', ['none', 'add', 'concat'])
 def test_every_parameter_gets_a_gradient(build, fusion):
-    model = build(dict(SMALL, stages=FCF, fusion=fusion))
+    model = build(dict(SMALL, steps=FCF, fusion=fusion))
     model(torch.rand(2, 3, 6, 32, 32)).square().mean().backward()
     assert [name for name, parameter in model.named_parameters() if parameter.grad is None] == []
 
@@ -169,7 +169,7 @@ def test_registry_builds_it(name):
         (dict(flow=[SMALL, SMALL]), ValueError, "two blocks after 'block3'; for flow of flow"),
         (dict(flow='block3'), TypeError, "flow must be None, a dict or a list of dicts, got 'block3'"),
         (
-            dict(flow=dict(SMALL, stages=('flow', 'pool'))),
+            dict(flow=dict(SMALL, steps=('flow', 'pool'))),
             ValueError,
             r"from \('flow', 'conv'\), got \('flow', 'pool'\)",
         ),
