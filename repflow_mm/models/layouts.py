@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import permutations
 
 import torch
 from torch import Tensor
@@ -183,7 +184,7 @@ def _clips_to_positions(clips: Tensor, order: str, tokens: Tensor) -> Tensor:
 
 # Orders of the dimensions in memory, slowest first, in which a network may store features beside the plain one.
 STORAGE_ORDERS = {
-    3: ((0, 2, 1), (1, 0, 2)),
+    3: tuple(permutations(range(3)))[1:],
     4: ((0, 2, 3, 1), (0, 3, 1, 2)),
     5: ((0, 2, 3, 4, 1), (0, 2, 1, 3, 4), (0, 4, 1, 2, 3)),
 }
