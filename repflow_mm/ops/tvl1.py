@@ -10,6 +10,7 @@ from torch import Tensor
 
 from repflow_mm.ops.arguments import at_least_float32
 from repflow_mm.ops.backends import Backend, choose_backend
+from repflow_mm.ops.compiler import run_eagerly
 from repflow_mm.ops.cpu import tvl1 as tvl1_cpu
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters
 from repflow_mm.ops.tvl1_reference import solve_level_ref
@@ -35,7 +36,7 @@ class LevelWork(NamedTuple):
     counts: Tensor
 
 
-@torch.compiler.disable
+@run_eagerly
 def tvl1_flow(
     prev: Tensor,
     next: Tensor,

@@ -13,7 +13,7 @@ SHAPE = (2, 3, 4, 7, 9)
 
 
 def flow(x, theta=0.3):
-    return rep_flow(x, theta, 0.15, 0.25, 4, backend='cpu')
+    return rep_flow(x, theta, 0.15, 0.25, num_iters=4, backend='cpu')
 
 
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float64], ids=str)
@@ -27,8 +27,8 @@ def test_opcheck(dtype):
 
 @pytest.mark.parametrize('backend', ['auto', 'cpu'])
 def test_compiles_without_graph_break(backend):
-    def solver(x, theta, lam, tau, num_iters, *kernels):
-        return rep_flow(x * 2, theta, lam, tau, num_iters, *kernels, backend=backend).neg()
+    def solver(x, *terms_and_num_iters):
+        return rep_flow(x * 2, *terms_and_num_iters, backend=backend).neg()
 
     torch.compiler.reset()
     inputs, grad_u = draw(Case(SHAPE), seed=0)
@@ -42,7 +42,7 @@ def test_compiles_without_graph_break(backend):
 def test_exports_with_dynamic_batch(strict):
     class Flow(torch.nn.Module):
         def forward(self, x):
-            return rep_flow(x, 0.3, 0.15, 0.25, 4)
+            return rep_flow(x, 0.3, 0.15, 0.25, num_iters=4)
 
     x = torch.rand(SHAPE) * 255
     batch = {'x': {0: torch.export.Dim('batch', min=1, max=64)}}

@@ -205,7 +205,7 @@ class TestOneLevel:
         frames[:, :, 0, [0, 1, -2, -1]] = frames[:, :, 1, [0, 1, -2, -1]]  # rep_flow takes border gradients from F1
         frames[:, :, 0, :, [0, 1, -2, -1]] = frames[:, :, 1, :, [0, 1, -2, -1]]
         again = tvl1_reference.solve_level_ref(frames[:, 0], torch.zeros(1, 2, 9, 12).double(), once)
-        expected = rep_flow(frames, 0.3, 0.15, 0.25, 6, backend='reference')[:, :, 0]
+        expected = rep_flow(frames, 0.3, 0.15, 0.25, num_iters=6, backend='reference')[:, :, 0]
         assert not torch.equal(u, again)
         assert_close(again, expected, rtol=0, atol=1e-10)
 
