@@ -12,7 +12,7 @@ from repflow_mm.ops.stencils import (
     default_image_kernel,
     default_taps,
     divergence,
-    forward_difference,
+    flow_gradient,
     image_gradient,
 )
 
@@ -127,6 +127,6 @@ def _solve_pairs(first, second, theta, lam, tau, image_kernel, flow_kernel, div_
 
 def _ascend(p_x: Tensor, p_y: Tensor, u: Tensor, rate: Tensor, flow_kernel: Tensor) -> tuple[Tensor, Tensor]:
     """One step of the dual field of one flow component, all planes (N, C, H, W)."""
-    along_x, along_y = forward_difference(u, flow_kernel)
+    along_x, along_y = flow_gradient(u, flow_kernel)
     shrink = 1 + rate * torch.sqrt(along_x**2 + along_y**2 + EPSILON)
     return (p_x + rate * along_x) / shrink, (p_y + rate * along_y) / shrink

@@ -11,7 +11,7 @@ from repflow_mm.ops.stencils import (
     default_image_kernel,
     default_taps,
     divergence,
-    forward_difference,
+    flow_gradient,
     image_gradient,
 )
 from repflow_mm.testing.released import released_rep_flow
@@ -87,13 +87,13 @@ class TestStencils:
         assert_close(grad_y[..., 1:-1, 1:-1], torch.full((1, 1, 3, 4), -2.0))
 
     def test_default_forward_difference(self):
-        along_x, along_y = forward_difference(plane([1, 4, 9], [2, 2, 7]), default_taps(1, dtype=torch.float64))
+        along_x, along_y = flow_gradient(plane([1, 4, 9], [2, 2, 7]), default_taps(1, dtype=torch.float64))
         assert_close(along_x, plane([3, 5, 0], [0, 5, 0]))
         assert_close(along_y, plane([1, -2, -2], [0, 0, 0]))
 
     def test_forward_difference_with_other_taps(self):
         taps = torch.tensor([[[2.0, -3.0]], [[0.5, 10.0]]], dtype=torch.float64)  # (2, 1, 2)
-        along_x, along_y = forward_difference(plane([1, 4, 9], [2, 2, 7]), taps)
+        along_x, along_y = flow_gradient(plane([1, 4, 9], [2, 2, 7]), taps)
         assert_close(along_x, plane([2 - 12, 8 - 27, 0], [4 - 6, 4 - 21, 0]))
         assert_close(along_y, plane([20.5, 22, 74.5], [0, 0, 0]))
 
@@ -112,7 +112,7 @@ class TestStencils:
     def test_divergence_is_the_negative_adjoint_of_the_forward_difference(self, generator):
         u, p_x, p_y = torch.randn(3, 2, 3, 4, 5, generator=generator).double()
         taps = default_taps(3, dtype=torch.float64)
-        along_x, along_y = forward_difference(u, taps)
+        along_x, along_y = flow_gradient(u, taps)
         assert_close((along_x * p_x + along_y * p_y).sum(), -(u * divergence(p_x, p_y, taps)).sum())
 
     def test_unknown_image_gradient(self):
