@@ -1,14 +1,15 @@
-"""Marks for ``torch.compile`` that do not import the compiler, which takes seconds."""
+"""Marks for ``torch.compile`` that do not load the compiler, which takes seconds, where nothing is compiled."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import torch
 
 
 def constant_result(function: Callable) -> Callable:
-    """What ``torch.compiler.assume_constant_result`` does: the result is a constant of the compiled code.
+    """What ``torch.compiler.assume_constant_result`` does: compiled code takes the result for a constant.
 
     Args:
         function (Callable): Any function; it is not traced.
@@ -20,5 +21,19 @@ def constant_result(function: Callable) -> Callable:
     return function
 
 
-# What `torch.compiler.disable` does, from the first call on: the function runs eagerly inside a compiled one.
-run_eagerly = torch._disable_dynamo
+def run_eagerly(function: Callable) -> Callable:
+    """What ``torch.compiler.disable`` does: inside a compiled function this one runs as it is.
+
+    Args:
+        function (Callable): Any function; it is not traced.
+
+    Returns:
+        Callable: A function that does the same.
+    """
+    untraced = torch._disable_dynamo(function)  # loads the compiler when it is called
+
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        return (untraced if torch.compiler.is_compiling() else function)(*args, **kwargs)
+
+    return call

@@ -10,6 +10,7 @@ from torch.autograd import forward_ad
 
 from repflow_mm.ops.arguments import check_arguments, check_shape
 
+LIBRARY = torch.library.Library('repflow_mm', 'FRAGMENT')
 INPUTS = 'Tensor x, Tensor theta, Tensor lam, Tensor tau, Tensor image_kernel, Tensor flow_kernel, Tensor div_kernel'
 FORWARD_SCHEMA = f'({INPUTS}, SymInt num_iters) -> Tensor'
 BACKWARD_SCHEMA = f'(Tensor grad_u, {INPUTS}, SymInt num_iters) -> ({", ".join(["Tensor"] * 7)})'
@@ -28,21 +29,28 @@ def register(name: str, forward: Callable[..., Tensor], backward: Callable[..., 
     Returns:
         Callable: The operator; it takes what ``forward`` takes.
     """
-    forward_op = torch.library.custom_op(f'repflow_mm::{name}', forward, mutates_args=(), schema=FORWARD_SCHEMA)
-    backward_op = torch.library.custom_op(
-        f'repflow_mm::{name}_backward', backward, mutates_args=(), schema=BACKWARD_SCHEMA
-    )
-    forward_op.register_fake(_fake_forward)
-    backward_op.register_fake(_fake_backward)
+    forward_op = _define(name, FORWARD_SCHEMA, forward, _fake_forward)
+    backward_op = _define(f'{name}_backward', BACKWARD_SCHEMA, backward, _fake_backward)
 
     def differentiate(ctx, grad_u):
         return (*backward_op(grad_u, *ctx.saved_tensors, ctx.num_iters), None)
 
-    forward_op.register_autograd(differentiate, setup_context=_save_inputs)
-    backward_op.register_autograd(_refuse_second_order)
-    forward_op.register_vmap(_loop_over(forward_op))
-    backward_op.register_vmap(_loop_over(backward_op))
-    return getattr(torch.ops.repflow_mm, name).default
+    torch.library.register_autograd(forward_op, differentiate, setup_context=_save_inputs, lib=LIBRARY)
+    torch.library.register_autograd(backward_op, _refuse_second_order, lib=LIBRARY)
+    return forward_op
+
+
+def _define(name: str, schema: str, launch: Callable, fake: Callable) -> Callable:
+    """An operator of that launcher on every device, which says itself where it runs.
+
+    ``torch.library.custom_op`` would load the compiler, which takes seconds, with the first call.
+    """
+    LIBRARY.define(name + schema, tags=torch.Tag.pt2_compliant_tag)
+    LIBRARY.impl(name, launch, 'CompositeExplicitAutograd')
+    op = getattr(torch.ops.repflow_mm, name).default
+    torch.library.register_fake(op, fake, lib=LIBRARY)
+    torch.library.register_vmap(op, _loop_over(op), lib=LIBRARY)
+    return op
 
 
 def forward_mode_reasons() -> list[str]:

@@ -142,6 +142,9 @@ BAD_ARGUMENTS = {
     'text_theta': (dict(theta='0.3'), TypeError, 'theta must be a number or a tensor of one element, got str'),
     'bool_lam': (dict(lam=False), TypeError, 'lam must be a number or a tensor of one element, got bool'),
     'no_tau': (dict(tau=None), TypeError, 'tau must be a number or a tensor of one element, got NoneType'),
+    'zero_theta': (dict(theta=0), ValueError, 'theta must be > 0, got 0'),
+    'negative_theta': (dict(theta=-0.3), ValueError, 'theta must be > 0, got -0.3'),
+    'negative_tau': (dict(tau=-1e-3), ValueError, 'tau must be > 0, got -0.001'),
     'long_tau': (dict(tau=torch.rand(2)), ValueError, r'tau must be a number or .* got shape \(2,\)'),
     'integer_lam': (dict(lam=torch.tensor(1)), TypeError, 'lam must have a floating-point dtype, got torch.int64'),
     'image_kernel_shape': (
@@ -174,6 +177,11 @@ def test_bad_argument(solver, bad, error, message, x):
     arguments = dict(x=x, theta=0.3, lam=0.15, tau=0.25, num_iters=2)
     with pytest.raises(error, match=message):
         solver(**{**arguments, **bad})
+
+
+def test_values_of_tensors_are_not_waited_for(x):
+    theta, tau = torch.tensor(-0.3), torch.tensor(0.0)
+    assert rep_flow(x, theta, 0.15, tau, num_iters=2).shape == (1, 4, 2, 6, 5)
 
 
 def test_meta_tensors_give_the_shape():

@@ -373,6 +373,7 @@ class TestGuards:
             (dict(theta='0.3'), TypeError, "theta must be a number, got str '0.3'"),
             (dict(lam=True), TypeError, 'lam must be a number, got bool True'),
             (dict(tau=float('nan')), ValueError, 'tau must be finite, got nan'),
+            (dict(epsilon=None), TypeError, 'epsilon must be a number, got NoneType None'),
             (dict(epsilon=-1), ValueError, 'epsilon must be >= 0, got -1'),
             (dict(scale_factor=1), ValueError, 'scale_factor must be between 0 and 1, both excluded, got 1'),
             (dict(scale_factor=0.0), ValueError, r'scale_factor must be .* got 0\.0'),

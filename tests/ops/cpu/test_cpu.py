@@ -95,6 +95,17 @@ def test_nan_spreads_as_in_the_reference():
         assert torch.equal(rep_flow(x, 0.3, 0.15, 0.25, num_iters=num_iters, backend='cpu').isnan(), expected)
 
 
+@pytest.mark.parametrize('backend', ['cpu', 'reference'])
+@pytest.mark.parametrize('name, num_iters', [('theta', 1), ('lam', 1), ('theta', 6), ('lam', 6), ('tau', 6)])
+def test_nan_in_a_scalar_gives_nan_everywhere(name, num_iters, backend):
+    x = torch.rand(1, 2, 3, 7, 9, requires_grad=True)
+    scalars = dict(theta=0.3, lam=0.15, tau=0.25) | {name: float('nan')}
+    u = rep_flow(x, **scalars, num_iters=num_iters, backend=backend)
+    u.sum().backward()
+    assert u.isnan().all()
+    assert x.grad[:, :, 1:].isnan().any(dim=(3, 4)).all()
+
+
 def _folded(x):
     n, c, t, h, w = x.shape
     return x.transpose(1, 2).reshape(n * t, c, h, w).reshape(n, t, c, h, w).transpose(1, 2)
