@@ -3,6 +3,7 @@ import json
 import pytest
 from helpers import ROOT, run_python
 
+
 @pytest.fixture
 def too_new_mmcv(tmp_path):
     """Folder whose mmcv-lite, first on the path, is one that is not supported."""

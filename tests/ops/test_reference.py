@@ -86,12 +86,12 @@ class TestStencils:
         assert_close(grad_x[..., 1:-1, 1:-1], torch.full((1, 1, 3, 4), 3.0))
         assert_close(grad_y[..., 1:-1, 1:-1], torch.full((1, 1, 3, 4), -2.0))
 
-    def test_default_forward_difference(self):
+    def test_default_flow_gradient(self):
         along_x, along_y = flow_gradient(plane([1, 4, 9], [2, 2, 7]), default_taps(1, dtype=torch.float64))
         assert_close(along_x, plane([3, 5, 0], [0, 5, 0]))
         assert_close(along_y, plane([1, -2, -2], [0, 0, 0]))
 
-    def test_forward_difference_with_other_taps(self):
+    def test_flow_gradient_with_other_taps(self):
         taps = torch.tensor([[[2.0, -3.0]], [[0.5, 10.0]]], dtype=torch.float64)  # (2, 1, 2)
         along_x, along_y = flow_gradient(plane([1, 4, 9], [2, 2, 7]), taps)
         assert_close(along_x, plane([2 - 12, 8 - 27, 0], [4 - 6, 4 - 21, 0]))
@@ -109,7 +109,7 @@ class TestStencils:
         expected = plane([-3 + 50, 2 - 12 + 60, 8 + 80], [-6 + 2.5, 4 - 6 + 3, 4 + 4])
         assert_close(divergence(p_x, p_y, taps), expected)
 
-    def test_divergence_is_the_negative_adjoint_of_the_forward_difference(self, generator):
+    def test_divergence_is_the_negative_adjoint_of_the_flow_gradient(self, generator):
         u, p_x, p_y = torch.randn(3, 2, 3, 4, 5, generator=generator).double()
         taps = default_taps(3, dtype=torch.float64)
         along_x, along_y = flow_gradient(u, taps)
