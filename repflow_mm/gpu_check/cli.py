@@ -85,7 +85,7 @@ def _require_gpu() -> None:
 
     if not torch.cuda.is_available():
         raise ValueError(
-            f'torch {torch.__version__} finds no CUDA device here; --rehearse runs the check without one, on tiny shapes'
+            f'torch {torch.__version__} finds no CUDA device; --rehearse runs the check without one, on tiny shapes'
         )
 
 

@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _end_with_parent() -> None:
     """End the whole process group when the pipe from the parent closes, however the parent ended."""
-    sys.stdin.buffer.read()
+    os.read(0, 1)  # not sys.stdin, which this thread would hold locked at the end
     if os.getpgid(0) == os.getpid():
         os.killpg(0, signal.SIGKILL)
 

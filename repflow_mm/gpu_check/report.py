@@ -13,7 +13,7 @@ from repflow_mm.gpu_check.parts import PARTS
 from repflow_mm.gpu_check.runner import CUT_OFF, DONE, FAILED, LEFT_OUT
 from repflow_mm.gpu_check.tables import Table
 
-TITLES = {part.name: part for part in PARTS}
+BY_NAME = {part.name: part for part in PARTS}
 
 
 def new_report(command: str, rehearsal: bool) -> dict:
@@ -49,7 +49,7 @@ def verdict(report: dict) -> tuple[bool, str]:
 def _reasons(outcome: dict) -> list[str]:
     """Why a part says that something does not work."""
     name, status, records = outcome['name'], outcome['status'], outcome['records']
-    must_finish = TITLES[name].must_finish if name in TITLES else True
+    must_finish = BY_NAME[name].must_finish if name in BY_NAME else True
     reasons = [f'{name}: {_describe(record)}' for record in records if record.get('ok') is False]
     if status == FAILED or (must_finish and status in (CUT_OFF, LEFT_OUT)):
         reasons.append(f'{name} {status}: {outcome["reason"]}')
@@ -85,7 +85,7 @@ def markdown(report: dict) -> list[str]:
 
 def part_section(outcome: dict) -> list[str]:
     """A part's heading, how it ended, and its tables."""
-    part = TITLES.get(outcome['name'])
+    part = BY_NAME.get(outcome['name'])
     lines = [f'## {part.title if part else outcome["name"]}', '']
     ended = f'{outcome["status"]} after {outcome["seconds"]:.0f} s of {outcome["limit"]:.0f} s'
     lines += [f'{ended}: {outcome["reason"]}' if outcome['reason'] else ended]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import signal
@@ -98,10 +99,8 @@ def _watch(process: subprocess.Popen, records: Path, context: Context, outcome: 
 
 def _end_group(process: subprocess.Popen) -> None:
     """Kill what is left of the part's process and of those that it started."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
     process.stdin.close()
 

@@ -48,7 +48,7 @@ def draw_inputs(shape: tuple[int, ...], device: str, seed: int = 0) -> dict[str,
 
 
 def solve(inputs: dict[str, Tensor], num_iters: int, backend: str) -> Tensor:
-    """u (N, 2C, T-1, H, W) without a graph for gradients."""
+    """U (N, 2C, T-1, H, W) without a graph for gradients."""
     with torch.no_grad():
         return rep_flow(**inputs, num_iters=num_iters, backend=backend)
 

@@ -16,6 +16,7 @@ from repflow_mm.gpu_check.context import Context, Emit
 from repflow_mm.gpu_check.tables import Table
 
 SIZES = (112, 56, 28, 14, 7)
+TILE_CONSTANTS = ('ROWS', 'PHASES', 'STRIPS', 'LANES', 'HALO')
 FORWARD, BACKWARD = 'forward', 'backward'
 
 
@@ -114,7 +115,7 @@ def compile_job(job: Job) -> dict:
         start = time.perf_counter()
         compiled = compile_it()
         record.update(kernel=kernel.fn.__name__, seconds=time.perf_counter() - start, **_registers(compiled))
-        record['tile'] = [arguments[name] for name in ('ROWS', 'PHASES', 'STRIPS', 'LANES', 'HALO') if name in arguments]
+        record['tile'] = [arguments[name] for name in TILE_CONSTANTS if name in arguments]
 
     with _target(job.device), launches_replaced(compile_one):
         job.solve.launch(job.device)
@@ -182,9 +183,7 @@ def tables(records: Sequence[dict]) -> list[Table]:
     ]  # fmt: skip
     header = ('map', 'pass', 'kernel', 'tile', 's', 'registers', 'spilled')
     about = 'Seconds of one core for each kernel, registers and spilled values a thread; several compile at a time.'
-    totals = [
-        (r['kernels'], r['processes'], f'{r["seconds"]:.0f}') for r in records if r['table'] == 'total'
-    ]
+    totals = [(r['kernels'], r['processes'], f'{r["seconds"]:.0f}') for r in records if r['table'] == 'total']
     return [
         Table('Compile times', about, header, rows),
         Table('All kernels', 'Together, on an empty cache.', ('kernels', 'processes', 's'), totals),

@@ -45,9 +45,7 @@ def tables(records: Sequence[dict]) -> list[Table]:
         'Largest error against the reference in float64, and what is allowed: twice the error of the eager reference '
         'in float32, and rounding.'
     )
-    repeated = [
-        ('×'.join(map(str, r['shape'])), r['times'], yes_or_no(r)) for r in records if r['table'] == 'repeated'
-    ]
+    repeated = [('×'.join(map(str, r['shape'])), r['times'], yes_or_no(r)) for r in records if r['table'] == 'repeated']
     return [
         Table('Parity with the reference', about, ('case', 'value', 'error', 'allowed', 'holds'), rows),
         Table('The same bits every time', 'u and all gradients.', ('shape of x', 'solves', 'same'), repeated),
