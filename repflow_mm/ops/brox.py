@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from repflow_mm.ops.backends import Backend
 from repflow_mm.ops.brox_parameters import BroxParameters
 from repflow_mm.ops.brox_reference import solve_level_ref
+from repflow_mm.ops.compiler import run_eagerly
 from repflow_mm.ops.cpu import brox as brox_cpu
 from repflow_mm.ops.image_pairs import enlarge_flow, pyramid_sizes, solve_pairs
 
@@ -19,7 +19,7 @@ BACKENDS = {
 }
 
 
-@torch.compiler.disable
+@run_eagerly
 def brox_flow(
     prev: Tensor,
     next: Tensor,

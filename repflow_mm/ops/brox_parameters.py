@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from repflow_mm.ops.tvl1_parameters import _check_count as check_count
-from repflow_mm.ops.tvl1_parameters import _check_number as check_finite
+from repflow_mm.ops.arguments import check_count, check_finite, check_positive
 
 
 @dataclass(frozen=True)
@@ -29,8 +28,7 @@ class BroxParameters:
             check_finite(name, getattr(self, name))
         for name in ('inner_iterations', 'outer_iterations', 'solver_iterations'):
             check_count(name, getattr(self, name))
-        if self.alpha <= 0:
-            raise ValueError(f'alpha must be > 0, got {self.alpha}')
+        check_positive('alpha', self.alpha)
         if self.gamma < 0:
             raise ValueError(f'gamma must be >= 0, got {self.gamma}')
         if not 0 < self.scale_factor < 1:

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from repflow_mm.ops.backends import Backend
+from repflow_mm.ops.compiler import run_eagerly
 from repflow_mm.ops.cpu import tvl1 as tvl1_cpu
 from repflow_mm.ops.image_pairs import enlarge_flow, pyramid_sizes, solve_pairs
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters
@@ -30,7 +31,7 @@ class LevelWork(NamedTuple):
     counts: Tensor
 
 
-@torch.compiler.disable
+@run_eagerly
 def tvl1_flow(
     prev: Tensor,
     next: Tensor,

@@ -12,7 +12,7 @@ import torch
 import yaml
 from mmengine.config import DictAction
 
-from repflow_mm.files import write_text
+from repflow_mm.files import write_json
 from repflow_mm.sweeps.run_times import seconds_a_video
 from repflow_mm.sweeps.runs import Run, run_locally, write_slurm_script
 from repflow_mm.sweeps.tables import Row, write_table
@@ -135,7 +135,7 @@ def _run_all(args: argparse.Namespace, tables: dict[str, list[Row]], runs: list[
         device = 'cuda' if torch.cuda.is_available() else 'cpu'
         seconds = seconds_a_video({run.config: run.cfg for run in runs}, device=device, progress='run times')
         known = _read_times(args.work_dir) | {str(config): time for config, time in seconds.items()}
-        write_text(Path(args.work_dir, TIMES), [json.dumps(known, indent=2)])
+        write_json(Path(args.work_dir, TIMES), known)
     _write_tables(args, tables, runs)
     return failed
 

@@ -19,7 +19,7 @@ from typing import TextIO
 
 from mmengine.config import Config
 
-from repflow_mm.files import write_text
+from repflow_mm.files import write_json
 
 PR_SET_PDEATHSIG = 1
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
@@ -148,7 +148,7 @@ def write_result(run: Run) -> None:
     result = dict(
         config=str(run.config), seed=run.seed, fingerprint=run.fingerprint, commit=current_commit(), **accuracies
     )
-    write_text(run.folder / 'result.json', json.dumps(result, indent=2).splitlines())
+    write_json(run.folder / 'result.json', result)
 
 
 def current_commit() -> str:

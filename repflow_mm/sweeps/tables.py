@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from repflow_mm.evaluation.fusion import check_same_samples, fuse, load_scores, top_k
 from repflow_mm.files import completed, write_text
+from repflow_mm.markdown import markdown_table
 from repflow_mm.sweeps.runs import Run, current_commit
 
 
@@ -99,11 +100,11 @@ def _notes(seeds: Sequence[int], runs: Sequence[Run]) -> str:
 def markdown(name: str, results: dict[str, dict[int, float]], times: dict[str, float] | None, notes: str) -> str:
     """The table with mean ± standard deviation over the finished seeds, run times if given, and notes below it."""
     titles = [name, 'top-1, %', 'seeds', *(['ms a video'] if times else [])]
-    lines = [titles, ['---'] * len(titles)]
+    lines = []
     for row, found in results.items():
         cells = [row, _mean_and_deviation(found.values()), str(len(found))]
         lines.append(cells + ([f'{1e3 * times[row]:.1f}'] if times else []))
-    return '\n'.join((*('| ' + ' | '.join(line) + ' |' for line in lines), '', notes)) + '\n'
+    return f'{markdown_table(titles, lines)}\n\n{notes}\n'
 
 
 def _mean_and_deviation(values) -> str:

@@ -19,7 +19,7 @@ def test_there_are_configs():
 def test_config_registers_the_package_and_needs_no_unused_parameters(config):
     cfg = Config.fromfile(ROOT / config)
     assert cfg.default_scope == 'mmaction'
-    assert cfg.custom_imports == dict(imports=['repflow_mm'], allow_failed_imports=False)
+    assert cfg.custom_imports == dict(imports=['repflow_mm.registration'], allow_failed_imports=False)
     assert not cfg.get('find_unused_parameters', False)
     assert not (cfg.get('model_wrapper_cfg') or {}).get('find_unused_parameters', False)
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from repflow_mm.ops.brox_parameters import BroxParameters
 from repflow_mm.ops.brox_reference import EPSILON, RELAXATION
 from repflow_mm.ops.cpu import operator as cpu
+from repflow_mm.ops.cpu.launch import call
 
 SIZES = ('batch', 'height', 'width')
 COUNTS = ('inner_iterations', 'solver_iterations')
@@ -53,5 +54,5 @@ def solve_level(images: Tensor, u: Tensor, parameters: BroxParameters) -> Tensor
         setattr(level, name, getattr(parameters, name))
     level.epsilon, level.relaxation = EPSILON, RELAXATION
     level.images, level.u = images.data_ptr(), u.data_ptr()
-    cpu.call('brox_level', level, images)
+    call('brox_level', level, images)
     return u
