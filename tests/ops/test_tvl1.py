@@ -12,6 +12,7 @@ from repflow_mm.ops import rep_flow, tvl1_flow, tvl1_reference
 from repflow_mm.ops import tvl1 as module
 from repflow_mm.ops.cpu import operator as cpu
 from repflow_mm.ops.cpu import tvl1 as tvl1_cpu
+from repflow_mm.ops.image_pairs import pyramid_sizes
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters
 
 RUBBERWHALE = Path(__file__).parents[3] / 'shared' / 'data' / 'rubberwhale'
@@ -261,10 +262,10 @@ class TestWork:
 
 
 def test_pyramid_sizes():
-    assert module.pyramid_sizes(388, 584, 5, 0.8) == [(388, 584), (310, 467), (248, 374), (198, 299), (158, 239)]
-    assert module.pyramid_sizes(40, 30, 9, 0.5) == [(40, 30)]
-    assert module.pyramid_sizes(64, 32, 9, 0.5) == [(64, 32), (32, 16)]
-    assert module.pyramid_sizes(8, 8, 1, 0.5) == [(8, 8)]
+    assert pyramid_sizes(388, 584, 5, 0.8) == [(388, 584), (310, 467), (248, 374), (198, 299), (158, 239)]
+    assert pyramid_sizes(40, 30, 9, 0.5) == [(40, 30)]
+    assert pyramid_sizes(64, 32, 9, 0.5) == [(64, 32), (32, 16)]
+    assert pyramid_sizes(8, 8, 1, 0.5) == [(8, 8)]
 
 
 class TestGradient:
