@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import signal
 import sys
@@ -13,26 +12,23 @@ from pathlib import Path
 from repflow_mm.gpu_check.docs import write_docs
 from repflow_mm.gpu_check.parts import PARTS, TOTAL_SECONDS
 from repflow_mm.gpu_check.report import finish, new_report, verdict, write_report
-from repflow_mm.gpu_check.runner import run_parts
+from repflow_mm.gpu_check.runner import RUNNING, WAITING, run_parts
 
 WORKS, DOES_NOT_WORK, CANNOT_RUN = 0, 1, 2
-REHEARSAL_MINUTES = 3.0
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the flags of ``tools/gpu_check.py``."""
     parser = argparse.ArgumentParser(prog='gpu_check', description='Check the flow solver on this GPU, and time it.')
     parser.add_argument('--out', type=Path, default=Path('work_dirs/gpu_check'), help='folder of the report')
-    parser.add_argument(
-        '--minutes', type=float, help=f'time for everything (default: {TOTAL_SECONDS / 60:g}; in a rehearsal 3)'
-    )
+    minutes = TOTAL_SECONDS / 60
+    parser.add_argument('--minutes', type=float, default=minutes, help=f'time for everything (default: {minutes:g})')
     names = [part.name for part in PARTS]
     parser.add_argument('--parts', nargs='+', choices=names, default=names, metavar='PART', help=', '.join(names))
     parser.add_argument('--rehearse', action='store_true', help='run the script without a GPU, on tiny shapes')
     parser.add_argument('--write-docs', type=Path, metavar='REPORT', help='only put this report.json into the docs')
     parser.add_argument('--docs', type=Path, default=Path('docs/benchmarks.md'), help='the file that it is put into')
     args = parser.parse_args(argv)
-    args.minutes = args.minutes or (REHEARSAL_MINUTES if args.rehearse else TOTAL_SECONDS / 60)
     if args.minutes <= 0:
         parser.error(f'--minutes must be > 0, got {args.minutes:g}')
     return args
@@ -64,10 +60,14 @@ def _check(args: argparse.Namespace, command: str) -> int:
     parts = [part for part in PARTS if part.name in args.parts]
     report = new_report(command, args.rehearse)
 
+    shown = set()
+
     def update(outcomes: list[dict]) -> None:
         report['parts'] = outcomes
         write_report(report, args.out)
-        _show_progress(outcomes)
+        lines = [line for line in progress_lines(outcomes) if line not in shown]
+        shown.update(lines)
+        sys.stderr.write(''.join(f'{line}\n' for line in lines))
 
     # An end from outside is to end the parts too, and to leave a report.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(CANNOT_RUN))
@@ -89,9 +89,14 @@ def _require_gpu() -> None:
         )
 
 
-def _show_progress(outcomes: Sequence[dict]) -> None:
-    """Say which part is at work, how long it may take, and how many records it has."""
-    current = next((outcome for outcome in reversed(outcomes) if outcome['limit']), None)
-    if current is not None:
-        state = json.dumps({key: current[key] for key in ('name', 'status', 'reason')}, ensure_ascii=False)
-        sys.stderr.write(f'{state} {len(current["records"])} records, limit {current["limit"]:.0f} s\n')
+def progress_lines(outcomes: Sequence[dict]) -> list[str]:
+    """A line for each part that runs or has run."""
+    lines = []
+    for outcome in outcomes:
+        state = f'{outcome["name"]}: {outcome["status"]}'
+        if outcome['status'] == RUNNING:
+            lines.append(f'{state}, for {outcome["limit"]:.0f} s at most')
+        elif outcome['status'] != WAITING:
+            why = f', {outcome["reason"]}' if outcome['reason'] else ''
+            lines.append(f'{state} after {outcome["seconds"]:.0f} s, {len(outcome["records"])} records{why}')
+    return lines

@@ -52,6 +52,20 @@ def emit_to(path: Path) -> Emit:
     return emit
 
 
+def emit_outcome(emit: Emit, measure: Callable[[], dict], **shape: Any) -> None:
+    """Emit what ``measure`` returns beside ``shape``, or, if it raises, why: one failure is not to end the part.
+
+    An error is a check that failed (``ok`` is False), unless it is one of memory.
+    """
+    try:
+        record = measure()
+    except Exception as error:  # Triton's errors have no base class of their own that all versions share
+        record = dict(why=f'{type(error).__name__}: {error}'.splitlines()[0])
+        if 'OutOfMemory' not in type(error).__name__:
+            record['ok'] = False
+    emit(**shape, **record)
+
+
 def read_records(path: Path) -> list[dict]:
     """The records of a file of JSON lines, but a last one that is not complete; none if there is no file."""
     if not path.exists():

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from repflow_mm.files import write_text
+from repflow_mm.files import write_json, write_text
 from repflow_mm.gpu_check.environment import missing_packages, versions
 from repflow_mm.gpu_check.parts import PARTS
 from repflow_mm.gpu_check.runner import CUT_OFF, DONE, FAILED, LEFT_OUT
@@ -66,7 +65,7 @@ def _describe(record: dict) -> str:
 
 def write_report(report: dict, folder: Path) -> None:
     """Write ``report.json`` and ``report.md`` into a folder, each whole or not at all."""
-    write_text(folder / 'report.json', json.dumps(report, indent=1).splitlines())
+    write_json(folder / 'report.json', report)
     write_text(folder / 'report.md', markdown(report))
 
 

@@ -6,6 +6,8 @@ import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from repflow_mm.markdown import markdown_table
+
 
 class Table(NamedTuple):
     """A table of the report: its title, a sentence about what it shows, its header and its rows of cells."""
@@ -20,8 +22,7 @@ class Table(NamedTuple):
         lines = [f'{level} {self.title}', '', *([self.about, ''] if self.about else [])]
         if not self.rows:
             return [*lines, 'not measured']
-        header = ['| ' + ' | '.join(self.header) + ' |', '|' + '---|' * len(self.header)]
-        return [*lines, *header, *('| ' + ' | '.join(map(str, row)) + ' |' for row in self.rows)]
+        return [*lines, *markdown_table(self.header, self.rows).split('\n')]
 
 
 def milliseconds(seconds: Sequence[float] | None) -> str:

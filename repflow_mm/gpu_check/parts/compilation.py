@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import torch
 
-from repflow_mm.gpu_check.context import Context, Emit
+from repflow_mm.gpu_check.context import Context, Emit, emit_outcome
 from repflow_mm.gpu_check.tables import Table
 
 SIZES = (112, 56, 28, 14, 7)
@@ -52,6 +52,10 @@ class Job(NamedTuple):
     number: int
     device: str
 
+    def describe(self) -> dict:
+        """The job as a record has it."""
+        return dict(size=f'{self.solve.height}×{self.solve.width}', direction=self.solve.direction, number=self.number)
+
 
 def run(emit: Emit, context: Context) -> None:
     """Emit a record for each kernel as soon as it is compiled."""
@@ -59,8 +63,9 @@ def run(emit: Emit, context: Context) -> None:
     start = time.monotonic()
     processes = min(len(jobs), len(os.sched_getaffinity(0)))
     with ProcessPoolExecutor(processes, mp_context=get_context('spawn')) as pool:
-        for future in as_completed([pool.submit(compile_job, job) for job in jobs]):
-            emit(table='kernels', **future.result())
+        futures = {pool.submit(compile_job, job): job for job in jobs}
+        for future in as_completed(futures):
+            emit_outcome(emit, future.result, table='kernels', **futures[future].describe())
     emit(table='total', kernels=len(jobs), processes=processes, seconds=time.monotonic() - start)
 
 
@@ -103,7 +108,7 @@ def compile_job(job: Job) -> dict:
     """Compile one launch of a pass, without running any of them.
 
     Returns:
-        dict: ``kernel``, ``size``, ``direction``, ``tile``, ``seconds``, and where the device tells, ``registers`` and
+        dict: ``kernel``, ``tile``, ``seconds``, and where the device tells, ``registers`` and
         ``spilled`` values a thread.
     """
     seen, record = {}, {}
@@ -117,10 +122,11 @@ def compile_job(job: Job) -> dict:
         record.update(kernel=kernel.fn.__name__, seconds=time.perf_counter() - start, **_registers(compiled))
         record['tile'] = [arguments[name] for name in TILE_CONSTANTS if name in arguments]
 
-    with _target(job.device), launches_replaced(compile_one):
+    if job.device != 'cuda':
+        _compile_for_no_device()
+    with launches_replaced(compile_one):
         job.solve.launch(job.device)
-    size = f'{job.solve.height}×{job.solve.width}'
-    return dict(size=size, direction=job.solve.direction, number=job.number, **record)
+    return record
 
 
 @contextlib.contextmanager
@@ -164,23 +170,17 @@ class _NoDevice:
         return 0
 
 
-def _target(device: str) -> contextlib.AbstractContextManager:
-    """Without a device, makes Triton compile for one that is not there."""
-    if device != 'cuda':
-        from triton.runtime import driver
+def _compile_for_no_device() -> None:
+    """Make Triton compile for a device that is not there, as long as this process lives."""
+    from triton.runtime import driver
 
-        driver.set_active(_NoDevice())
-    return contextlib.nullcontext()
+    driver.set_active(_NoDevice())
 
 
 def tables(records: Sequence[dict]) -> list[Table]:
     """How long each kernel took to compile, the slowest first."""
-    kernels = sorted((r for r in records if r['table'] == 'kernels'), key=lambda r: -r['seconds'])
-    rows = [
-        (r['size'], r['direction'], r['kernel'], '×'.join(map(str, r['tile'])), f'{r["seconds"]:.1f}',
-         r.get('registers', '–'), r.get('spilled', '–'))
-        for r in kernels
-    ]  # fmt: skip
+    kernels = [r for r in records if r['table'] == 'kernels']
+    rows = [_row(record) for record in sorted(kernels, key=lambda record: -record.get('seconds', 0))]
     header = ('map', 'pass', 'kernel', 'tile', 's', 'registers', 'spilled')
     about = 'Seconds of one core for each kernel, registers and spilled values a thread; several compile at a time.'
     totals = [(r['kernels'], r['processes'], f'{r["seconds"]:.0f}') for r in records if r['table'] == 'total']
@@ -188,3 +188,11 @@ def tables(records: Sequence[dict]) -> list[Table]:
         Table('Compile times', about, header, rows),
         Table('All kernels', 'Together, on an empty cache.', ('kernels', 'processes', 's'), totals),
     ]
+
+
+def _row(record: dict) -> tuple:
+    if 'seconds' not in record:
+        return (record['size'], record['direction'], record['why'], *('–',) * 4)
+    tile = '×'.join(map(str, record['tile'])) or '–'
+    registers = (record.get(name, '–') for name in ('registers', 'spilled'))
+    return (record['size'], record['direction'], record['kernel'], tile, f'{record["seconds"]:.1f}', *registers)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from repflow_mm.gpu_check.context import Context, Emit
+from repflow_mm.gpu_check.context import Context, Emit, emit_outcome
 from repflow_mm.gpu_check.solver_inputs import draw_inputs, same_bits, solve, solve_with_gradients
 from repflow_mm.gpu_check.tables import Table, yes_or_no
 from repflow_mm.gpu_check.timing import capture, synchronise
@@ -54,10 +54,7 @@ def run(emit: Emit, context: Context) -> None:
     else:
         emit(table='stand-in', what='streams and graphs need CUDA and are left out')
     for name, check in checks.items():
-        try:
-            emit(table='concurrency', name=name, ok=check(solver))
-        except RuntimeError as error:
-            emit(table='concurrency', name=name, why=f'{error}'.splitlines()[0], ok=False)
+        emit_outcome(emit, lambda check=check: dict(ok=check(solver)), table='concurrency', name=name)
 
 
 def in_threads(solver: Solver) -> bool:
@@ -83,7 +80,13 @@ def in_threads(solver: Solver) -> bool:
 def in_processes(solver: Solver) -> bool:
     """Whether processes that solve at the same time all get what this one gets."""
     command = [sys.executable, '-m', __name__, solver.device, solver.backend]
-    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(PROCESSES)]
+    pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    processes = [subprocess.Popen(command, **pipes) for _ in range(PROCESSES)]
+    for process in processes:
+        process.stdout.readline()  # it is ready
+    for process in processes:
+        process.stdin.write('\n')
+        process.stdin.flush()
     answers = [process.communicate()[0].split() for process in processes]
     return all(answer == [digest(solver.forward_backward(solver.inputs(0)))] for answer in answers)
 
@@ -131,10 +134,14 @@ def tables(records: Sequence[dict]) -> list[Table]:
 
 
 def solve_repeatedly(device: str, backend: str) -> str:
-    """What one of the processes does: solve the same inputs many times; returns the digests that differ."""
+    """What one of the processes does once it is told to: solve the same inputs many times; returns the digests."""
     solver = Solver(device, backend)
     inputs = solver.inputs(0)
-    digests = {digest(solver.forward_backward(inputs)) for _ in range(ROUNDS)}
+    digests = {digest(solver.forward_backward(inputs))}
+    sys.stdout.write('ready\n')
+    sys.stdout.flush()
+    sys.stdin.readline()
+    digests |= {digest(solver.forward_backward(inputs)) for _ in range(ROUNDS)}
     return '\n'.join(sorted(digests))
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 
-from repflow_mm.gpu_check.context import Context, Emit
+from repflow_mm.gpu_check.context import Context, Emit, emit_outcome
 from repflow_mm.gpu_check.network_cases import (
     BF16,
     FP32,
@@ -17,6 +18,7 @@ from repflow_mm.gpu_check.network_cases import (
     R50,
     TINY,
     TSM_FLOW,
+    Mode,
     Setting,
     Trial,
     build_network,
@@ -42,10 +44,8 @@ def run(emit: Emit, context: Context) -> None:
         for mode in MODES:
             for name, network in networks.items():
                 shape = dict(setting=setting.name, mode=mode.name, network=name)
-                try:
-                    emit(table='networks', **shape, **_measure(Trial(network, setting, mode, context.device), context))
-                except torch.OutOfMemoryError:
-                    emit(table='networks', **shape, why='out of memory')
+                emit_outcome(emit, partial(_measure, network, setting, mode, context), table='networks', **shape)
+                if context.device == 'cuda':
                     torch.cuda.empty_cache()
 
 
@@ -55,16 +55,16 @@ def _networks(setting: Setting, emit: Emit) -> dict[str, torch.nn.Module]:
     for name in NETWORKS:
         try:
             networks[name] = build_network(name, setting)
-        except KeyError as error:
+        except KeyError:
             if name != TSM_FLOW:
                 raise
-            emit(table='networks', setting=setting.name, mode='', network=name, why=f'cannot be built: {error.args[0]}')
+            emit(table='networks', setting=setting.name, mode='', network=name, why='is not in this version')
     return networks
 
 
-def _measure(trial: Trial, context: Context) -> dict:
+def _measure(network: torch.nn.Module, setting: Setting, mode: Mode, context: Context) -> dict:
     """Seconds of both passes, bytes of memory, whether the loss is finite, and the solver's share of the step."""
-    record = {}
+    trial, record = Trial(network, setting, mode, context.device), {}
     for name, call in trial.calls().items():
         for _ in range(0 if context.rehearsal else WARM_UPS):
             call()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 
 from repflow_mm.gpu_check.context import Context, Emit
 from repflow_mm.gpu_check.solver_inputs import draw_inputs, same_bits, solve_with_gradients
@@ -16,17 +19,42 @@ REHEARSED_CASES = 2
 def run(emit: Emit, context: Context) -> None:
     """Emit a record for the output and each gradient of each case, then for each repeated solve."""
     # Triton, which must know by then whether it is to interpret, is imported with it.
-    from repflow_mm.testing.solver_cases import CASES, LARGE_CASES, compare
+    from repflow_mm.testing.solver_cases import CASES, LARGE_CASES
 
-    options = dict(draws=1, eager_draws=4) if context.rehearsal else {}
-    for case in CASES[:REHEARSED_CASES] if context.rehearsal else CASES + LARGE_CASES:
-        try:
-            for name, error, bound in compare(case, context.device, **options):
-                emit(table='parity', case=str(case), name=name, error=error, bound=bound, ok=error <= bound)
-        except (ValueError, RuntimeError) as error:
-            emit(table='parity', case=str(case), name=f'{type(error).__name__}: {error}', ok=False)
+    if context.rehearsal:
+        for case in CASES[:REHEARSED_CASES]:
+            _emit_case(emit, case, lambda case=case: compare_case(case, 'cpu', draws=1, eager_draws=4))
+    else:
+        _compare_in_processes(emit, LARGE_CASES[::-1] + CASES)
     for shape in ((1, 1, 2, 5, 6),) if context.rehearsal else REPEATED:
         emit(table='repeated', shape=list(shape), times=TIMES, ok=_is_repeatable(shape, context))
+
+
+def _compare_in_processes(emit: Emit, cases: Sequence) -> None:
+    """Compare each case in a process of its own, so that a crash is that case's; the reference needs the cores."""
+    processes = min(len(cases), len(os.sched_getaffinity(0)))
+    with ProcessPoolExecutor(processes, mp_context=get_context('spawn'), max_tasks_per_child=1) as pool:
+        futures = {pool.submit(compare_case, case, 'cuda'): case for case in cases}
+        for future in as_completed(futures):
+            _emit_case(emit, futures[future], future.result)
+
+
+def compare_case(case, device: str, **draws: int) -> list[dict]:
+    """The comparisons of one case, of the output and of every gradient."""
+    from repflow_mm.testing.solver_cases import compare
+
+    found = compare(case, device, **draws)
+    return [dict(name=c.name, error=c.error, bound=c.bound, ok=c.error <= c.bound) for c in found]
+
+
+def _emit_case(emit: Emit, case, compare: Callable[[], list[dict]]) -> None:
+    """Emit the comparisons of a case, or the error that it ended with."""
+    try:
+        found = compare()
+    except Exception as error:  # whatever it is, it is this case's failure
+        found = [dict(name=f'{type(error).__name__}: {error}'.splitlines()[0], ok=False)]
+    for comparison in found:
+        emit(table='parity', case=str(case), **comparison)
 
 
 def _is_repeatable(shape: tuple[int, ...], context: Context) -> bool:

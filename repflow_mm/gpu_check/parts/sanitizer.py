@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from repflow_mm.gpu_check.context import Context, Emit
 from repflow_mm.gpu_check.tables import Table, yes_or_no
@@ -26,20 +27,31 @@ def run(emit: Emit, context: Context) -> None:
     if program is None:
         emit(table='missing', why='compute-sanitizer is not on PATH')
         return
-    for tool in TOOLS:
-        command = [program, '--tool', tool, '--error-exitcode', str(FOUND_SOMETHING), sys.executable, '-m', __name__]
-        start = time.monotonic()
-        done = subprocess.run(command, capture_output=True, text=True)
-        context.folder.joinpath(f'{tool}.log').write_text(done.stdout + done.stderr)
-        emit(table='sanitizer', tool=tool, seconds=time.monotonic() - start, **_outcome(done))
+    start = time.monotonic()
+    processes = {tool: _start(program, tool, context) for tool in TOOLS}
+    for tool, process in processes.items():
+        process.wait()
+        text = _log(tool, context).read_text(encoding='utf-8', errors='replace')
+        emit(table='sanitizer', tool=tool, seconds=time.monotonic() - start, **outcome(process.returncode, text))
 
 
-def _outcome(done: subprocess.CompletedProcess) -> dict:
+def _start(program: str, tool: str, context: Context) -> subprocess.Popen:
+    """Start one of the tools on this module's solves; its output goes to its log."""
+    command = [program, '--tool', tool, '--error-exitcode', str(FOUND_SOMETHING), sys.executable, '-m', __name__]
+    with open(_log(tool, context), 'w', encoding='utf-8') as output:
+        return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+
+
+def _log(tool: str, context: Context) -> Path:
+    return context.folder / f'{tool}.log'
+
+
+def outcome(status: int, text: str) -> dict:
     """What the tool found; a tool that cannot run at all proves nothing and is no failure."""
-    lines = [line for line in done.stdout.splitlines() if 'SUMMARY' in line] or done.stderr.splitlines()[-1:]
-    summary = lines[-1].strip('= ').strip() if lines else f'status {done.returncode}'
-    if done.returncode in (0, FOUND_SOMETHING):
-        return dict(summary=summary, ok=done.returncode == 0)
+    lines = [line.strip('= ').strip() for line in text.splitlines() if line.strip('= ')]
+    summary = next((line for line in reversed(lines) if 'SUMMARY' in line), lines[-1] if lines else f'status {status}')
+    if status in (0, FOUND_SOMETHING):
+        return dict(summary=summary, ok=status == 0)
     return dict(summary=f'could not run: {summary}')
 
 

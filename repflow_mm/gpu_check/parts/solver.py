@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from repflow_mm.gpu_check.context import Context, Emit
+from repflow_mm.gpu_check.context import Context, Emit, emit_outcome
 from repflow_mm.gpu_check.parts.device import flops_per_second, l2_bytes
 from repflow_mm.gpu_check.solver_inputs import Problem, draw_inputs, solve, solve_with_gradients
 from repflow_mm.gpu_check.tables import Table, milliseconds, ratio
@@ -36,12 +36,12 @@ def run(emit: Emit, context: Context) -> None:
     emit(table='copy', bytes_per_second=bandwidth)
     for problem in TINY if context.rehearsal else TRAINING:
         for name in PASSES:
-            record = _limits(problem, name, bandwidth, context) | _measure(problem, name, context)
-            emit(table='training shape', direction=name, **problem.describe(), **record)
+            shape = dict(direction=name, **problem.describe(), **_limits(problem, name, bandwidth, context))
+            emit_outcome(emit, partial(_measure, problem, name, context), table='training shape', **shape)
     for problem in TINY if context.rehearsal else COMPARED:
         for name in PASSES:
-            fast, released = _measure(problem, name, context), _measure_released(problem, name, context)
-            emit(table='released', direction=name, **problem.describe(), **fast, released_seconds=released)
+            shape = dict(direction=name, **problem.describe())
+            emit_outcome(emit, partial(_compare, problem, name, context), table='released', **shape)
 
 
 def measure_bandwidth(context: Context) -> float:
@@ -65,12 +65,17 @@ def _limits(problem: Problem, name: str, bandwidth: float, context: Context) -> 
 def _measure(problem: Problem, name: str, context: Context) -> dict:
     """Seconds of a call, and of its kernels alone; several inputs in turn, together larger than the L2 cache."""
     sets = [draw_inputs(problem.shape, context.device, seed) for seed in range(number_of_sets(problem, context))]
-    calls = [functools.partial(PASSES[name], inputs, problem.num_iters, context.backend) for inputs in sets]
+    calls = [partial(PASSES[name], inputs, problem.num_iters, context.backend) for inputs in sets]
     record = dict(input_sets=len(sets), call_seconds=call_seconds(calls, REPEATS, context.device))
     if context.device == 'cuda':
         record.update(_kernel_seconds(calls))
         torch.cuda.empty_cache()
     return record
+
+
+def _compare(problem: Problem, name: str, context: Context) -> dict:
+    """The same, and seconds of the released operations."""
+    return _measure(problem, name, context) | dict(released_seconds=_measure_released(problem, name, context))
 
 
 def number_of_sets(problem: Problem, context: Context) -> int:
@@ -95,7 +100,7 @@ def _kernel_seconds(calls: Sequence[Callable]) -> dict:
 def _measure_released(problem: Problem, name: str, context: Context) -> list[float] | None:
     """Seconds of the released operations on the same problem; None if the memory does not suffice."""
     inputs = draw_inputs(problem.shape, context.device)
-    call = functools.partial(_run_released, name, inputs, problem.num_iters)
+    call = partial(_run_released, name, inputs, problem.num_iters)
     try:
         return call_seconds([call], RELEASED_REPEATS, context.device)
     except torch.OutOfMemoryError:
@@ -132,7 +137,8 @@ def tables(records: Sequence[dict]) -> list[Table]:
 
 
 def _shape_cells(record: dict) -> tuple[str, str]:
-    return f'{record["size"]}×{record["size"]}', f'{record["clips"]} × {record["pairs"]}'
+    why = f' ({record["why"]})' if 'why' in record and 'call_seconds' not in record else ''
+    return f'{record["size"]}×{record["size"]}', f'{record["clips"]} × {record["pairs"]}{why}'
 
 
 def _training_row(record: dict) -> tuple:
@@ -141,11 +147,11 @@ def _training_row(record: dict) -> tuple:
     cells = [milliseconds([limit] if limit else None) for limit in limits]
     kernels = record.get('kernel_seconds')
     over = ratio(kernels, [max(known)] if known else None)
-    times = milliseconds(kernels), milliseconds(record['call_seconds'])
+    times = milliseconds(kernels), milliseconds(record.get('call_seconds'))
     return (*_shape_cells(record), record['num_iters'], record['direction'], *times, *cells, over)
 
 
 def _compared_row(record: dict) -> tuple:
-    calls, released = record['call_seconds'], record['released_seconds']
+    calls, released = record.get('call_seconds'), record.get('released_seconds')
     times = (milliseconds(seconds) for seconds in (record.get('kernel_seconds'), calls, released))
     return (*_shape_cells(record), record['direction'], *times, ratio(released, calls))
