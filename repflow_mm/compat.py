@@ -86,6 +86,31 @@ def add_missing_drn() -> bool:
     return True
 
 
+def leave_out_multimodal() -> bool:
+    """Leave MMAction2's retrieval models out where they cannot be imported (``models/multimodal``, no thread).
+
+    They ask for names of transformers that its newer versions do not have, and with them all of ``mmaction.models``
+    fails. Upstream leaves them out itself where transformers is missing or too old.
+
+    Returns:
+        bool: Whether the workaround was needed.
+    """
+    from mmaction.utils import dependency
+
+    if not dependency.WITH_MULTIMODAL:
+        return False
+    try:
+        from transformers.modeling_utils import (  # noqa: F401
+            apply_chunking_to_forward,
+            find_pruneable_heads_and_indices,
+            prune_linear_layer,
+        )
+    except ImportError:
+        dependency.WITH_MULTIMODAL = False
+        return True
+    return False
+
+
 def silence_missing_mmcv_ops() -> bool:
     """Keep mmcv-lite from warning about an operator that no recognizer uses (``mmcv/cnn/bricks/transformer.py``).
 
@@ -254,6 +279,7 @@ def accept_bfloat16_scores() -> bool:
 
 WORKAROUNDS = {
     'mmaction2#2714: the wheel lacks mmaction.models.localizers.drn': add_missing_drn,
+    'mmaction2: its retrieval models fail with new versions of transformers': leave_out_multimodal,
     'mmcv#3035, #3263: no wheels of full mmcv, and mmcv-lite warns': silence_missing_mmcv_ops,
     'mmengine#1655, #1650: checkpoints do not load on torch >= 2.6': load_checkpoints_safely,
     'mmengine: distributed launchers need CUDA': run_distributed_on_cpu,
