@@ -1,6 +1,6 @@
 """Device functions of the Triton kernels: the constants of a pair of frames, and the parts of an iteration.
 
-Fields are tuples as in ``triton_tiles``.
+Fields are tuples as in ``tiles.py``.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ EPSILON = tl.constexpr(1e-12)
 @triton.jit
 def load_scalars(theta_ptr, lam_ptr, tau_ptr):
     """theta, lam * theta (the threshold's limit) and tau / theta (the rate of p's step)."""
-    theta = tl.load(theta_ptr).to(tl.float32)
-    return theta, tl.load(lam_ptr).to(tl.float32) * theta, tl.load(tau_ptr).to(tl.float32) / theta
+    theta = tl.load(theta_ptr)
+    return theta, tl.load(lam_ptr) * theta, tl.load(tau_ptr) / theta
 
 
 @triton.jit

@@ -142,6 +142,11 @@ def test_bad_argument(arguments, message):
         RepresentationFlow(**{'channels': 2, **arguments})
 
 
+def test_start_values_must_be_numbers():
+    with pytest.raises(TypeError, match="theta must be a number, got str '0.3'"):
+        RepresentationFlow(2, theta='0.3')
+
+
 def test_num_iters_must_be_an_integer():
     with pytest.raises(TypeError, match='num_iters must be an int, got float 2.5'):
         RepresentationFlow(2, num_iters=2.5)

@@ -1,50 +1,13 @@
 import importlib.util
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 
 from repflow_mm.ops.triton import operator as cuda
 
-CASES = Path(__file__).with_name('triton_cases.py')
 needs_triton = pytest.mark.skipif(importlib.util.find_spec('triton') is None, reason='triton is not installed')
-
-
-def run(*command, **environment):
-    """Run Python in a process of its own, without the interpreter but where ``environment`` asks for it."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(('TRITON_', 'PYTEST_'))}
-    done = subprocess.run(
-        [sys.executable, *map(str, command)],
-        env={**inherited, **environment},
-        cwd=Path(__file__).parents[3],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
-    return done.stdout
-
-
-@needs_triton
-def test_kernels_in_the_interpreter():
-    out = run('-m', 'pytest', '-q', '-p', 'no:cacheprovider', CASES, TRITON_INTERPRET='1', CUDA_VISIBLE_DEVICES='')
-    assert 'passed' in out and 'skipped' not in out
-
-
-@needs_triton
-def test_kernels_as_code_for_a_device():
-    out = run('-m', 'pytest', '-q', '-p', 'no:cacheprovider', CASES, EMULATE_PTX='1', CUDA_VISIBLE_DEVICES='')
-    assert 'passed' in out and 'skipped' not in out
-
-
-@pytest.mark.gpu
-@needs_triton
-@pytest.mark.skipif(not torch.cuda.is_available(), reason='no CUDA device')
-def test_kernels_on_the_device():
-    out = run('-m', 'pytest', '-q', '-p', 'no:cacheprovider', CASES)
-    assert 'passed' in out and 'skipped' not in out
 
 
 def test_reasons_quote_device_and_dtype(monkeypatch):
@@ -78,4 +41,5 @@ def test_reason_for_an_old_device(capability, accepted, monkeypatch):
 
 
 def test_kernels_are_imported_at_the_first_call_only():
-    run('-c', 'import sys, repflow_mm.ops; assert "repflow_mm.ops.triton.forward" not in sys.modules')
+    code = 'import sys, repflow_mm.ops; assert "repflow_mm.ops.triton.forward" not in sys.modules'
+    subprocess.run([sys.executable, '-c', code], check=True)
