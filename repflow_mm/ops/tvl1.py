@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -15,20 +13,12 @@ from repflow_mm.ops.image_pairs import enlarge_flow, pyramid_sizes, solve_pairs
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters
 from repflow_mm.ops.tvl1_reference import solve_level_ref
 
-# In the order in which 'auto' tries them; `solve` takes images and u, (N, 2, H, W) each, the parameters, and where to
-# count its work, (N, 2), or None.
+# In the order in which 'auto' tries them; `solve` takes images and u, (N, 2, H, W) each, and the
+# parameters.
 BACKENDS = {
     'cpu': Backend(unsupported_reasons=tvl1_cpu.unsupported_reasons, solve=tvl1_cpu.solve_level),
     'reference': Backend(unsupported_reasons=lambda images: [], solve=solve_level_ref),
 }
-
-
-class LevelWork(NamedTuple):
-    """What one level of the pyramid took: for each of N pairs rounds of the median filter and iterations, (N, 2)."""
-
-    height: int
-    width: int
-    counts: Tensor
 
 
 @run_eagerly
@@ -92,41 +82,10 @@ def tvl1_flow(
     parameters = TVL1Parameters(
         tau, lam, theta, num_scales, scale_factor, num_warps, inner_iters, outer_iters, epsilon, median_filter
     )
-    return _solve(prev, next, parameters, backend)
+    return solve_pairs('tvl1_flow', prev, next, backend, BACKENDS, lambda *given: _coarse_to_fine(*given, parameters))
 
 
-def count_tvl1_work(
-    prev: Tensor, next: Tensor, parameters: TVL1Parameters | None = None, backend: str = 'auto'
-) -> list[LevelWork]:
-    """What :func:`tvl1_flow` does for these images before its tolerance ends it, level by level, the coarsest first.
-
-    Args:
-        prev (Tensor): First images, as :func:`tvl1_flow` takes them.
-        next (Tensor): Second images.
-        parameters (TVL1Parameters, optional): The method's parameters. Defaults to the common defaults.
-        backend (str): As in :func:`tvl1_flow`. Defaults to ``'auto'``.
-
-    Returns:
-        list[LevelWork]: One for each level of the pyramid.
-    """
-    work = []
-    with torch.no_grad():
-        _solve(prev, next, parameters or TVL1Parameters(), backend, work)
-    return work
-
-
-def _solve(
-    prev: Tensor, next: Tensor, parameters: TVL1Parameters, backend: str, work: list[LevelWork] | None = None
-) -> Tensor:
-    """The flow of :func:`tvl1_flow`; the work of each level is appended to ``work``."""
-    return solve_pairs(
-        'tvl1_flow', prev, next, backend, BACKENDS, lambda *given: _coarse_to_fine(*given, parameters, work)
-    )
-
-
-def _coarse_to_fine(
-    images: Tensor, solver: Backend, parameters: TVL1Parameters, work: list[LevelWork] | None = None
-) -> Tensor:
+def _coarse_to_fine(images: Tensor, solver: Backend, parameters: TVL1Parameters) -> Tensor:
     """Flow of images (N, 2, H, W), solved from the coarsest level on: (N, 2, H, W)."""
     levels = [images]
     for size in pyramid_sizes(*images.shape[2:], parameters.num_scales, parameters.scale_factor)[1:]:
@@ -136,8 +95,5 @@ def _coarse_to_fine(
     for level in reversed(levels):
         if level.shape != u.shape:
             u = enlarge_flow(u, level.shape[2:])
-        counts = torch.zeros((level.shape[0], 2), dtype=torch.int64, device=level.device)
-        u = solver.solve(level, u, parameters, counts)
-        if work is not None:
-            work.append(LevelWork(*level.shape[2:], counts))
+        u = solver.solve(level, u, parameters)
     return u

@@ -94,9 +94,7 @@ def evaluate(
 ) -> dict[str, torch.Tensor]:
     """Output u and the gradients of the seven inputs, by name."""
     inputs = [tensor.detach().clone().requires_grad_() for tensor in inputs]
-    x, theta, lam, tau, *kernels = inputs
-    taps = dict(zip(NAMES[5:], kernels))
-    u = solver(x, theta, lam, tau, num_iters=num_iters, **taps, **options)
+    u = solver(*inputs, num_iters, **options)
     if u.requires_grad:
         grads = torch.autograd.grad(u, inputs, grad_u.to(u), allow_unused=True)
     else:

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from repflow_mm.benchmarks.compare_tvl1 import end_point_errors, read_pair
-from repflow_mm.benchmarks.warps import WARPS, draw_batch, random_pattern
 from repflow_mm.ops import brox_flow, brox_reference, tvl1_flow
 from repflow_mm.ops.brox_parameters import BroxParameters
 from repflow_mm.ops.cpu import brox as brox_cpu
 from repflow_mm.ops.cpu import operator as cpu
+from repflow_mm.testing.true_flow import end_point_errors, read_pair
+from repflow_mm.testing.warps import WARPS, draw_batch, random_pattern
 
 RUBBERWHALE = Path(__file__).parents[3] / 'shared' / 'data' / 'rubberwhale'
 

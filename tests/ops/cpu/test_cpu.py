@@ -174,7 +174,7 @@ def test_parity_with_narrower_vectors(architecture, tmp_path):
         'for case in CASES[:3]:\n'
         '    check_parity(functools.partial(rep_flow, backend="cpu"), case)\n'
         'import torch\n'
-        'from repflow_mm.benchmarks.warps import draw_pair\n'
+        'from repflow_mm.testing.warps import draw_pair\n'
         'prev, next = (image[None].double() for image in draw_pair("shear", 40, seed=0)[:2])\n'
         'options = dict(num_warps=2, num_scales=2)\n'
         'u = tvl1_flow(prev, next, backend="cpu", **options)\n'

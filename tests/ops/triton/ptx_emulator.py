@@ -17,7 +17,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from repflow_mm.benchmarks.compiled_code import WARP, intercepted_launches
+from repflow_mm.testing.triton_launches import WARP, intercepted_launches
 
 TYPES = {f'{kind}{8 * size}': np.dtype(f'{letter}{size}') for kind, letter in ('si', 'uu', 'bu') for size in (2, 4, 8)}
 TYPES.update(bf16=np.dtype('u2'), f16=np.dtype('f2'), f32=np.dtype('f4'), pred=np.dtype('?'))

@@ -65,20 +65,19 @@ static double NAME(iterate_measured)(const layout *plane, const NAME(terms) *ter
     return total;
 }
 
-/* Solve one linearisation: median filter and iterations in turn, until u changes no more than `tolerance`; both are
- * counted in `work`. */
+/* Solve one linearisation: median filter and iterations in turn, until u changes no more than `tolerance`. */
 static void NAME(solve_warp)(
     const tvl1_level *level, const layout *plane, const NAME(terms) *terms, REAL *state, const REAL *fixed,
-    REAL *median_scratch, int64_t *work
+    REAL *median_scratch
 ) {
     const double tolerance = level->epsilon * level->epsilon * plane->height * plane->width;
     double change = INFINITY;
-    for (ptrdiff_t outer = 0; outer < level->outer_iters && change > tolerance; outer++, work[0]++) {
+    for (ptrdiff_t outer = 0; outer < level->outer_iters && change > tolerance; outer++) {
         if (level->median_filter > 1) {
             NAME(median_filter)(plane, state, U_X, level->median_filter, median_scratch);
             NAME(median_filter)(plane, state, U_Y, level->median_filter, median_scratch);
         }
-        for (ptrdiff_t inner = 0; inner < level->inner_iters && change > tolerance; inner++, work[1]++) {
+        for (ptrdiff_t inner = 0; inner < level->inner_iters && change > tolerance; inner++) {
             change = NAME(iterate_measured)(plane, terms, state, fixed);
         }
     }
@@ -111,7 +110,6 @@ static void NAME(tvl1_task)(void *argument, void *scratch, ptrdiff_t pair) {
     REAL *state = NAME(take_plane)(&free_scratch, plane, STATE_FIELDS);
     REAL *fixed = NAME(take_plane)(&free_scratch, plane, CONST_FIELDS);
     REAL *median_scratch = free_scratch, *pixels = free_scratch + NAME(median_scratch_size)(plane);
-    int64_t uncounted[2] = {0}, *work = level->work ? level->work + 2 * pair : uncounted;
     NAME(set_tvl1_terms)(&terms, plane, level);
     NAME(interleave)(plane, first + area, pixels);
     memset(state, 0, plane->height * row_size(plane, STATE_FIELDS) * sizeof(REAL));
@@ -119,7 +117,7 @@ static void NAME(tvl1_task)(void *argument, void *scratch, ptrdiff_t pair) {
     NAME(pad_rows)(plane, u + area, state + U_Y * plane->stride, row_size(plane, STATE_FIELDS));
     for (ptrdiff_t warp = 0; warp < level->num_warps; warp++) {
         NAME(warp)(plane, first, pixels, state, fixed);
-        NAME(solve_warp)(level, plane, &terms, state, fixed, median_scratch, work);
+        NAME(solve_warp)(level, plane, &terms, state, fixed, median_scratch);
     }
     NAME(store_field)(plane, state, U_X, u);
     NAME(store_field)(plane, state, U_Y, u + area);

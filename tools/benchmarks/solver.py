@@ -1,19 +1,22 @@
-"""Benchmark of the solver's backends against the released layer and the eager reference."""
+"""The solver's backends beside the released layer and the eager reference; what computes wrongly is not timed."""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor
 
+from benchmarks.parts import Part, positive
+from repflow_mm.markdown import markdown_table
 from repflow_mm.ops import rep_flow_ref
 from repflow_mm.ops.backends import BACKENDS
 from repflow_mm.ops.cpu.launch import cpu_arithmetic
 from repflow_mm.ops.limits import arithmetic_limit, memory_limit, peak_flops
 from repflow_mm.ops.reference import kernels_or_defaults, scalars_like
-from repflow_mm.testing.parity import Solver
+from repflow_mm.testing.parity import CASES, Solver, check_parity
 from repflow_mm.testing.released import released_rep_flow
 from repflow_mm.testing.timing import kept_bytes, kernel_seconds, seconds_of, summary
 
@@ -42,13 +45,19 @@ class Problem:
 
 
 def solvers(device: str, with_compile: bool = True) -> dict[str, Solver]:
-    """The rows of the table: the released layer, the reference, its compiled form, and the backends that can run."""
+    """The rows of the table: the released layer, the reference, its compiled form, and the backends that can run.
+
+    Raises:
+        ValueError: If output or gradients of a backend are not those of the float64 reference.
+    """
     rows = {'released layer': released_rep_flow, 'reference, eager': rep_flow_ref}
     if with_compile:
         rows['reference, torch.compile'] = torch.compile(rep_flow_ref)
     probe = torch.zeros(1, 1, 2, 4, 4, device=device)
     for name, backend in BACKENDS.items():
         if name != 'reference' and not backend.unsupported_reasons(probe):
+            for case in CASES:
+                check_parity(backend.solve, case, device)
             rows[name] = backend.solve
     return rows
 
@@ -91,7 +100,7 @@ def solver_table(results: Sequence[dict], baseline: str = 'released layer') -> s
     for title in ('forward', 'forward + backward'):
         header += [f'{title}, ms', 'faster', *(['its kernels, ms', 'faster'] if on_gpu else [])]
     header += ['kept for backward, MB', 'share']
-    lines = ['| ' + ' | '.join(header) + ' |', '|' + '---|' * len(header)]
+    rows = []
     for row in results:
         cells = [row['name']]
         for key in ('forward', 'forward_backward'):
@@ -101,8 +110,8 @@ def solver_table(results: Sequence[dict], baseline: str = 'released layer') -> s
                 kernels = row[f'{key}_kernels']
                 cells += [_milliseconds(kernels), f'{base[f"{key}_kernels"] / kernels:.1f}×' if base else '']
         share = f'{100 * row["kept_bytes"] / base["kept_bytes"]:.2g} %' if base else ''
-        lines.append('| ' + ' | '.join([*cells, f'{row["kept_bytes"] / 1e6:.1f}', share]) + ' |')
-    return '\n'.join(lines)
+        rows.append([*cells, f'{row["kept_bytes"] / 1e6:.1f}', share])
+    return markdown_table(header, rows)
 
 
 def cpu_limit(problem: Problem, repeats: int) -> float:
@@ -148,17 +157,63 @@ def scaling_problems() -> list[Problem]:
 
 def scaling_table(results: Sequence[dict]) -> str:
     """Cost for each problem; the columns "ns" are nanoseconds a pixel, pair, channel and iteration."""
-    lines = [
-        '| solver | map | pairs | channels | iterations | forward, ms | ns | forward + backward, ms | ns |',
-        '|---|---|---|---|---|---|---|---|---|',
-    ]
+    header = ('solver', 'map', 'pairs', 'channels', 'iterations', 'forward, ms', 'ns', 'forward + backward, ms', 'ns')
+    rows = []
     for row in results:
         work = row['height'] * row['width'] * row['pairs'] * row['channels'] * row['num_iters']
         cells = [row['name'], f'{row["height"]}×{row["width"]}', row['pairs'], row['channels'], row['num_iters']]
         for key in ('forward', 'forward_backward'):
             cells += [_milliseconds(row[key]['min']), f'{1e9 * row[key]["min"] / work:.3g}']
-        lines.append('| ' + ' | '.join(map(str, cells)) + ' |')
-    return '\n'.join(lines)
+        rows.append(cells)
+    return markdown_table(header, rows)
+
+
+def _add_compile(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--compile', action='store_true', help='add torch.compile of the reference (takes minutes)')
+
+
+def _add_size_and_compile(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--size', type=positive, default=28, help='height and width of the map (default: 28)')
+    _add_compile(parser)
+
+
+def run_size(args: argparse.Namespace) -> tuple[list[dict], str]:
+    """One map size, the solvers beside each other."""
+    return _timed(solvers(args.device, args.compile), Problem(args.size, args.size), args)
+
+
+def run_sizes(args: argparse.Namespace) -> tuple[list[dict], str]:
+    """Four map sizes, with fewer pairs on the larger ones, where the baseline fills the memory."""
+    rows = solvers(args.device, args.compile)
+    parts = [_timed(rows, Problem(size, size, pairs), args) for size, pairs in ((14, 30), (28, 30), (56, 8), (112, 2))]
+    return [row for part, _ in parts for row in part], '\n\n'.join(table for _, table in parts)
+
+
+def run_scaling(args: argparse.Namespace) -> tuple[list[dict], str]:
+    """The backends' cost as one factor varies."""
+    fast = {name: solver for name, solver in solvers(args.device, False).items() if name in BACKENDS}
+    results = [row for problem in scaling_problems() for row in measure(fast, problem, args.device, args.repeats)]
+    return results, scaling_table(results)
+
+
+def _timed(rows: dict[str, Solver], problem: Problem, args: argparse.Namespace) -> tuple[list[dict], str]:
+    """One problem's measurements and their table, with what limits a forward pass on the device below it."""
+    results = measure(rows, problem, args.device, args.repeats)
+    text = f'{problem}\n\n{solver_table(results)}'
+    if torch.device(args.device).type == 'cuda':
+        text += f'\n\n{gpu_limits(problem, torch.cuda.get_device_properties(args.device))}'
+    if 'cpu' in rows:
+        limit = cpu_limit(problem, args.repeats)
+        results.append(dict(name='arithmetic alone', **asdict(problem), forward=dict(min=limit)))
+        text += f'\n\nlimit of the forward pass: {1e3 * limit:.2f} ms for its arithmetic alone'
+    return results, text
+
+
+PARTS = {
+    'solver': Part('the solvers on one map size', _add_size_and_compile, run_size),
+    'sizes': Part('the solvers on four map sizes', _add_compile, run_sizes),
+    'scaling': Part("the backends' cost as one factor varies", lambda parser: None, run_scaling),
+}
 
 
 def _milliseconds(seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import tempfile
 import time
@@ -14,6 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmarks.parts import Part
 from repflow_mm.datasets.flow.frames import (
     FLOW_TEMPLATE,
     JPEG_QUALITY,
@@ -25,6 +27,7 @@ from repflow_mm.datasets.flow.frames import (
 from repflow_mm.datasets.flow.video_flow import video_flow
 from repflow_mm.datasets.transforms.flow import CheckedRawFrameDecode, FlowFileDecode
 from repflow_mm.datasets.video_reading import BadVideoError
+from repflow_mm.markdown import markdown_table
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters
 
 # Bytes that a file system keeps a file in units of.
@@ -137,12 +140,17 @@ def _clip_seconds(candidate: Candidate, path: Path, total: int, rng: np.random.G
 
 def formats_table(results: Sequence[dict]) -> str:
     """One line for each way to keep flow; the first is what the others are compared with."""
-    lines = [
-        '| flow kept as | files a video | KB a flow | smaller | clip of 16, ms | error, px | moving, 99 %, px |',
-        '|---|---|---|---|---|---|---|',
-    ]
-    for row in results:
-        cells = [
+    header = (
+        'flow kept as',
+        'files a video',
+        'KB a flow',
+        'smaller',
+        'clip of 16, ms',
+        'error, px',
+        'moving, 99 %, px',
+    )
+    rows = [
+        (
             row['name'],
             f'{row["files"] / row["videos"]:.0f}',
             f'{row["bytes"] / row["flows"] / 1024:.2f}',
@@ -150,6 +158,22 @@ def formats_table(results: Sequence[dict]) -> str:
             f'{row["clip_seconds"] * 1000:.1f}',
             f'{row["error"]:.3f}',
             '–' if row['moving_error_99'] is None else f'{row["moving_error_99"]:.3f}',
-        ]
-        lines.append('| ' + ' | '.join(cells) + ' |')
-    return '\n'.join(lines)
+        )
+        for row in results
+    ]
+    return markdown_table(header, rows)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of the part."""
+    parser.add_argument('--videos', nargs='+', type=Path, required=True, help='video files')
+    parser.add_argument('--short-side', type=int, default=128, help='shorter side of their frames (default: 128)')
+
+
+def run(args: argparse.Namespace) -> tuple[list[dict], str]:
+    """Compare the ways on the videos that are given."""
+    results = measure_formats(args.videos, args.short_side, args.repeats)
+    return results, formats_table(results)
+
+
+PARTS = {'flow_formats': Part('ways to keep flow on disk: size, reading time, error', add_arguments, run)}

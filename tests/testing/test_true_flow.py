@@ -3,9 +3,8 @@ import struct
 import pytest
 import torch
 
-from repflow_mm.benchmarks import compare_tvl1
-from repflow_mm.benchmarks.warps import draw_batch
-from repflow_mm.ops.cpu import operator as cpu
+from repflow_mm.testing import true_flow
+from repflow_mm.testing.opencv_tvl1 import opencv_flow
 
 
 def flo_bytes(flow):
@@ -21,25 +20,25 @@ def test_end_point_errors_leave_out_what_is_unknown():
     u = torch.zeros(2, 2, 2, 2)
     u[:, 0, 0, 0], u[:, 1, 0, 0] = 3, 4
     u[1, 1, 1, 1] = -1.5
-    assert compare_tvl1.end_point_errors(u, truth).tolist() == [1.25, 0.5]
+    assert true_flow.end_point_errors(u, truth).tolist() == [1.25, 0.5]
 
 
 class TestFiles:
     def test_flo(self, tmp_path):
         flow = torch.arange(12.0).reshape(2, 2, 3)
         (tmp_path / 'flow.flo').write_bytes(flo_bytes(flow))
-        assert torch.equal(compare_tvl1.read_flo(tmp_path / 'flow.flo'), flow[None])
+        assert torch.equal(true_flow.read_flo(tmp_path / 'flow.flo'), flow[None])
 
     @pytest.mark.parametrize('content', [b'', b'PIEH', b'P6 3 2 255\n' + bytes(40)])
     def test_other_files_are_refused(self, tmp_path, content):
         (tmp_path / 'other').write_bytes(content)
         with pytest.raises(ValueError, match=r'other is no \.flo file: it does not begin with 202021\.25'):
-            compare_tvl1.read_flo(tmp_path / 'other')
+            true_flow.read_flo(tmp_path / 'other')
 
     def test_cut_off_flo_is_refused(self, tmp_path):
         (tmp_path / 'cut.flo').write_bytes(flo_bytes(torch.zeros(2, 2, 3))[:-4])
         with pytest.raises(ValueError, match=r'cut\.flo has 56 bytes, a \.flo file of 3×2 has 60'):
-            compare_tvl1.read_flo(tmp_path / 'cut.flo')
+            true_flow.read_flo(tmp_path / 'cut.flo')
 
     def test_pair_of_files(self, tmp_path):
         cv2 = pytest.importorskip('cv2')
@@ -48,39 +47,17 @@ class TestFiles:
         cv2.imwrite(str(first), image.numpy())
         flow.write_bytes(flo_bytes(torch.zeros(2, 2, 3)))
         with pytest.raises(FileNotFoundError, match=r'second\.png cannot be read as an image'):
-            compare_tvl1.read_pair(first, second, flow)
+            true_flow.read_pair(first, second, flow)
         cv2.imwrite(str(second), image.flip(0).numpy())
-        prev, following, truth = compare_tvl1.read_pair(first, second, flow)
+        prev, following, truth = true_flow.read_pair(first, second, flow)
         assert torch.equal(prev[0, 0], image) and torch.equal(following[0, 0], image.flip(0))
         assert truth.shape == (1, 2, 2, 3)
         cv2.imwrite(str(second), image.mT.contiguous().numpy())
         with pytest.raises(ValueError, match=r'second\.png has H, W = \(3, 2\), .*flow\.flo has \(2, 3\)'):
-            compare_tvl1.read_pair(first, second, flow)
+            true_flow.read_pair(first, second, flow)
 
 
 def test_without_optflow_the_message_says_what_is_missing(monkeypatch):
     monkeypatch.setitem(__import__('sys').modules, 'cv2', None)
     with pytest.raises(ImportError, match=r'needs cv2\.optflow, of opencv-contrib-python'):
-        compare_tvl1.opencv_flow(*(torch.zeros(1, 1, 16, 16, dtype=torch.uint8),) * 2)
-
-
-def test_wrong_backend_is_not_timed(monkeypatch):
-    monkeypatch.setattr(
-        compare_tvl1, 'tvl1_flow', lambda prev, following, backend, **few: torch.full((1,), len(backend)) * 0.1
-    )
-    with pytest.raises(ValueError, match=r'cpu is not timed: its flow is off by 0\.6 px \(allowed: 1e-08\)'):
-        compare_tvl1.check_tvl1('cpu')
-
-
-@pytest.mark.skipif(bool(cpu.unsupported_reasons(torch.empty(1))), reason='no C compiler')
-def test_rows_and_tables():
-    pytest.importorskip('cv2.optflow')
-    compare_tvl1.check_tvl1('cpu')
-    results = compare_tvl1.measure_tvl1(*draw_batch(24, 6), repeats=1)
-    assert [row['name'] for row in results] == ['OpenCV DualTVL1', 'tvl1_flow, cpu on cpu']
-    for row in results:
-        assert row['pairs_per_second'] == 6 / row['seconds']['min'] > 0
-        assert len(row['end_point_errors']) == 6
-    assert compare_tvl1.tvl1_table(results).splitlines()[2].startswith('| 6 of 24×24 | OpenCV DualTVL1 |')
-    first, last = results[1]['end_point_errors'][::5]
-    assert f'| 24×24 | tvl1_flow, cpu on cpu | {(first + last) / 2:.4f} |' in compare_tvl1.warps_table(results)
+        opencv_flow(*(torch.zeros(1, 1, 16, 16, dtype=torch.uint8),) * 2)

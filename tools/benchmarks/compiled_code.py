@@ -2,78 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import itertools
+import argparse
 import os
 import re
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from unittest import mock
 
 import torch
 
-from repflow_mm.benchmarks.solver import Problem
-from repflow_mm.ops.triton.operator import interpreted, triton_backward, triton_forward
+from benchmarks.parts import Part
+from benchmarks.solver import Problem
+from repflow_mm.markdown import markdown_table
+from repflow_mm.ops.triton.operator import interpreted
+from repflow_mm.testing.triton_launches import CAPABILITY, WARP, intercepted_launches
 
 SIZES = (7, 14, 28, 56, 112)
-CAPABILITY = 90
-WARP = 32
-
-
-class _Device:
-    """What Triton asks of the active driver when it compiles."""
-
-    _numbers = itertools.count(-1, -1)
-
-    def __init__(self, capability: int):
-        self.capability = capability
-        self.number = next(self._numbers)  # no real device's, nor an earlier one's: Triton keeps what it compiled
-
-    def get_current_target(self):
-        from triton.backends.compiler import GPUTarget
-
-        return GPUTarget('cuda', self.capability, WARP)
-
-    def get_current_device(self) -> int:
-        return self.number
-
-    def get_current_stream(self, device: int) -> int:
-        return 0
-
-
-@contextlib.contextmanager
-def intercepted_launches(handle: Callable, capability: int = CAPABILITY) -> Iterator[None]:
-    """Within it, Triton compiles for a GPU that need not be there, and a launch goes to ``handle``.
-
-    Args:
-        handle (Callable): ``handle(compiled, grid, arguments, seconds)``, with Triton's compiled kernel, the number of
-            programs along each axis, the arguments by name, compile-time constants among them, and how long it took
-            to compile, or to find what was compiled before.
-        capability (int): The GPU's compute capability, times 10. Defaults to 90.
-    """
-    from triton.runtime import driver
-    from triton.runtime.jit import JITFunction
-
-    compile_only = JITFunction.run
-
-    def run(self, *args, grid, warmup, **kwargs):
-        start = time.perf_counter()
-        compiled = compile_only(self, *args, grid=grid, warmup=True, **kwargs)
-        seconds = time.perf_counter() - start
-        handle(compiled, grid, dict(zip(self.arg_names, args)) | kwargs, seconds)
-        return compiled
-
-    driver.set_active(_Device(capability))
-    JITFunction.run = run
-    try:
-        yield
-    finally:
-        JITFunction.run = compile_only
-        if torch.cuda.is_available():
-            driver.reset_active()
 
 
 def measure_code(sizes: Sequence[int] = SIZES, capability: int = CAPABILITY) -> list[dict]:
@@ -99,6 +45,9 @@ def measure_code(sizes: Sequence[int] = SIZES, capability: int = CAPABILITY) -> 
 
 
 def _kernels_of(size: int, capability: int) -> list[dict]:
+    from repflow_mm.ops.triton.backward import triton_backward
+    from repflow_mm.ops.triton.forward import triton_forward
+
     *inputs, num_iters = Problem(size, size, pairs=4, channels=8).arguments('cpu')
     inputs = [tensor.detach() for tensor in inputs]
     n, c, t, h, w = inputs[0].shape
@@ -146,12 +95,19 @@ def _longest_loop(sass: str) -> int:
 
 def code_table(results: Sequence[dict]) -> str:
     """The kernels as a Markdown table; instructions are those for a pixel and iteration."""
-    lines = [
-        '| map | kernel | pixels a thread | threads | registers | bytes spilled | instructions | seconds to compile |',
-        '|---|---|---|---|---|---|---|---|',
-    ]
+    header = ('map', 'kernel', 'pixels a thread', 'threads', 'registers', 'bytes spilled', 'instructions')
+    rows = []
     for row in results:
         cells = [f'{row["size"]}×{row["size"]}', row['use'], row['pixels'], row['threads'], row['registers']]
-        cells += [row['spilled'], f'{row["instructions"]:.0f}', f'{row["seconds"]:.1f}']
-        lines.append('| ' + ' | '.join(map(str, cells)) + ' |')
-    return '\n'.join(lines)
+        rows.append([*cells, row['spilled'], f'{row["instructions"]:.0f}', f'{row["seconds"]:.1f}'])
+    return markdown_table((*header, 'seconds to compile'), rows)
+
+
+def _run(args: argparse.Namespace) -> tuple[list[dict], str]:
+    results = measure_code()
+    return results, code_table(results)
+
+
+PARTS = {
+    'code': Part('registers, spills and instructions of the Triton kernels, without a GPU', lambda parser: None, _run)
+}

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from repflow_mm.benchmarks.compare_tvl1 import check_tvl1, opencv_flow, tvl1_backend
-from repflow_mm.benchmarks.models import FCF, REP_FLOW, build_network, count_parameters
-from repflow_mm.benchmarks.operations import most_tvl1_work, network_operations, tvl1_operations
-from repflow_mm.benchmarks.report import hardware, write_results
+from benchmarks.models import FCF, REP_FLOW, build_network, count_parameters, network_operations
+from benchmarks.parts import Part
+from benchmarks.tvl1 import check_tvl1, tvl1_backend
 from repflow_mm.datasets.motion_clips.clips import MotionClipOptions, render_clip
+from repflow_mm.markdown import markdown_table
 from repflow_mm.ops import rep_flow, tvl1_flow
 from repflow_mm.ops.image_pairs import grey
-from repflow_mm.ops.tvl1 import count_tvl1_work
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters
+from repflow_mm.testing.opencv_tvl1 import opencv_flow
 from repflow_mm.testing.parity import CASES, check_parity
 from repflow_mm.testing.timing import peak_bytes, seconds_of, summary
 
@@ -143,16 +141,17 @@ def measure_costs(setting: Setting, device: str, repeats: int, progress: str | N
     Returns:
         list[dict]: For each row ``name``; ``seconds``, ``flow_seconds`` (None without a flow solver before the
         network) and ``network_seconds``: min, median, max; ``peak_bytes`` beyond weights and input frames;
-        ``parameters``; and ``operations``, see :func:`count_row`.
+        ``parameters``; ``operations`` of the networks' convolutions and matrix products, and ``flow_operations`` of
+        their representation flow layers, see :func:`network_operations`. TV-L1's operations are not counted.
     """
     parts = build_parts(setting, device)
     calls = {name: lambda name=name: parts.run([name]) for name in (*parts.flows, *parts.networks)}
     seconds = seconds_of(calls, repeats, device, progress)
-    solved = _solver_operations(setting, device)
     rows = []
     for row, names in ROWS.items():
         flows = [name for name in names if name in parts.flows]
         networks = [name for name in names if name in parts.networks]
+        counts = [network_operations(parts.networks[name], parts.inputs[name].shape) for name in networks]
         rows.append(
             dict(
                 name=row,
@@ -161,7 +160,8 @@ def measure_costs(setting: Setting, device: str, repeats: int, progress: str | N
                 network_seconds=_summed(seconds, networks),
                 peak_bytes=peak_bytes(lambda names=names: parts.run(names), device),
                 parameters=sum(count_parameters(parts.networks[name]) for name in networks),
-                operations=count_row(parts, names, solved),
+                operations=sum(outside for outside, _ in counts),
+                flow_operations=sum(inside for _, inside in counts),
             )
         )
     return rows
@@ -172,47 +172,28 @@ def _summed(seconds: dict[str, list[float]], names: Sequence[str]) -> dict[str, 
     return summary([sum(turn) for turn in zip(*(seconds[name] for name in names))])
 
 
-def _solver_operations(setting: Setting, device: str) -> dict[str, int]:
-    """Of TV-L1 on the clip: of the iterations that ours runs, and the most for OpenCV, which does not tell."""
-    parameters = TVL1Parameters()
-    most = most_tvl1_work(setting.size, setting.size, setting.frames - 1, parameters)
-    work = count_tvl1_work(*grey_pairs(setting.draw_frames().to(device)), parameters)
-    return {OPENCV: tvl1_operations(most, parameters), OURS: tvl1_operations(work, parameters)}
-
-
-def count_row(parts: Parts, names: Sequence[str], solved: dict[str, int]) -> dict:
-    """Operations of a row: ``networks`` (convolutions and matrix products), ``solver``, and whether that is at most."""
-    counts = [network_operations(parts.networks[n], parts.inputs[n].shape) for n in names if n in parts.networks]
-    solver = sum(inside for _, inside in counts) + sum(solved[name] for name in names if name in parts.flows)
-    return dict(networks=sum(outside for outside, _ in counts), solver=solver, solver_at_most=OPENCV in names)
-
-
 def cost_table(rows: Sequence[dict]) -> str:
     """The rows as a Markdown table, with the ratio to RGB by the shortest times."""
     base = rows[0]['seconds']['min']
-    lines = [
-        '| model | ms a clip | median | over RGB | flow, ms | network, ms | peak memory, MB | parameters '
-        '| network, GFLOP | solver, GFLOP |',
-        '|---|---|---|---|---|---|---|---|---|---|',
-    ]
+    header = ('model', 'ms a clip', 'median', 'over RGB', 'flow, ms', 'network, ms', 'peak memory, MB', 'parameters')
+    lines = []
     for row in rows:
-        best, count = row['seconds']['min'], row['operations']
-        solver = f'{"≤ " * count["solver_at_most"]}{count["solver"] / 1e9:.3g}' if count['solver'] else '–'
-        flow = f'{1e3 * row["flow_seconds"]["min"]:.1f}' if row['flow_seconds'] else '–'
-        cells = (
-            row['name'],
-            f'{1e3 * best:.1f}',
-            f'{1e3 * row["seconds"]["median"]:.1f}',
-            f'{best / base:.2f}×',
-            flow,
-            f'{1e3 * row["network_seconds"]["min"]:.1f}',
-            f'{row["peak_bytes"] / 1e6:.1f}',
-            f'{row["parameters"]:,}',
-            f'{count["networks"] / 1e9:.3g}',
-            solver,
+        best = row['seconds']['min']
+        lines.append(
+            (
+                row['name'],
+                f'{1e3 * best:.1f}',
+                f'{1e3 * row["seconds"]["median"]:.1f}',
+                f'{best / base:.2f}×',
+                f'{1e3 * row["flow_seconds"]["min"]:.1f}' if row['flow_seconds'] else '–',
+                f'{1e3 * row["network_seconds"]["min"]:.1f}',
+                f'{row["peak_bytes"] / 1e6:.1f}',
+                f'{row["parameters"]:,}',
+                f'{row["operations"] / 1e9:.3g}',
+                f'{row["flow_operations"] / 1e9:.3g}' if row['flow_operations'] else '–',
+            )
         )
-        lines.append('| ' + ' | '.join(cells) + ' |')
-    return '\n'.join(lines)
+    return markdown_table((*header, 'network, GFLOP', 'flow layers, GFLOP'), lines)
 
 
 def memory_note(device: str) -> str:
@@ -231,54 +212,23 @@ def check_backends(device: str) -> None:
     check_parity(rep_flow, CASES[0], device)
 
 
-def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parse the flags of ``tools/compare_cost.py``."""
-    parser = argparse.ArgumentParser(
-        description='Measure what one clip costs: RGB, TV-L1 flow and two-stream networks, RepFlow and FcF.'
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of the part."""
     parser.add_argument('--depth', type=int, default=34, help=f'depth of the ResNets: {DEPTHS} (default: 34)')
     parser.add_argument('--frames', type=int, default=16, help='frames of the clip (default: 16)')
     parser.add_argument('--size', type=int, default=112, help='side of the frames in pixels (default: 112)')
-    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu', help='where to run')
-    parser.add_argument('--repeats', type=int, default=5, help='measurements of each part (default: 5)')
-    parser.add_argument('--out', type=Path, default=Path('work_dirs/compare_cost.json'), help='JSON file of results')
-    return parser.parse_args(argv)
 
 
-def compare_costs(args: argparse.Namespace, command: str, show: Callable[[str], object]) -> dict:
-    """Check, measure and write as the flags say; shows the table and returns the results."""
-    if args.repeats < 1:
-        raise ValueError(f'repeats must be >= 1, got {args.repeats}')
+def run(args: argparse.Namespace) -> tuple[dict, str]:
+    """Check and measure one setting."""
     setting = Setting(args.depth, args.frames, args.size)
-    _check_device(args.device)
     check_backends(args.device)
-    results = dict(
-        hardware=hardware(args.device),
-        command=command,
-        setting=asdict(setting),
-        clip=asdict(setting.clip_options),
-        tvl1=dict(asdict(TVL1Parameters()), backend=tvl1_backend(args.device)),
-    )
-    results['rows'] = measure_costs(setting, args.device, args.repeats, progress='measuring')
-    write_results(args.out, results)
+    tvl1 = dict(asdict(TVL1Parameters()), backend=tvl1_backend(args.device))
+    rows = measure_costs(setting, args.device, args.repeats, progress='measuring')
     clip = f'ResNet-{setting.depth} without head, one clip of {setting.frames}×{setting.size}×{setting.size}'
-    show(f'{results["hardware"]}\n\n{clip}; times: shortest of {args.repeats}\n\n{cost_table(results["rows"])}\n\n')
-    show(f'tvl1_flow: backend {results["tvl1"]["backend"]!r}; {memory_note(args.device)}\nresults: {args.out}\n')
-    return results
+    text = f'{clip}; times: shortest of {args.repeats}\n\n{cost_table(rows)}\n\n'
+    text += f'tvl1_flow: backend {tvl1["backend"]!r}; {memory_note(args.device)}'
+    return dict(setting=asdict(setting), clip=asdict(setting.clip_options), tvl1=tvl1, rows=rows), text
 
 
-def _check_device(device: str) -> None:
-    try:
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f'device {device!r} cannot be used: {str(error).splitlines()[0]}') from error
-
-
-def main(argv: Sequence[str] | None = None, show: Callable[[str], object] = sys.stdout.write) -> dict:
-    """Compare as the command line says; returns the results."""
-    args = parse_args(argv)
-    command = ' '.join(['tools/compare_cost.py', *(sys.argv[1:] if argv is None else argv)])
-    try:
-        return compare_costs(args, command, show)
-    except (ImportError, OSError, ValueError) as error:
-        sys.exit(f'error: {error}')
+PARTS = {'cost': Part('what one clip costs: RGB, TV-L1 flow, two streams, RepFlow and FcF', add_arguments, run)}

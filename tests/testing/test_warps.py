@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from repflow_mm.benchmarks.warps import WARPS, draw_batch, draw_pair
 from repflow_mm.ops.image_pairs import stays_inside, warp
+from repflow_mm.testing.warps import WARPS, draw_batch, draw_pair
 
 
 @pytest.mark.parametrize('name', WARPS)
