@@ -154,7 +154,7 @@ def test_a_context_says_where_tensors_lie_and_what_time_is_left(tmp_path):
 @pytest.mark.parametrize(
     'status, text, expected',
     [
-        (0, '===== COMPUTE-SANITIZER\n===== ERROR SUMMARY: 0 errors\n', dict(summary='ERROR SUMMARY: 0 errors', ok=True)),
+        (0, '=== TOOL\n=== ERROR SUMMARY: 0 errors\n', dict(summary='ERROR SUMMARY: 0 errors', ok=True)),
         (86, '========= RACECHECK SUMMARY: 2 hazards\n', dict(summary='RACECHECK SUMMARY: 2 hazards', ok=False)),
         (1, 'no permission\n', dict(summary='could not run: no permission')),
         (1, '', dict(summary='could not run: status 1')),
