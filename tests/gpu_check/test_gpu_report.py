@@ -1,10 +1,11 @@
 import json
 
 import pytest
+from helpers import ROOT
 
 from repflow_mm.gpu_check import environment
 from repflow_mm.gpu_check.context import Context, emit_outcome, emit_to, read_records
-from repflow_mm.gpu_check.docs import BEGIN, END, section, write_docs
+from repflow_mm.gpu_check.docs import BEGIN, END, replace_section, section, write_docs
 from repflow_mm.gpu_check.parts import PARTS
 from repflow_mm.gpu_check.parts.sanitizer import outcome as sanitizer_outcome
 from repflow_mm.gpu_check.parts.training import read_log, summarise
@@ -12,7 +13,7 @@ from repflow_mm.gpu_check.report import finish, markdown, new_report, verdict, w
 from repflow_mm.gpu_check.tables import Table, milliseconds, ratio
 
 PARITY = dict(table='parity', case='N1', name='u', error=1e-5, bound=2e-5, ok=True)
-DOCS = f'# Figures\n\n{BEGIN}\nold\n{END}\n\nmore\n'
+DOCS = f'# Figures\n\n{BEGIN}\nbefore\n{END}\n\nmore\n'
 
 
 def outcome(name, *records, status='done', reason=''):
@@ -87,7 +88,7 @@ def test_the_docs_get_card_driver_versions_command_and_figures(tmp_path):
     text = docs.read_text()
     assert 'A card, driver 580.1; repflow_mm ' in text and '`gpu_check --minutes 8`' in text
     assert '| N1 | u | 1e-05 | 2e-05 | yes |' in text and 'not measured' in text
-    assert 'old' not in text and text.startswith('# Figures\n') and text.endswith(f'{END}\n\nmore\n')
+    assert 'before' not in text and text.startswith('# Figures\n') and text.endswith(f'{END}\n\nmore\n')
     write_docs(tmp_path / 'report.json', docs)
     assert docs.read_text() == text
 
@@ -106,6 +107,12 @@ def test_docs_refuse_what_is_no_result(tmp_path, change, docs, message):
     with pytest.raises(ValueError, match=message):
         write_docs(tmp_path / 'report.json', tmp_path / 'docs.md')
     assert (tmp_path / 'docs.md').read_text() == docs
+
+
+def test_the_docs_hold_either_no_figures_or_those_of_a_report():
+    text = (ROOT / 'docs' / 'benchmarks.md').read_text()
+    unmeasured = replace_section(text, section(None), ROOT / 'docs' / 'benchmarks.md')
+    assert text == unmeasured or 'driver' in text.split(BEGIN)[1].split(END)[0]
 
 
 def test_docs_that_do_not_exist_are_named(tmp_path):
@@ -147,7 +154,7 @@ def test_a_context_says_where_tensors_lie_and_what_time_is_left(tmp_path):
 @pytest.mark.parametrize(
     'status, text, expected',
     [
-        (0, '========= COMPUTE-SANITIZER\n========= ERROR SUMMARY: 0 errors\n', dict(summary='ERROR SUMMARY: 0 errors', ok=True)),
+        (0, '=== TOOL\n=== ERROR SUMMARY: 0 errors\n', dict(summary='ERROR SUMMARY: 0 errors', ok=True)),
         (86, '========= RACECHECK SUMMARY: 2 hazards\n', dict(summary='RACECHECK SUMMARY: 2 hazards', ok=False)),
         (1, 'no permission\n', dict(summary='could not run: no permission')),
         (1, '', dict(summary='could not run: status 1')),
