@@ -111,15 +111,15 @@ class Run:
     def commands(self, gpus: int = 1) -> list[list[str]]:
         """The command lines of training and testing, on this machine."""
         config, folder = str(self.network.config), self.folder
-        train = ['repflow_mm.train', config, '--work-dir', str(folder), '--seed', str(self.seed), '--resume', 'auto']
-        test = ['repflow_mm.test', config, str(folder / 'last.pth'), '--work-dir', str(folder / 'test')]
+        train = ['train', config, '--work-dir', str(folder), '--seed', str(self.seed), '--resume', 'auto']
+        test = ['test', config, str(folder / 'last.pth'), '--work-dir', str(folder / 'test')]
         test += ['--dump', str(folder / 'scores.pkl')]
         start, end = [sys.executable, '-m'], as_options(self.overrides)
         if gpus > 1:
             # Standalone: a port of its own, so that several sweeps can share a machine.
             start += ['torch.distributed.run', '--standalone', '--nproc-per-node', str(gpus), '-m']
             end = ['--launcher', 'pytorch', *end]
-        return [[*start, *train, *end], [*start, *test, *end]]
+        return [[*start, 'repflow_mm', *train, *end], [*start, 'repflow_mm', *test, *end]]
 
 
 @contextmanager
@@ -211,7 +211,7 @@ def write_slurm_script(run: Run, folder: Path, gpus: int) -> Path:
     name = run.title.replace(', ', '-').replace(' ', '')
     network = run.network
     what = [str(network.config)] if network.tables is None else [network.name, '--tables', str(network.tables)]
-    command = [sys.executable, '-m', 'repflow_mm.ablate', *what, '--seeds', str(run.seed)]
+    command = [sys.executable, '-m', 'repflow_mm', 'ablate', *what, '--seeds', str(run.seed)]
     command += [] if run.split is None else ['--splits', str(run.split)]
     command += ['--work-dir', str(run.work_dir), '--gpus', str(gpus), *as_options(dict(run.options))]
     lines = [
