@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import pickle
@@ -263,3 +264,16 @@ WORKAROUNDS = {
 def apply_workarounds() -> dict[str, bool]:
     """Put every workaround in place that is needed; returns for each whether it was."""
     return {breakage: workaround() for breakage, workaround in WORKAROUNDS.items()}
+
+
+@functools.cache
+def prepare_upstream() -> None:
+    """Check upstream's versions and put the workarounds in place; in each process the first call does it.
+
+    Every package that imports something of MMAction2, MMEngine or MMCV calls this before.
+
+    Raises:
+        ImportError: If one of them is missing or has a version that is not supported.
+    """
+    check_versions()
+    apply_workarounds()

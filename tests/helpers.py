@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-
-import yaml
-from mmengine.config import Config
-
-from repflow_mm.sweeps.rows import load_tables, networks_of
-from repflow_mm.sweeps.runs import Run
 
 ROOT = Path(__file__).parents[1]
 
@@ -22,19 +15,6 @@ def config_files() -> list[str]:
     """Every config that can be run, relative to the checkout."""
     files = (path.relative_to(ROOT) for path in sorted(ROOT.glob('configs/**/*.py')))
     return [str(path) for path in files if '_base_' not in path.parts]
-
-
-@functools.cache
-def load_config(path: str | Path) -> Config:
-    """A config of the checkout, read once: to be looked at, not changed."""
-    return Config.fromfile(ROOT / path)
-
-
-def table_runs(tables_file: Path) -> dict[str, Run]:
-    """A run of every network of a file of tables, by the network's name."""
-    names = yaml.safe_load(tables_file.read_text())['tables']
-    networks = networks_of(load_tables(list(names), str(tables_file)))
-    return {network.name: Run(network, seed=0, work_dir=Path('unused')) for network in networks}
 
 
 def run_python(*arguments, cwd, path: tuple = (), **env) -> subprocess.CompletedProcess:

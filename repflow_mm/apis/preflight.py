@@ -20,8 +20,10 @@ def check_config(cfg: Config, modes: tuple[str, ...]) -> None:
 
     Raises:
         FileNotFoundError: If an annotation list or a data folder is missing.
-        ValueError: If numbers of classes or of input channels disagree, or flow would be computed across clips.
+        ValueError: If numbers of classes or of input channels disagree, flow would be computed across clips, or the
+            config imports this package without registering it.
     """
+    _check_imports(cfg)
     num_classes = _head_classes(cfg)
     for mode in modes:
         for dataset in _datasets((cfg.get(f'{mode}_dataloader') or {}).get('dataset')):
@@ -29,6 +31,15 @@ def check_config(cfg: Config, modes: tuple[str, ...]) -> None:
             _check_classes(dataset, num_classes, mode)
             _check_clips(dataset, cfg, mode)
             _check_channels(dataset, cfg, mode)
+
+
+def _check_imports(cfg: Config) -> None:
+    imports = (cfg.get('custom_imports') or {}).get('imports') or []
+    imports = [imports] if isinstance(imports, str) else imports
+    if 'repflow_mm' in imports and 'repflow_mm.registration' not in imports:
+        raise ValueError(
+            "custom_imports names 'repflow_mm', which registers nothing by itself; name 'repflow_mm.registration'"
+        )
 
 
 def _head_classes(cfg: Config) -> int | None:

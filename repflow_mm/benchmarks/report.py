@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import sys
@@ -36,7 +35,7 @@ from repflow_mm.benchmarks.solver import (
     solvers,
 )
 from repflow_mm.benchmarks.warps import draw_batch
-from repflow_mm.files import write_text
+from repflow_mm.files import write_json
 from repflow_mm.testing.parity import CASES, check_parity
 from repflow_mm.version import __version__
 
@@ -190,4 +189,4 @@ WITHOUT_SOLVERS = {'tvl1', 'flow_formats', 'code'}
 def write_results(path: Path, results: dict) -> None:
     """Write results as JSON, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, json.dumps(results, indent=2).splitlines())
+    write_json(path, results)

@@ -1,5 +1,9 @@
 """Datasets and transforms for MMAction2's registries, and the demo's data."""
 
+from repflow_mm.compat import prepare_upstream
+
+prepare_upstream()
+
 from repflow_mm.datasets.transforms import (
     CheckedDecordDecode,
     CheckedDecordInit,

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from mmengine.config import DictAction
 
-from repflow_mm.files import write_text
+from repflow_mm.files import write_json
 from repflow_mm.sweeps.rows import Row, load_tables, networks_of
 from repflow_mm.sweeps.run_times import seconds_a_video
 from repflow_mm.sweeps.runs import Run, run_locally, write_slurm_script
@@ -120,7 +120,7 @@ def _run_all(args: argparse.Namespace, tables: dict[str, list[Row]], runs: list[
         device = 'cuda' if torch.cuda.is_available() else 'cpu'
         configs = {run.network.name: run.cfg for run in runs}
         known = _read_times(args.work_dir) | seconds_a_video(configs, device=device, progress='run times')
-        write_text(Path(args.work_dir, TIMES), [json.dumps(known, indent=2)])
+        write_json(Path(args.work_dir, TIMES), known)
     _write_tables(args, tables, runs)
     return failed
 

@@ -20,7 +20,7 @@ from typing import TextIO
 
 from mmengine.config import Config
 
-from repflow_mm.files import write_text
+from repflow_mm.files import write_json
 from repflow_mm.sweeps.code_version import code_version
 from repflow_mm.sweeps.rows import Network
 
@@ -202,7 +202,7 @@ def write_result(run: Run) -> None:
         code=code_version(),
         **accuracies,
     )
-    write_text(run.folder / 'result.json', json.dumps(result, indent=2).splitlines())
+    write_json(run.folder / 'result.json', result)
 
 
 def write_slurm_script(run: Run, folder: Path, gpus: int) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from repflow_mm.evaluation.fusion import check_same_samples, fuse, load_scores, top_k
 from repflow_mm.files import completed, write_text
+from repflow_mm.markdown import markdown_table
 from repflow_mm.sweeps.code_version import code_version
 from repflow_mm.sweeps.rows import Row
 from repflow_mm.sweeps.runs import Run
@@ -116,13 +117,13 @@ def markdown(
     """
     columns = [] if None in splits else list(splits)
     titles = [name, 'top-1, %', *(f'split {split}' for split in columns), 'seeds', *(['ms a video'] if times else [])]
-    lines = [titles, ['---'] * len(titles)]
+    lines = []
     for row, found in results.items():
         means = mean_over_splits(found, splits)
         of_splits = [[value for (_, split), value in found.items() if split == column] for column in columns]
         cells = [row, *map(_mean_and_deviation, (means.values(), *of_splits)), str(len(means))]
         lines.append(cells + ([f'{1e3 * times[row]:.1f}'] if times else []))
-    return '\n'.join((*('| ' + ' | '.join(line) + ' |' for line in lines), '', notes)) + '\n'
+    return f'{markdown_table(titles, lines)}\n\n{notes}\n'
 
 
 def _mean_and_deviation(values: Iterable[float]) -> str:

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from mmengine.config import Config
 
@@ -26,6 +28,17 @@ def test_good_config_passes(make_config):
     check_config(make_config(), ('train',))
     check_config(make_config(num_classes=None), ('train', 'val', 'test'))
     check_config(Config(dict(model=dict(type='RecognizerGCN'))), ('train',))
+
+
+@pytest.mark.parametrize('imports', ['repflow_mm', ['repflow_mm', 'my_module']])
+def test_import_that_registers_nothing(make_config, imports):
+    cfg = make_config()
+    cfg.custom_imports = dict(imports=imports)
+    message = "custom_imports names 'repflow_mm', which registers nothing by itself; name 'repflow_mm.registration'"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        check_config(cfg, ('train',))
+    cfg.custom_imports = dict(imports=['repflow_mm.registration'])
+    check_config(cfg, ('train',))
 
 
 def test_modes_that_do_not_run_are_not_checked(make_config):

@@ -2,7 +2,8 @@ import inspect
 
 import pytest
 import torch
-from helpers import ROOT, config_files, load_config, shrink_config, table_runs
+from helpers import ROOT, config_files, shrink_config
+from looked_at import load_config, table_runs
 from mmengine.config import Config
 from mmengine.runner import Runner
 
@@ -26,7 +27,7 @@ def test_there_are_configs():
 def test_config_registers_the_package_and_needs_no_unused_parameters(config):
     cfg = load_config(config)
     assert cfg.default_scope == 'mmaction'
-    assert cfg.custom_imports == dict(imports=['repflow_mm'], allow_failed_imports=False)
+    assert cfg.custom_imports == dict(imports=['repflow_mm.registration'], allow_failed_imports=False)
     assert not cfg.get('find_unused_parameters', False)
     assert not (cfg.get('model_wrapper_cfg') or {}).get('find_unused_parameters', False)
 

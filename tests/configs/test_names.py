@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from helpers import ROOT, config_files, load_config
+from helpers import ROOT, config_files
+from looked_at import load_config
 
 NAMED = [path for path in config_files() if Path(path).parts[1] in ('tiny_kinetics', 'kinetics', 'hmdb51')]
 FLOW_STREAMS = [path for path in NAMED if 'tvl1' in path]

@@ -2,7 +2,8 @@
 
 import pytest
 import yaml
-from helpers import ROOT, load_config, table_runs
+from helpers import ROOT
+from looked_at import load_config, table_runs
 
 from repflow_mm.sweeps.rows import load_tables, networks_of
 

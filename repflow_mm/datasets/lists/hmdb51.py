@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from repflow_mm.datasets.lists.list_files import read_lines
-from repflow_mm.files import write_text
+from repflow_mm.files import write_json, write_text
 
 NUM_CLASSES = 51
 SPLITS = (1, 2, 3)
@@ -70,7 +69,7 @@ def make_hmdb51_lists(
     write_text(out / CLASSES_FILE, classes)
     for file, entries in lists.items():
         write_text(file, [f'{path} {label}' for path, label in entries])
-    write_text(out / REPORT_FILE, json.dumps(report, indent=2).splitlines())
+    write_json(out / REPORT_FILE, report)
     return report
 
 

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from repflow_mm.datasets.lists.list_files import ListEntry
 from repflow_mm.datasets.lists.worker_pool import Work, run_all
-from repflow_mm.files import write_text
+from repflow_mm.files import write_json, write_text
 
 # What a video's result may be; a run's own come behind them.
 STATUSES = ('ok', 'missing', 'empty', 'corrupt', 'timeout', 'crash')
@@ -160,7 +160,7 @@ def make_report(
 
 def write_report(report: dict, stem: Path) -> None:
     """Write a report as ``<stem>_report.json`` and, for reading, ``<stem>_report.txt``."""
-    write_text(stem.with_name(f'{stem.name}_report.json'), json.dumps(report, indent=2).splitlines())
+    write_json(stem.with_name(f'{stem.name}_report.json'), report)
     write_text(stem.with_name(f'{stem.name}_report.txt'), summary_lines(report))
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from repflow_mm.datasets.lists.list_files import ListEntry, check_unique, read_lines, read_list
-from repflow_mm.files import write_text
+from repflow_mm.files import write_json, write_text
 
 # The authors' lists of February 2019 (their repository, data/kinetics/minikinetics_{train,val}.json).
 AUTHORS_COUNTS = {'train': 86365, 'val': 7102}
@@ -103,7 +103,7 @@ def make_tiny_kinetics(
         write_text(out / f'tiny_kinetics_{split}_missing.txt', missing_lines)
         write_text(out / f'tiny_kinetics_{split}_list_videos.txt', [entry.line for entry in found])
     report = {split: vars(count) for split, count in counts.items()}
-    write_text(out / REPORT_FILE, json.dumps(report, indent=2).splitlines())
+    write_json(out / REPORT_FILE, report)
     return counts
 
 

@@ -13,9 +13,6 @@ from repflow_mm.datasets.motion_clips.clips import MotionClipOptions
 from repflow_mm.datasets.motion_clips.files import make_motion_clips
 from repflow_mm.datasets.transforms import CheckedRawFrameDecode, FlowFileDecode, FlowFlip
 from repflow_mm.ops import tvl1_flow
-from repflow_mm.registration import register_all
-
-register_all()
 
 BOUND = 8.0
 SPEED = 1.5
