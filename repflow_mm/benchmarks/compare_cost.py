@@ -18,7 +18,8 @@ from repflow_mm.benchmarks.operations import most_tvl1_work, network_operations,
 from repflow_mm.benchmarks.report import hardware, write_results
 from repflow_mm.datasets.motion_clips.clips import MotionClipOptions, render_clip
 from repflow_mm.ops import rep_flow, tvl1_flow
-from repflow_mm.ops.tvl1 import count_tvl1_work, grey
+from repflow_mm.ops.image_pairs import grey
+from repflow_mm.ops.tvl1 import count_tvl1_work
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters
 from repflow_mm.testing.parity import CASES, check_parity
 from repflow_mm.testing.timing import peak_bytes, seconds_of, summary

@@ -99,9 +99,10 @@ def measure_code(sizes: Sequence[int] = SIZES, capability: int = CAPABILITY) -> 
 
 
 def _kernels_of(size: int, capability: int) -> list[dict]:
-    x, theta, lam, tau, num_iters, *kernels = Problem(size, size, pairs=4, channels=8).arguments('cpu')
-    inputs = [tensor.detach() for tensor in (x, theta, lam, tau, *kernels)]
-    grad_u = torch.zeros((x.shape[0], 2 * x.shape[1], x.shape[2] - 1, size, size))
+    *inputs, num_iters = Problem(size, size, pairs=4, channels=8).arguments('cpu')
+    inputs = [tensor.detach() for tensor in inputs]
+    n, c, t, h, w = inputs[0].shape
+    grad_u = torch.zeros((n, 2 * c, t - 1, h, w))
     rows = {}
 
     def handle(compiled, grid, arguments, seconds) -> None:

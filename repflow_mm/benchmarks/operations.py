@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from repflow_mm.models import RepresentationFlow
+from repflow_mm.ops.image_pairs import pyramid_sizes
 from repflow_mm.ops.limits import FLOPS_PER_PIXEL_ITERATION, count_operations
-from repflow_mm.ops.tvl1 import LevelWork, pyramid_sizes
+from repflow_mm.ops.tvl1 import LevelWork
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters
 
 # TV-L1, one pixel of a level (see "TV-L1 flow of image pairs" in repflow_mm/ops/README.md).

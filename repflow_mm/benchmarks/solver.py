@@ -10,7 +10,7 @@ from torch import Tensor
 
 from repflow_mm.ops import rep_flow_ref
 from repflow_mm.ops.backends import BACKENDS
-from repflow_mm.ops.cpu import operator as cpu
+from repflow_mm.ops.cpu.launch import cpu_arithmetic
 from repflow_mm.ops.limits import arithmetic_limit, memory_limit, peak_flops
 from repflow_mm.ops.reference import kernels_or_defaults, scalars_like
 from repflow_mm.testing.parity import Solver
@@ -38,8 +38,7 @@ class Problem:
         generator = torch.Generator().manual_seed(0)
         x = (torch.rand(self.shape, generator=generator, dtype=torch.float64) * 255).to(device, dtype)
         tensors = (x, *scalars_like(x, 0.3, 0.15, 0.25), *kernels_or_defaults(x, None, None, None))
-        x, theta, lam, tau, *kernels = (tensor.requires_grad_() for tensor in tensors)
-        return (x, theta, lam, tau, self.num_iters, *kernels)
+        return (*(tensor.requires_grad_() for tensor in tensors), self.num_iters)
 
 
 def solvers(device: str, with_compile: bool = True) -> dict[str, Solver]:
@@ -63,7 +62,7 @@ def measure(rows: dict[str, Solver], problem: Problem, device: str, repeats: int
         seconds), and ``kept_bytes``, what it keeps for the backward pass beyond input and output.
     """
     arguments = problem.arguments(device)
-    grad_u = torch.ones_like(rep_flow_ref(*(_detached(arguments)[:4]), 0))
+    grad_u = torch.ones_like(rep_flow_ref(*_detached(arguments)[:-1], num_iters=0))
 
     def forward(solver: Solver) -> Tensor:
         with torch.no_grad():
@@ -107,9 +106,9 @@ def solver_table(results: Sequence[dict], baseline: str = 'released layer') -> s
 
 
 def cpu_limit(problem: Problem, repeats: int) -> float:
-    """Seconds that the arithmetic of a forward solve takes on the CPU by itself, see ``cpu.run_arithmetic``."""
+    """Seconds that the arithmetic of a forward solve takes on the CPU by itself, see :func:`cpu_arithmetic`."""
     arguments = _detached(problem.arguments('cpu'))
-    return min(seconds_of({'arithmetic': lambda: cpu.run_arithmetic(*arguments)}, repeats)['arithmetic'])
+    return min(seconds_of({'arithmetic': lambda: cpu_arithmetic(*arguments)}, repeats)['arithmetic'])
 
 
 def gpu_limits(problem: Problem, properties) -> str:

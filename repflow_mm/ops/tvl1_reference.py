@@ -6,13 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from repflow_mm.ops.image_pairs import stays_inside, warp
 from repflow_mm.ops.reference import Linearisation, iterate, scalars_like
 from repflow_mm.ops.stencils import default_taps
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters
-
-# How far, in pixels, a place may lie outside the image and count as inside: rounding alone must not switch the data
-# term of a border pixel that does not move.
-BORDER_MARGIN = 0.01
 
 
 def solve_level_ref(images: Tensor, u: Tensor, parameters: TVL1Parameters, work: Tensor | None = None) -> Tensor:
@@ -75,30 +72,6 @@ def central_difference(image: Tensor) -> tuple[Tensor, Tensor]:
         (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) / 2,
         (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]) / 2,
     )
-
-
-def warp(planes: Tensor, u_x: Tensor, u_y: Tensor) -> Tensor:
-    """``planes`` (N, C, H, W) at ``(x + u_x, y + u_y)``, by cubic convolution (a = -3/4), the border repeated."""
-    x, y = _places(u_x, u_y)
-    height, width = u_x.shape[2:]
-    grid = torch.stack((2 * x / (width - 1) - 1, 2 * y / (height - 1) - 1), dim=-1)[:, 0]  # (N, H, W, 2)
-    return F.grid_sample(planes, grid, mode='bicubic', padding_mode='border', align_corners=True)
-
-
-def stays_inside(u_x: Tensor, u_y: Tensor) -> Tensor:
-    """1 where ``(x + u_x, y + u_y)`` lies inside the image, else 0: (N, 1, H, W), of u's dtype."""
-    x, y = _places(u_x, u_y)
-    height, width = u_x.shape[2:]
-    low, right, bottom = -BORDER_MARGIN, width - 1 + BORDER_MARGIN, height - 1 + BORDER_MARGIN
-    return ((x >= low) & (x <= right) & (y >= low) & (y <= bottom)).to(u_x.dtype)
-
-
-def _places(u_x: Tensor, u_y: Tensor) -> tuple[Tensor, Tensor]:
-    """Where each pixel's flow leads: x and y, (N, 1, H, W) each."""
-    height, width = u_x.shape[2:]
-    columns = torch.arange(width, dtype=u_x.dtype, device=u_x.device)
-    rows = torch.arange(height, dtype=u_x.dtype, device=u_x.device)
-    return columns + u_x, rows[:, None] + u_y
 
 
 def median_filter(field: Tensor, size: int) -> Tensor:

@@ -9,7 +9,7 @@ from repflow_mm.benchmarks.compare_cost import OPENCV, OURS, ROWS, Setting
 from repflow_mm.benchmarks.models import FCF, REP_FLOW, build_network, count_parameters
 from repflow_mm.benchmarks.operations import most_tvl1_work, network_operations, tvl1_operations
 from repflow_mm.ops import tvl1_flow
-from repflow_mm.ops.tvl1 import grey
+from repflow_mm.ops.image_pairs import grey
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters
 
 TINY = Setting(depth=18, frames=4, size=32)

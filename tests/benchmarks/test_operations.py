@@ -53,7 +53,7 @@ def count(function):
 
 def reference_operations(height, width, num_iters, pairs=2, channels=3):
     x = torch.rand(1, channels, pairs + 1, height, width) * 255
-    return count(lambda: rep_flow_ref(x, 0.3, 0.15, 0.25, num_iters)) / (pairs * channels)
+    return count(lambda: rep_flow_ref(x, 0.3, 0.15, 0.25, num_iters=num_iters)) / (pairs * channels)
 
 
 def iteration_of_the_reference(height, width):

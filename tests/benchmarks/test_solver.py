@@ -22,10 +22,10 @@ def test_arguments_have_the_problems_size():
 def test_released_sequence_computes_the_reference(num_iters):
     arguments = Problem(9, 8, 4, 3, num_iters).arguments('cpu', torch.float64)
     generator = torch.Generator().manual_seed(2)
-    x, theta, lam, tau, _, image_kernel, *taps = (a.detach() if torch.is_tensor(a) else a for a in arguments)
+    x, theta, lam, tau, image_kernel, *taps = (tensor.detach() for tensor in arguments[:-1])
     image_kernel = image_kernel + 0.1 * torch.randn(image_kernel.shape, generator=generator, dtype=torch.float64)
     taps = [tap + 0.1 * torch.randn(tap.shape, generator=generator, dtype=torch.float64) for tap in taps]
-    inputs = (x, theta, lam, tau, num_iters, image_kernel, *taps)
+    inputs = (x, theta, lam, tau, image_kernel, *taps, num_iters)
     torch.testing.assert_close(released_rep_flow(*inputs), rep_flow_ref(*inputs), rtol=0, atol=1e-9)
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from repflow_mm.benchmarks.warps import WARPS, draw_batch, draw_pair
-from repflow_mm.ops.tvl1_reference import stays_inside, warp
+from repflow_mm.ops.image_pairs import stays_inside, warp
 
 
 @pytest.mark.parametrize('name', WARPS)

@@ -12,6 +12,7 @@ from repflow_mm.ops import rep_flow, tvl1_flow, tvl1_reference
 from repflow_mm.ops import tvl1 as module
 from repflow_mm.ops.cpu import operator as cpu
 from repflow_mm.ops.cpu import tvl1 as tvl1_cpu
+from repflow_mm.ops.image_pairs import pyramid_sizes
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters
 
 RUBBERWHALE = Path(__file__).parents[3] / 'shared' / 'data' / 'rubberwhale'
@@ -205,7 +206,7 @@ class TestOneLevel:
         frames[:, :, 0, [0, 1, -2, -1]] = frames[:, :, 1, [0, 1, -2, -1]]  # rep_flow takes border gradients from F1
         frames[:, :, 0, :, [0, 1, -2, -1]] = frames[:, :, 1, :, [0, 1, -2, -1]]
         again = tvl1_reference.solve_level_ref(frames[:, 0], torch.zeros(1, 2, 9, 12).double(), once)
-        expected = rep_flow(frames, 0.3, 0.15, 0.25, 6, backend='reference')[:, :, 0]
+        expected = rep_flow(frames, 0.3, 0.15, 0.25, num_iters=6, backend='reference')[:, :, 0]
         assert not torch.equal(u, again)
         assert_close(again, expected, rtol=0, atol=1e-10)
 
@@ -261,10 +262,10 @@ class TestWork:
 
 
 def test_pyramid_sizes():
-    assert module.pyramid_sizes(388, 584, 5, 0.8) == [(388, 584), (310, 467), (248, 374), (198, 299), (158, 239)]
-    assert module.pyramid_sizes(40, 30, 9, 0.5) == [(40, 30)]
-    assert module.pyramid_sizes(64, 32, 9, 0.5) == [(64, 32), (32, 16)]
-    assert module.pyramid_sizes(8, 8, 1, 0.5) == [(8, 8)]
+    assert pyramid_sizes(388, 584, 5, 0.8) == [(388, 584), (310, 467), (248, 374), (198, 299), (158, 239)]
+    assert pyramid_sizes(40, 30, 9, 0.5) == [(40, 30)]
+    assert pyramid_sizes(64, 32, 9, 0.5) == [(64, 32), (32, 16)]
+    assert pyramid_sizes(8, 8, 1, 0.5) == [(8, 8)]
 
 
 class TestGradient:
@@ -373,6 +374,7 @@ class TestGuards:
             (dict(theta='0.3'), TypeError, "theta must be a number, got str '0.3'"),
             (dict(lam=True), TypeError, 'lam must be a number, got bool True'),
             (dict(tau=float('nan')), ValueError, 'tau must be finite, got nan'),
+            (dict(epsilon=None), TypeError, 'epsilon must be a number, got NoneType None'),
             (dict(epsilon=-1), ValueError, 'epsilon must be >= 0, got -1'),
             (dict(scale_factor=1), ValueError, 'scale_factor must be between 0 and 1, both excluded, got 1'),
             (dict(scale_factor=0.0), ValueError, r'scale_factor must be .* got 0\.0'),

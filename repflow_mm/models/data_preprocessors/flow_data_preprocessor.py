@@ -12,7 +12,7 @@ from torch import Tensor
 
 from repflow_mm.models.layers.folding import fold_time, unfold_time
 from repflow_mm.ops import tvl1_flow
-from repflow_mm.ops.tvl1 import grey
+from repflow_mm.ops.image_pairs import grey
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters
 
 NUM_FLOWS = (1, 2)

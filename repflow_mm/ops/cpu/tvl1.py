@@ -7,7 +7,9 @@ import ctypes
 import torch
 from torch import Tensor
 
+from repflow_mm.ops.compiler import run_eagerly
 from repflow_mm.ops.cpu import operator as cpu
+from repflow_mm.ops.cpu.launch import call
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters
 
 SIZES = ('batch', 'height', 'width')
@@ -33,7 +35,7 @@ def unsupported_reasons(images: Tensor) -> list[str]:
     return reasons or cpu.unsupported_reasons(images)
 
 
-@torch.compiler.disable
+@run_eagerly
 def solve_level(images: Tensor, u: Tensor, parameters: TVL1Parameters, work: Tensor | None = None) -> Tensor:
     """What :func:`repflow_mm.ops.tvl1_reference.solve_level_ref` specifies, a pair after the other on every thread.
 
@@ -53,5 +55,5 @@ def solve_level(images: Tensor, u: Tensor, parameters: TVL1Parameters, work: Ten
     for name in (*COUNTS, *NUMBERS):
         setattr(level, name, getattr(parameters, name))
     level.images, level.u, level.work = images.data_ptr(), u.data_ptr(), None if work is None else work.data_ptr()
-    cpu.call('tvl1_level', level, images)
+    call('tvl1_level', level, images)
     return u

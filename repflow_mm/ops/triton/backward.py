@@ -27,9 +27,6 @@ from repflow_mm.ops.triton.forward import (
     FORWARD_RIM,
     SHAPE,
     STORE_EVERY,
-    Tile,
-    ceil_div,
-    choose_tile,
     launch,
     launch_forward,
     on_device,
@@ -45,6 +42,7 @@ from repflow_mm.ops.triton.steps import (
     taps_before_columns,
     taps_of_columns,
 )
+from repflow_mm.ops.triton.tile_choice import Tile, ceil_div, choose_tile
 from repflow_mm.ops.triton.tiles import (
     WARP,
     load_field,

@@ -6,9 +6,6 @@ See README.md in this folder for what is held where.
 from __future__ import annotations
 
 import contextlib
-import functools
-import math
-from typing import NamedTuple
 
 import torch
 import triton
@@ -26,6 +23,7 @@ from repflow_mm.ops.triton.steps import (
     taps_before_columns,
     taps_of_columns,
 )
+from repflow_mm.ops.triton.tile_choice import Tile, choose_tile
 from repflow_mm.ops.triton.tiles import (
     load_state,
     load_taps,
@@ -35,10 +33,6 @@ from repflow_mm.ops.triton.tiles import (
     zero_state,
 )
 
-WARP = 32
-MAX_EXTENT = 64
-MAX_STRIPS = 8
-HALO = 6
 # Pixels a thread where the plane fits, and where it is streamed: what the registers hold.
 FORWARD_PIXELS = (8, 16)
 # A tile's rim is wrong from the start (the image gradient lacks neighbours) and by one pixel more an iteration.
@@ -136,58 +130,6 @@ def rep_flow_fwd_kernel(
         store_field(u_ptr, u_base, u_x, y0, x0, valid, owned, width, ROWS, PHASES)
         u_base += channels * num_pairs * size
         store_field(u_ptr, u_base, u_y, y0, x0, valid, owned, width, ROWS, PHASES)
-
-
-def ceil_div(a: int, b: int) -> int:
-    """Quotient rounded up; Triton's ``cdiv`` takes microseconds outside of a kernel."""
-    return -(-a // b)
-
-
-class Tile(NamedTuple):
-    """Shape of the tile that a program holds, see ``triton_tiles``; ``halo`` is 0 where it covers the plane."""
-
-    rows: int
-    phases: int
-    strips: int
-    lanes: int
-    halo: int = 0
-
-    def count(self, height: int, width: int) -> tuple[int, int]:
-        """How many tiles cover a plane, along y and along x."""
-        return tuple(
-            1 if size <= extent else ceil_div(size - extent, extent - 2 * self.halo) + 1
-            for size, extent in ((height, self.strips * self.rows), (width, self.lanes * self.phases))
-        )
-
-    def programs(self, num_planes: int, height: int, width: int) -> int:
-        """How many programs cover ``num_planes`` planes."""
-        return ceil_div(num_planes, WARP // self.lanes) * math.prod(self.count(height, width))
-
-    def constants(self, height: int) -> dict[str, int]:
-        """The kernels' compile-time arguments; EXACT: the last strip's last row is the last row of planes that high."""
-        exact = self.halo == 0 and self.strips * self.rows == height
-        sizes = dict(ROWS=self.rows, PHASES=self.phases, STRIPS=self.strips, LANES=self.lanes, HALO=self.halo)
-        return dict(**sizes, EXACT=exact)
-
-
-@functools.cache
-def choose_tile(height: int, width: int, pixels: int, streamed_pixels: int) -> Tile:
-    """The tile for planes (height, width): the whole plane where both are <= 64, else one with a halo.
-
-    Args:
-        height (int): H.
-        width (int): W.
-        pixels (int): How many pixels a thread is to hold at most, as long as 8 warps suffice for that.
-        streamed_pixels (int): How many it holds where the plane does not fit.
-    """
-    phases = 1 if width <= WARP else 2
-    lanes = min(WARP, max(4, triton.next_power_of_2(width)))
-    if height > MAX_EXTENT or width > MAX_EXTENT:
-        return Tile(streamed_pixels // phases, phases, MAX_STRIPS, lanes, halo=HALO)
-    strips = 1
-    while strips < MAX_STRIPS and ceil_div(height, strips) * phases > pixels:
-        strips *= 2
-    return Tile(ceil_div(height, strips), phases, strips, lanes)
 
 
 def plane_strides(x: Tensor) -> dict[str, int]:

@@ -7,7 +7,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from repflow_mm.ops.triton.forward import SHAPE, ceil_div, plane_strides
+from repflow_mm.ops.triton.forward import SHAPE, plane_strides
+from repflow_mm.ops.triton.tile_choice import ceil_div
 
 BLOCK_PIXELS = 256
 

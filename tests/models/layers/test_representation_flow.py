@@ -62,7 +62,7 @@ def test_solves_with_its_terms(x):
     u = layer(x)
     assert u.shape == (2, 6, 2, 6, 5)
     kernels = (default_image_kernel(3, 'sobel'), layer.flow_kernel, layer.div_kernel)
-    assert_close(u, rep_flow_ref(x, 0.4, 0.1, 0.2, 4, *kernels))
+    assert_close(u, rep_flow_ref(x, 0.4, 0.1, 0.2, *kernels, num_iters=4))
 
 
 def test_every_parameter_gets_a_gradient(x):

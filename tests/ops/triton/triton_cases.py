@@ -88,7 +88,7 @@ def draw_arguments(case, seed):
 def reference(tensors, grad_u, num_iters):
     """u and the gradients of the seven tensors."""
     leaves = [tensor.detach().clone().requires_grad_() for tensor in tensors]
-    u = rep_flow_ref(*leaves[:4], num_iters, *leaves[4:])
+    u = rep_flow_ref(*leaves, num_iters)
     if num_iters == 0:
         return [u, *(torch.zeros_like(leaf) for leaf in leaves)]
     gradients = torch.autograd.grad(u, leaves, grad_u.to(u.dtype), allow_unused=True, materialize_grads=True)

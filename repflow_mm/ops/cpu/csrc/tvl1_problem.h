@@ -1,5 +1,5 @@
 /* The interface of TV-L1 to Python: one struct of sizes, numbers and addresses. Its twin is `_Level` in
- * ../tvl1_cpu.py. */
+ * ../tvl1.py. */
 #ifndef REP_FLOW_TVL1_PROBLEM_H
 #define REP_FLOW_TVL1_PROBLEM_H
 
