@@ -18,6 +18,7 @@ COMMANDS = {
     'publish_model': ('repflow_mm.apis.publish', 'write a checkpoint for others'),
     'convert_released_weights': ('repflow_mm.apis.convert', "convert the authors' released weights"),
     'demo_report': ('repflow_mm.apis.demo', "report the demo's results"),
+    'metafiles': ('repflow_mm.apis.metafiles', "make the metafiles of configs and the paper's results"),
     'doctor': ('repflow_mm.doctor', 'say what is installed, what is worked around and what can run'),
 }
 
