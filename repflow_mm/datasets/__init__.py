@@ -8,6 +8,7 @@ from repflow_mm.datasets.transforms import (
     CheckedDecordDecode,
     CheckedDecordInit,
     CheckedRawFrameDecode,
+    ComputeFlow,
     FlowFileDecode,
     FlowFlip,
 )
@@ -18,6 +19,7 @@ __all__ = [
     'CheckedDecordInit',
     'CheckedRawFrameDecode',
     'CheckedVideoDataset',
+    'ComputeFlow',
     'FlowFileDecode',
     'FlowFlip',
 ]

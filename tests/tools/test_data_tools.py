@@ -69,3 +69,5 @@ def test_extract_flow(tmp_path, capsys):
         run(*command, '--format', 'mp4')
     with pytest.raises(SystemExit, match='error: tau must be > 0, got -1.0'):
         run(*command, '--tau', '-1')
+    with pytest.raises(SystemExit, match=r"error: .*method='tvl1' \(now 'dis'\)"):
+        run(*command, *flags[:6], '--method', 'dis', '--preset', 'medium')

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compute the TV-L1 flow of the videos of a list and write it as MMAction2's RawframeDataset reads it.
+"""Compute the flow of the videos of a list and write it as MMAction2's RawframeDataset reads it.
 
 The videos are only read. A run that was stopped or killed goes on where it was; what it leaves is whole.
 Example: python tools/data/extract_flow.py data/hmdb51/hmdb51_train_split_1_videos.txt data/hmdb51/flow \
@@ -10,14 +10,20 @@ import argparse
 import sys
 from dataclasses import fields
 
+from repflow_mm.classical_flow.methods import METHODS, make_parameters
 from repflow_mm.datasets.flow.extraction import FlowOptions, extract_flow
 from repflow_mm.datasets.flow.frames import FORMATS
 from repflow_mm.datasets.lists.list_runs import summary_lines
-from repflow_mm.ops.tvl1_parameters import TVL1Parameters
 
 
 def parse_args(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    # The flags of the parameters are those of the method, which has to be known first.
+    first = argparse.ArgumentParser(add_help=False)
+    first.add_argument('--method', choices=tuple(METHODS), default='tvl1', help='default: tvl1')
+    method = first.parse_known_args(argv)[0].method
+    parser = argparse.ArgumentParser(
+        description=__doc__, parents=[first], formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('list', help='list of the videos, lines "path label"')
     parser.add_argument('out', help='folder to write to; several lists may share it')
     parser.add_argument('--videos', default='.', help='folder that the paths are relative to; default: this folder')
@@ -31,19 +37,19 @@ def parse_args(argv=None):
     parser.add_argument('--jobs', type=int, help='number of processes; default: one for each core, on a GPU 1')
     parser.add_argument('--timeout', type=float, default=120.0, help='seconds a batch may take; default: 120')
     parser.add_argument('--retry', action='store_true', help='try again what an earlier run failed on')
-    method = parser.add_argument_group('TV-L1', 'see repflow_mm.ops.tvl1_flow')
-    for parameter in fields(TVL1Parameters):
+    group = parser.add_argument_group(f'parameters of {method}', '--method ... --help shows those of another method')
+    for parameter in fields(METHODS[method].parameters):
         flag, default = parameter.name.replace('_', '-'), parameter.default
-        method.add_argument(f'--{flag}', type=type(default), default=default, help=f'default: {default}')
+        group.add_argument(f'--{flag}', type=type(default), default=default, help=f'default: {default}')
     return parser.parse_args(argv)
 
 
 def main(argv=None):
     args = vars(parse_args(argv))
-    tvl1 = {parameter.name: args.pop(parameter.name) for parameter in fields(TVL1Parameters)}
-    options = {name: args.pop(name) for name in ('bound', 'short_side', 'format')}
+    options = {name: args.pop(name) for name in ('bound', 'short_side', 'format', 'method')}
+    values = {field.name: args.pop(field.name) for field in fields(METHODS[options['method']].parameters)}
     try:
-        options = FlowOptions(**options, tvl1=TVL1Parameters(**tvl1))
+        options = FlowOptions(**options, parameters=make_parameters(options['method'], values))
         report = extract_flow(args.pop('list'), args.pop('out'), options=options, **args)
     except (ValueError, OSError) as error:
         sys.exit(f'error: {error}')
