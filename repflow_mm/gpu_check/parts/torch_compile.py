@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from repflow_mm.gpu_check.context import Context, Emit
+from repflow_mm.gpu_check.parts import MMACTION
+from repflow_mm.gpu_check.runner import missing_modules
 from repflow_mm.gpu_check.solver_inputs import Problem, draw_inputs
 from repflow_mm.gpu_check.tables import Table, milliseconds
 from repflow_mm.gpu_check.timing import call_seconds
@@ -48,9 +50,7 @@ def _inputs(problem: Problem, device: str) -> dict[str, Tensor]:
 
 def _network_calls(compiler: Callable, context: Context) -> dict[str, Callable]:
     """The training step of the RepFlow network in bfloat16, uncompiled and compiled; none without MMAction2."""
-    from repflow_mm.gpu_check.runner import missing_modules
-
-    if missing_modules(('mmaction', 'mmengine', 'mmcv')):
+    if missing_modules(MMACTION):
         return {}
     from repflow_mm.gpu_check.network_cases import BF16, R50, REPFLOW, TINY, Trial, build_network
 
