@@ -6,6 +6,7 @@ import os
 import os.path as osp
 from collections.abc import Iterator
 
+from mmaction.registry import MODELS
 from mmengine.config import Config
 
 from repflow_mm.models import FlowDataPreprocessor
@@ -83,15 +84,14 @@ def _check_classes(dataset: dict, num_classes: int | None, mode: str) -> None:
 
 def _check_clips(dataset: dict, cfg: Config, mode: str) -> None:
     """Check that frames folded as (N*T, C, H, W) divide into clips, so that no flow crosses two of them."""
-    backbone = _repflow_backbone(cfg)
+    num_segments = _expected_input(cfg).get('num_segments')
     sampler, layout = _sampler_and_layout(dataset)
-    if backbone is None or sampler is None or layout != 'NCHW':
+    if num_segments is None or sampler is None or layout != 'NCHW':
         return
     clip_len, num_clips = sampler['clip_len'], sampler.get('num_clips', 1)
     # With one frame a clip, SampleFrames' clips are the segments that make up one clip of the backbone; and of flow
     # frames, FormatShape makes each clip the channels of one image.
     frames = num_clips if clip_len == 1 or dataset.get('modality') == 'Flow' else clip_len
-    num_segments = backbone.get('num_segments', 8)
     if frames % num_segments:
         raise ValueError(
             f'{mode}: SampleFrames gives clips of {frames} frames, no multiple of backbone.num_segments = '
@@ -101,9 +101,9 @@ def _check_clips(dataset: dict, cfg: Config, mode: str) -> None:
 
 def _check_channels(dataset: dict, cfg: Config, mode: str) -> None:
     """Check that the backbone takes as many channels as it gets."""
-    backbone = _repflow_backbone(cfg)
+    expected = _expected_input(cfg).get('channels')
     sampler, layout = _sampler_and_layout(dataset)
-    if backbone is None or sampler is None or layout not in ('NCHW', 'NCTHW'):
+    if expected is None or sampler is None or layout not in ('NCHW', 'NCTHW'):
         return
     preprocessor = dict(cfg.model.get('data_preprocessor') or {})
     if preprocessor.pop('type', None) == 'FlowDataPreprocessor':
@@ -112,16 +112,16 @@ def _check_channels(dataset: dict, cfg: Config, mode: str) -> None:
         channels, source = 2 * (sampler['clip_len'] if layout == 'NCHW' else 1), 'the flow on disk'
     else:
         channels, source = 3, 'RGB'
-    if backbone.get('in_channels', 3) != channels:
-        raise ValueError(
-            f'{mode}: {source} gives {channels} channels, but backbone.in_channels is {backbone.get("in_channels", 3)}'
-        )
+    if expected != channels:
+        raise ValueError(f'{mode}: {source} gives {channels} channels, but backbone.in_channels is {expected}')
 
 
-def _repflow_backbone(cfg: Config) -> dict | None:
-    """The config of the backbone if it is one of this package, else None."""
+def _expected_input(cfg: Config) -> dict:
+    """What the backbone says about its input: ``channels`` and ``num_segments``; empty if it says nothing."""
     backbone = (cfg.get('model') or {}).get('backbone') or {}
-    return backbone if str(backbone.get('type')).startswith('RepFlow') else None
+    kind = backbone.get('type')
+    builder = MODELS.get(kind) if isinstance(kind, str) else kind
+    return builder.expected_input(backbone) if hasattr(builder, 'expected_input') else {}
 
 
 def _sampler_and_layout(dataset: dict) -> tuple[dict | None, str | None]:

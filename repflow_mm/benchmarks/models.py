@@ -37,9 +37,8 @@ class WithoutFlow(nn.Module):
 
 
 def _drop_frames(count: int):
-    def forward(frames, num_frames, *_):
-        clips = frames.unflatten(0, (-1, num_frames))  # (N*T, C, H, W) -> (N, T, C, H, W)
-        return clips[:, : num_frames - count].flatten(0, 1), num_frames - count
+    def forward(clips):
+        return clips[:, :, : clips.shape[2] - count]  # (N, C, T, H, W)
 
     return forward
 

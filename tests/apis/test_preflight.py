@@ -5,6 +5,7 @@ from mmengine.config import Config
 
 from repflow_mm.apis.preflight import check_config
 
+FLOW = dict(after='block3')
 KINETICS_STEPS = [dict(type='SampleFrames', clip_len=8, num_clips=1), dict(type='FormatShape', input_format='NCTHW')]
 
 
@@ -16,7 +17,7 @@ def make_config(tmp_path):
     def make(num_classes=4, backbone=None, data_help='', preprocessor=None, **dataset):
         dataset = dict(ann_file=str(tmp_path / 'list.txt'), num_classes=4, pipeline=KINETICS_STEPS) | dataset
         dataset.setdefault('data_prefix', dict(video=str(tmp_path)))
-        backbone = backbone or dict(type='RepFlowResNet', num_segments=8)
+        backbone = backbone or dict(type='RepFlowResNet', num_segments=8, flow=FLOW)
         model = dict(backbone=backbone, cls_head=dict(num_classes=num_classes))
         model |= dict(data_preprocessor=preprocessor) if preprocessor else {}
         return Config(dict(model=model, data_help=data_help, train_dataloader=dict(dataset=dataset)))
@@ -121,6 +122,21 @@ def test_flow_across_clips_is_refused(make_config, sampler, frames):
     check_config(make_config(pipeline=folded(**sampler), backbone=dict(type='ResNet')), ('train',))
 
 
+def test_folded_frames_need_no_whole_clips_without_flow(make_config):
+    frames = folded(clip_len=1, num_clips=25)
+    check_config(make_config(pipeline=frames, backbone=dict(type='RepFlowResNet', num_segments=8)), ('train',))
+
+
+def test_any_backbone_with_flow_says_what_it_takes(make_config):
+    backbone = dict(type='WithFlow', backbone=dict(type='ResNetTSM', num_segments=8), flow=dict(after='layer2'))
+    check_config(make_config(pipeline=folded(clip_len=1, num_clips=8), backbone=backbone), ('train',))
+    with pytest.raises(ValueError, match=r'clips of 25 frames, no multiple of backbone\.num_segments = 8'):
+        check_config(make_config(pipeline=folded(clip_len=1, num_clips=25), backbone=backbone), ('train',))
+    backbone = dict(type='WithFlow', backbone=dict(type='ResNet', in_channels=10), flow=dict(after='layer2'))
+    with pytest.raises(ValueError, match='RGB gives 3 channels, but backbone.in_channels is 10'):
+        check_config(make_config(backbone=dict(backbone, num_segments=8)), ('train',))
+
+
 def test_unfolded_clips_may_have_any_length(make_config):
     steps = [dict(type='SampleFrames', clip_len=12), dict(type='FormatShape', input_format='NCTHW')]
     check_config(make_config(pipeline=steps), ('train',))
@@ -138,7 +154,7 @@ def test_stacks_of_stored_flow_stand_each_for_itself(make_config, tmp_path, num_
 
 
 def test_stacks_of_stored_flow_are_the_frames_of_a_clip(make_config, tmp_path):
-    backbone = dict(type='RepFlowResNet', in_channels=10, num_segments=5)
+    backbone = dict(type='RepFlowResNet', in_channels=10, num_segments=5, flow=FLOW)
     message = r'^train: SampleFrames gives clips of 3 frames, no multiple of backbone\.num_segments = 5'
     with pytest.raises(ValueError, match=message):
         flow = stored_flow(tmp_path, folded(clip_len=5, num_clips=3))

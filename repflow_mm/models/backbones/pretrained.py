@@ -37,7 +37,9 @@ def check_pretrained(backbone: nn.Module, source: str) -> str:
     """
     found = _read(source)
     wanted = {_torchvision_name(name): _shape_2d(value) for name, value in backbone.state_dict().items()}
-    own = sorted({_part(name) for name in backbone.state_dict() if _torchvision_name(name) is None})
+    own = {_part(name) for name in backbone.state_dict() if _torchvision_name(name) is None}
+    if hasattr(backbone, 'flow_insertion'):  # which hides its blocks while weights are initialised
+        own |= {f'flow_blocks.{name}' for name in backbone.flow_insertion.blocks}
     wanted.pop(None, None)
     averaged = _is_averaged(backbone, found)
     if averaged:
@@ -51,7 +53,7 @@ def check_pretrained(backbone: nn.Module, source: str) -> str:
     unused = sorted(name for name in found if name not in wanted)
     return (
         f'{source}: {len(found) - len(unused)} of {len(found)} tensors go into {type(backbone).__name__}; '
-        f'not used: {unused or "none"}; not in the file, so initialised anew: {own or "none"}'
+        f'not used: {unused or "none"}; not in the file, so initialised anew: {sorted(own) or "none"}'
         + (f'; {FIRST_CONVOLUTION}: mean over RGB, repeated for {backbone.in_channels} channels' if averaged else '')
     )
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from itertools import takewhile
-
 from mmaction.models.backbones import ResNet
 from mmaction.registry import MODELS
 from mmengine.logging import MMLogger
-from torch import Tensor, nn
+from torch import Tensor
 
-from repflow_mm.models.backbones.flow_insertion import FlowConfig, FlowInsertion
+from repflow_mm.models.backbones.places import PaperNetwork
+from repflow_mm.models.insertion import FlowConfig
 from repflow_mm.models.layers.folding import fold_time, unfold_time
 
 
 @MODELS.register_module()
-class RepFlowResNet(FlowInsertion, ResNet):
+class RepFlowResNet(PaperNetwork, ResNet):
     """MMAction2's ResNet on every frame, with flow blocks between its stages.
 
     Source: Piergiovanni & Ryoo, "Representation Flow for Action Recognition", CVPR 2019. Module names are those of
@@ -48,23 +47,18 @@ class RepFlowResNet(FlowInsertion, ResNet):
     def __init__(self, depth: int, num_segments: int = 8, flow: FlowConfig = None, **kwargs) -> None:
         self._check_depth(depth)
         super().__init__(depth, **kwargs)
-        self.num_segments = num_segments
-        self._insert_flow_blocks(flow, num_segments)
+        self._insert_flow(flow, num_segments)
 
-    def train(self, mode: bool = True) -> RepFlowResNet:
-        """Set the mode as MMAction2's ResNet does, and return self."""
-        super().train(mode)
-        if mode and self.partial_bn:
-            for module in self.flow_blocks.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.train(not self.norm_eval).requires_grad_()
-        return self
+    @classmethod
+    def expected_input(cls, cfg: dict) -> dict:
+        """Channels, and the frames of one clip where flow is computed, as :class:`PaperNetwork` has it."""
+        return dict(super().expected_input(cfg), num_segments=cfg.get('num_segments', 8) if cfg.get('flow') else None)
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Features of the stages ``out_indices``.
 
         Args:
-            x (Tensor): Clips (N, C, T, H, W), whose T shortens by one for each flow stage; or their frames
+            x (Tensor): Clips (N, C, T, H, W), whose T shortens by one for each flow step; or their frames
                 (N*T, C, H, W) with T = ``num_segments``, where T is kept and the last flow of a clip is repeated.
 
         Returns:
@@ -72,39 +66,17 @@ class RepFlowResNet(FlowInsertion, ResNet):
             ``out_indices`` has several.
 
         Raises:
-            ValueError: If x has neither form or cannot be divided into clips.
+            ValueError: With flow, if x has neither form or cannot be divided into clips.
         """
-        folded = x.ndim == 4
-        num_clips = self._num_clips(x)
-
-        def flow_after(place: str, frames: Tensor) -> Tensor:
-            if place not in self.flow_blocks:
-                return frames
-            num_repeated = self._num_repeated(place) if folded else 0
-            return self.flow_blocks[place](frames, frames.shape[0] // num_clips, folded, num_repeated)[0]
-
-        stages = self._walk(x if folded else fold_time(x), flow_after)
-        if not folded:
-            stages = (unfold_time(frames, frames.shape[0] // num_clips) for frames in stages)
-        return self._select(stages)
-
-    def _num_repeated(self, place: str) -> int:
-        """How many of a folded clip's last frames before a place only repeat the last flow."""
-        earlier = takewhile(lambda name: name != place, self._place_channels())
-        blocks = [self.flow_blocks[name] for name in earlier if name in self.flow_blocks]
-        return sum(block.num_flows for block in blocks if block.fusion == 'none')
-
-    def _num_clips(self, x: Tensor) -> int:
-        if x.ndim == 5:
-            return x.shape[0]
-        if x.ndim != 4:
-            raise ValueError(f'x must be (N, C, T, H, W) or (N*T, C, H, W), got shape {tuple(x.shape)}')
-        if x.shape[0] % self.num_segments:
-            raise ValueError(
-                f'{x.shape[0]} frames (N*T, C, H, W) are no whole clips of num_segments={self.num_segments}: '
-                'set num_segments to the frames of one clip'
-            )
-        return x.shape[0] // self.num_segments
+        num_clips = x.shape[0] if x.ndim == 5 else None
+        x = x if num_clips is None else fold_time(x)
+        x = self.conv1(x)  # (N*T, C, H, W)
+        x = self.maxpool(x)  # block 1: a flow block is in the forward hook of a place's last module
+        stages = []
+        for name in self.res_layers:
+            x = getattr(self, name)(x)  # blocks 2 to 5
+            stages.append(x if num_clips is None else unfold_time(x, x.shape[0] // num_clips))
+        return self._selected(stages)
 
     def _load_torchvision_checkpoint(self, logger: MMLogger = None) -> None:
         self._load_checked(super()._load_torchvision_checkpoint, logger)

@@ -9,12 +9,12 @@ from mmaction.utils import get_str_type
 from mmengine.logging import MMLogger
 from torch import Tensor
 
-from repflow_mm.models.backbones.flow_insertion import FlowConfig, FlowInsertion
-from repflow_mm.models.layers.folding import fold_time, unfold_time
+from repflow_mm.models.backbones.places import PaperNetwork
+from repflow_mm.models.insertion import FlowConfig
 
 
 @MODELS.register_module()
-class RepFlowResNet3d(FlowInsertion, ResNet3d):
+class RepFlowResNet3d(PaperNetwork, ResNet3d):
     """MMAction2's ResNet3d with flow blocks between its stages.
 
     Source: Piergiovanni & Ryoo, "Representation Flow for Action Recognition", CVPR 2019. Serves 3D networks
@@ -49,14 +49,20 @@ class RepFlowResNet3d(FlowInsertion, ResNet3d):
     def __init__(self, depth: int, num_segments: int | None = None, flow: FlowConfig = None, **kwargs) -> None:
         self._check_depth(depth)
         super().__init__(depth, **kwargs)
-        self.num_segments = num_segments
-        self._insert_flow_blocks(flow, num_segments)
+        self._insert_flow(flow, num_segments)
+
+    def places(self) -> dict[str, str]:
+        """The places that exist, in the order of computation, each with the module that a block goes behind."""
+        places = super().places()
+        places['block1'] = 'maxpool' if self.with_pool1 else 'conv1'
+        places['block2'] = 'pool2' if self.with_pool2 else places['block2']
+        return places
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Features of the stages ``out_indices``.
 
         Args:
-            x (Tensor): Clips (N, C, T, H, W); T shortens by the temporal strides and by one for each flow stage.
+            x (Tensor): Clips (N, C, T, H, W); T shortens by the temporal strides and by one for each flow step.
 
         Returns:
             Tensor | tuple[Tensor]: (N, C', T', H', W'); a tuple if ``out_indices`` has several.
@@ -66,36 +72,18 @@ class RepFlowResNet3d(FlowInsertion, ResNet3d):
         """
         if x.ndim != 5:
             raise ValueError(f'x must be (N, C, T, H, W), got shape {tuple(x.shape)}')
-        return self._select(self._walk(x, self._flow_after))
+        x = self.conv1(x)
+        x = self.maxpool(x) if self.with_pool1 else x  # block 1: a flow block is in the hook of a place's last module
+        stages = []
+        for i, name in enumerate(self.res_layers):
+            x = getattr(self, name)(x)  # blocks 2 to 5
+            x = self.pool2(x) if i == 0 and self.with_pool2 else x
+            stages.append(x)
+        return self._selected(stages)
 
     def inflate_weights(self, logger: MMLogger) -> None:
         """Check torchvision's 2D weights at ``pretrained``, report what they do not cover, and inflate them."""
         self._load_checked(super().inflate_weights, logger)
-
-    def _flow_after(self, place: str, clips: Tensor) -> Tensor:
-        """Pass (N, C, T, H, W) through the block after ``place``, if there is one."""
-        if place not in self.flow_blocks:
-            return clips
-        frames, num_frames = self.flow_blocks[place](fold_time(clips), clips.shape[2])  # (N*T', C, H, W)
-        return unfold_time(frames, num_frames)
-
-    def _stem(self, x: Tensor) -> Tensor:
-        return super()._stem(x) if self.with_pool1 else self.conv1(x)
-
-    def _stage(self, index: int, x: Tensor) -> Tensor:
-        x = super()._stage(index, x)
-        return self.pool2(x) if index == 0 and self.with_pool2 else x
-
-    def _length_after(self, place: str, length: int) -> int:
-        if place == 'input':
-            return length
-        if place == 'block1':
-            conv = self.conv1
-            length = (length + 2 * conv.padding[0] - conv.kernel_size[0]) // conv.stride[0] + 1
-            return (length - 1) // self.pool1_stride_t + 1 if self.with_pool1 else length
-        index = int(place.removeprefix('block')) - 2
-        length = (length - 1) // self.temporal_strides[index] + 1
-        return length // 2 if index == 0 and self.with_pool2 else length
 
 
 @MODELS.register_module()

@@ -10,7 +10,7 @@ from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule, kaiming_init
 from torch import Tensor, nn
 
-from repflow_mm.models.layers.folding import average_neighbours, first_frames, fold_time, repeat_last, unfold_time
+from repflow_mm.models.layers.folding import average_neighbours, fold_time, repeat_last, unfold_time
 from repflow_mm.models.layers.representation_flow import RepresentationFlow
 from repflow_mm.ops import normalize_flow_input
 from repflow_mm.ops.normalize import SCOPES
@@ -21,11 +21,12 @@ STEPS = ('flow', 'conv')
 
 @MODELS.register_module()
 class FlowBlock(BaseModule):
-    """Flow block on frames folded into the batch (Piergiovanni & Ryoo, CVPR 2019, Sections 3.2 and 3.3).
+    """Flow block (Piergiovanni & Ryoo, CVPR 2019, Sections 3.2 and 3.3): features of clips in, features of clips out.
 
-    ``frames -> reduce (1x1 conv) -> steps -> expand (conv) -> norm -> fusion``: a ``'flow'`` step normalises its
+    ``features -> reduce (1x1 conv) -> steps -> expand (conv) -> norm -> fusion``: a ``'flow'`` step normalises its
     input, computes its flow (2c channels from c) and shortens the clip by one frame; a ``'conv'`` step brings 2c
-    channels back to c (3x3, then 1x1). ``('flow', 'conv', 'flow')`` is the paper's flow of flow (FcF).
+    channels back to c (3x3, then 1x1). ``('flow', 'conv', 'flow')`` is the paper's flow of flow (FcF). The
+    convolutions and the norm see single frames; flow is computed between neighbouring frames of a clip.
 
     The authors' FcF block is ``FlowBlock(in_channels, steps=('flow', 'conv', 'flow'), expand_kernel_size=3,
     fusion='add', zero_init_norm=True)``: 3x3 convolutions, a norm that starts at 0, the flow added to the features
@@ -48,12 +49,24 @@ class FlowBlock(BaseModule):
             Both are followed by ``act_cfg``. Defaults to ``'none'``.
         zero_init_norm (bool): Start the norm's weight at 0, so that the block starts as its residual; needs
             ``fusion='add'``. Defaults to False.
+        keep_length (bool): Repeat the last flow so that T frames come out, and fuse it with the features as they are.
+            Otherwise T shortens by the number of flow steps k, and the flow is fused with the mean over each k+1
+            neighbouring frames. Defaults to False.
         norm_cfg (dict): Norm on folded frames. Defaults to ``dict(type='BN2d')``.
         act_cfg (dict, optional): Activation after ``'add'`` and ``'concat'``. Defaults to ``dict(type='ReLU')``.
         backend (str): Backend of :func:`repflow_mm.ops.rep_flow`. Defaults to ``'auto'``.
 
+    Shape:
+        - Input: (N, C, T, H, W), T > k.
+        - Output: (N, C, T-k, H, W), or (N, C, T, H, W) with ``keep_length``.
+
     Raises:
-        ValueError: If an argument is not allowed.
+        ValueError: If an argument is not allowed; in ``forward``, if the clips are too short for the flow steps.
+
+    Example:
+        >>> block = FlowBlock(64, channels=8, num_iters=5)
+        >>> block(torch.rand(2, 64, 8, 14, 14)).shape
+        torch.Size([2, 64, 7, 14, 14])
     """
 
     def __init__(
@@ -68,6 +81,7 @@ class FlowBlock(BaseModule):
         expand_kernel_size: int = 1,
         fusion: str = 'none',
         zero_init_norm: bool = False,
+        keep_length: bool = False,
         norm_cfg: dict = dict(type='BN2d'),  # noqa: B006
         act_cfg: dict | None = dict(type='ReLU'),  # noqa: B006
         backend: str = 'auto',
@@ -75,6 +89,7 @@ class FlowBlock(BaseModule):
         super().__init__()
         _check_options(steps, normalize, expand_kernel_size, fusion, zero_init_norm)
         self.normalize, self.fusion, self.zero_init_norm = normalize, fusion, zero_init_norm
+        self.keep_length = keep_length
         self.num_flows = list(steps).count('flow')
         self.reduce = nn.Conv2d(in_channels, channels, 1, bias=False)
         flow_cfg = dict(num_iters=num_iters, learn=learn, image_gradient=image_gradient, backend=backend)
@@ -110,49 +125,47 @@ class FlowBlock(BaseModule):
                 kaiming_init(module, mode='fan_in', nonlinearity='linear')
         nn.init.constant_(self.norm.weight, 0.0 if self.zero_init_norm else 1.0)
 
-    def forward(
-        self, frames: Tensor, num_frames: int, keep_frames: bool = False, num_repeated: int = 0
-    ) -> tuple[Tensor, int]:
-        """Replace the features of clips by their flow, or fuse the two.
+    @property
+    def replaces_features(self) -> bool:
+        """Whether the flow alone comes out, without the features that it is computed from."""
+        return self.fusion == 'none'
 
-        Args:
-            frames (Tensor): Features of N clips of T frames, (N*T, C, H, W).
-            num_frames (int): T, the frames of one clip; flow is computed within clips only.
-            keep_frames (bool): Repeat the last flow so that T frames come out, and fuse with the frames as they
-                are. Otherwise T shortens by the number of flow steps k and the flow is fused with the mean over
-                each k+1 neighbouring frames. Defaults to False.
-            num_repeated (int): How many of a clip's last frames are repetitions that a block before has added; with
-                ``keep_frames`` no flow is computed from them. Defaults to 0.
+    def forward(self, x: Tensor) -> Tensor:
+        """Flow of clips, fused with their features: (N, C, T, H, W) -> (N, C, T', H, W), T' as ``keep_length`` says."""
+        flow = self.flow(x)
+        return self.join(x, repeat_last(flow, x.shape[2]) if self.keep_length else flow)
 
-        Returns:
-            tuple[Tensor, int]: (N*T', C, H, W) and T'.
+    def flow(self, x: Tensor) -> Tensor:
+        """Flow of clips up to the norm, without fusion: (N, C, T, H, W) -> (N, C, T-k, H, W).
 
         Raises:
-            ValueError: If the clips are too short for the flow steps.
+            ValueError: If the clips are too short for the k flow steps.
         """
-        length = num_frames - num_repeated
+        length = x.shape[2]
         if length <= self.num_flows:
             raise ValueError(f'a clip needs more than {self.num_flows} frames for the flow block, got T = {length}')
-        flow = self.reduce(first_frames(frames, num_frames, length))  # (N*length, c, H, W)
+        frames = self.reduce(fold_time(x))  # (N*T, c, H, W)
         for step in self.steps.values():
             if isinstance(step, RepresentationFlow):
-                clips = unfold_time(flow, length)  # (N, c, T, H, W)
+                clips = unfold_time(frames, length)  # (N, c, T, H, W)
                 u = step(normalize_flow_input(clips, self.normalize))  # (N, 2c, T-1, H, W)
-                flow, length = fold_time(u).to(flow.dtype), length - 1  # (N*(T-1), 2c, H, W)
+                frames, length = fold_time(u).to(frames.dtype), length - 1  # (N*(T-1), 2c, H, W)
             else:
-                flow = step(flow)
-        flow = self.norm(self.expand(flow))  # (N*T', C, H, W)
-        if keep_frames:
-            flow, length = repeat_last(flow, length, num_frames), num_frames
-        return self._fuse(frames, flow, num_frames, window=num_frames - length + 1), length
+                frames = step(frames)
+        return unfold_time(self.norm(self.expand(frames)), length)  # (N*T', C, H, W) -> (N, C, T', H, W)
 
-    def _fuse(self, frames: Tensor, flow: Tensor, num_frames: int, window: int) -> Tensor:
-        """Join features (N*T, C, H, W) and flow (N*T', C, H, W) to (N*T', C, H, W)."""
-        if self.fusion == 'none':
+    def join(self, x: Tensor, flow: Tensor) -> Tensor:
+        """Features (N, C, T, H, W) and their flow (N, C, T', H, W) fused to (N, C, T', H, W).
+
+        Each frame of flow meets the mean of the T - T' + 1 frames of features that it is made of.
+        """
+        if self.replaces_features:
             return flow
-        features = average_neighbours(frames, num_frames, window)
-        joined = features + flow if self.fusion == 'add' else self.fuse(torch.cat((features, flow), dim=1))
-        return self.act(joined)
+        length = flow.shape[2]
+        features = fold_time(average_neighbours(x, x.shape[2] - length + 1))  # (N*T', C, H, W)
+        frames = fold_time(flow)
+        joined = features + frames if self.fusion == 'add' else self.fuse(torch.cat((features, frames), dim=1))
+        return unfold_time(self.act(joined), length)
 
 
 def _check_options(steps, normalize, expand_kernel_size, fusion, zero_init_norm) -> None:

@@ -1,4 +1,4 @@
-"""Frames folded into the batch, and back."""
+"""Frames folded into the batch, and what is done with the frames of a clip."""
 
 from __future__ import annotations
 
@@ -15,20 +15,15 @@ def unfold_time(frames: Tensor, num_frames: int) -> Tensor:
     return frames.unflatten(0, (-1, num_frames)).transpose(1, 2)  # (N, T, C, H, W) -> (N, C, T, H, W)
 
 
-def average_neighbours(frames: Tensor, num_frames: int, window: int) -> Tensor:
-    """Mean over each ``window`` neighbouring frames of a clip: (N*T, C, H, W) -> (N*(T-window+1), C, H, W)."""
-    clips = frames.unflatten(0, (-1, num_frames))  # (N, T, C, H, W)
-    kept = num_frames - window + 1
-    return (sum(clips[:, i : i + kept] for i in range(window)) / window).flatten(0, 1)
+def average_neighbours(clips: Tensor, window: int) -> Tensor:
+    """Mean over each ``window`` neighbouring frames: (N, C, T, H, W) -> (N, C, T-window+1, H, W)."""
+    if window == 1:
+        return clips
+    kept = clips.shape[2] - window + 1
+    return sum(clips[:, :, i : i + kept] for i in range(window)) / window
 
 
-def first_frames(frames: Tensor, num_frames: int, length: int) -> Tensor:
-    """Each clip's first ``length`` frames: (N*T, C, H, W) -> (N*length, C, H, W)."""
-    return frames.unflatten(0, (-1, num_frames))[:, :length].flatten(0, 1)  # (N, T, C, H, W) -> (N*length, C, H, W)
-
-
-def repeat_last(frames: Tensor, num_frames: int, length: int) -> Tensor:
-    """Repeat each clip's last frame up to ``length`` frames: (N*T, C, H, W) -> (N*length, C, H, W)."""
-    clips = frames.unflatten(0, (-1, num_frames))  # (N, T, C, H, W)
-    index = [min(i, num_frames - 1) for i in range(length)]
-    return clips[:, index].flatten(0, 1)
+def repeat_last(clips: Tensor, length: int) -> Tensor:
+    """Repeat each clip's last frame up to ``length`` frames: (N, C, T, H, W) -> (N, C, length, H, W)."""
+    index = [min(i, clips.shape[2] - 1) for i in range(length)]
+    return clips.transpose(1, 2)[:, index].transpose(1, 2)  # frame by frame in memory, as folded frames are

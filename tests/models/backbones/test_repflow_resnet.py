@@ -74,12 +74,12 @@ class TestShapes:
         assert [len(out) for out in model(fold(clips))] == [2 * T] * 3
 
     def test_flow_after_each_place_sees_its_features(self):
-        model = build_backbone(num_segments=8, flow=flow_after(*PLACES)).eval()
+        model, rgb = build_backbone(num_segments=8, flow=flow_after(*PLACES)), build_backbone(num_segments=8).eval()
         features, x = {'input': 3}, fold(random_clips())
-        features['block1'] = model.maxpool(model.conv1(x)).shape[1]
-        x = torch.zeros(1, features['block1'], 8, 8)
+        x = rgb.maxpool(rgb.conv1(x))
+        features['block1'] = x.shape[1]
         for i in range(4):
-            x = getattr(model, f'layer{i + 1}')(x)
+            x = getattr(rgb, f'layer{i + 1}')(x)
             features[f'block{i + 2}'] = x.shape[1]
         assert {place: block.reduce.in_channels for place, block in model.flow_blocks.items()} == features
 

@@ -5,7 +5,7 @@ from torch.testing import assert_close
 
 import repflow_mm  # noqa: F401
 from repflow_mm.models import FlowBlock
-from repflow_mm.models.layers.folding import average_neighbours, fold_time
+from repflow_mm.models.layers.folding import average_neighbours, fold_time, repeat_last, unfold_time
 from repflow_mm.ops import normalize_flow_input
 
 N, C, T, H, W = 2, 6, 5, 7, 8
@@ -14,8 +14,9 @@ FUSIONS = ['none', 'add', 'concat']
 
 
 @pytest.fixture
-def frames():
-    return torch.randn(N * T, C, H, W, generator=torch.Generator().manual_seed(0))
+def clips():
+    frames = torch.randn(N * T, C, H, W, generator=torch.Generator().manual_seed(0))
+    return unfold_time(frames, T)
 
 
 def build_block(seed=0, **kwargs):
@@ -27,123 +28,122 @@ def steps_id(steps):
     return '-'.join(steps)
 
 
-@pytest.mark.parametrize('keep_frames', [False, True], ids=['shorten', 'keep'])
+@pytest.mark.parametrize('keep_length', [False, True], ids=['shorten', 'keep'])
 @pytest.mark.parametrize('fusion', FUSIONS)
 @pytest.mark.parametrize('steps', STEPS, ids=steps_id)
-def test_output_shape(frames, steps, fusion, keep_frames):
-    block = build_block(steps=steps, fusion=fusion).eval()
-    out, length = block(frames, T, keep_frames)
-    assert length == (T if keep_frames else T - steps.count('flow'))
-    assert out.shape == (N * length, C, H, W)
+def test_output_shape(clips, steps, fusion, keep_length):
+    block = build_block(steps=steps, fusion=fusion, keep_length=keep_length).eval()
+    assert block(clips).shape == (N, C, T if keep_length else T - steps.count('flow'), H, W)
 
 
-@pytest.mark.parametrize('keep_frames', [False, True], ids=['shorten', 'keep'])
+@pytest.mark.parametrize('keep_length', [False, True], ids=['shorten', 'keep'])
 @pytest.mark.parametrize('fusion', FUSIONS)
 @pytest.mark.parametrize('steps', STEPS, ids=steps_id)
-def test_channels_last_is_kept(frames, steps, fusion, keep_frames):
-    block = build_block(steps=steps, fusion=fusion).eval()
-    expected, _ = block(frames, T, keep_frames)
+def test_channels_last_is_kept(clips, steps, fusion, keep_length):
+    block = build_block(steps=steps, fusion=fusion, keep_length=keep_length).eval()
+    expected = block(clips)
     block.to(memory_format=torch.channels_last)
-    out, _ = block(frames.to(memory_format=torch.channels_last), T, keep_frames)
-    assert out.is_contiguous(memory_format=torch.channels_last)
+    out = block(clips.contiguous(memory_format=torch.channels_last_3d))
+    assert out.is_contiguous(memory_format=torch.channels_last_3d)
+    assert fold_time(out).is_contiguous(memory_format=torch.channels_last)
     assert_close(out, expected, rtol=1e-4, atol=1e-4)
 
 
+def test_layout_in_memory_does_not_matter(clips):
+    block = build_block(fusion='add').eval()
+    assert_close(block(clips.contiguous()), block(clips), rtol=0, atol=0)
+
+
 @pytest.mark.parametrize('fusion', FUSIONS)
 @pytest.mark.parametrize('steps', STEPS, ids=steps_id)
-def test_every_parameter_gets_a_gradient(frames, steps, fusion):
+def test_every_parameter_gets_a_gradient(clips, steps, fusion):
     learn = ('theta', 'lam', 'tau', 'div', 'image_gradient')
     block = build_block(steps=steps, fusion=fusion, learn=learn)
-    out, _ = block(frames, T)
+    out = block(clips)
     (out * torch.randn(out.shape, generator=torch.Generator().manual_seed(1))).sum().backward()
     for name, parameter in block.named_parameters():
         assert parameter.grad is not None and parameter.grad.isfinite().all() and parameter.grad.any(), name
 
 
-def test_single_flow_is_reduce_normalise_flow_expand_norm(frames):
+def test_single_flow_is_reduce_normalise_flow_expand_norm(clips):
     block = build_block().eval()
-    clips = block.reduce(frames).view(N, T, 4, H, W).transpose(1, 2)
-    u = block.steps['flow0'](normalize_flow_input(clips))
-    out, length = block(frames, T)
-    assert length == T - 1
-    assert_close(out, block.norm(block.expand(fold_time(u))))
+    reduced = unfold_time(block.reduce(fold_time(clips)), T)
+    u = block.steps['flow0'](normalize_flow_input(reduced))
+    out = block(clips)
+    assert out.shape[2] == T - 1
+    assert_close(fold_time(out), block.norm(block.expand(fold_time(u))))
 
 
 @pytest.mark.parametrize('fusion', ['add', 'concat'])
-def test_flow_is_fused_with_the_mean_of_the_frames_it_is_made_of(frames, fusion):
+def test_flow_is_fused_with_the_mean_of_the_frames_it_is_made_of(clips, fusion):
     steps = ('flow', 'conv', 'flow')
-    alone, _ = build_block(steps=steps, fusion='none').eval()(frames, T)
+    alone = fold_time(build_block(steps=steps, fusion='none').eval()(clips))
     block = build_block(steps=steps, fusion=fusion).eval()
-    features = average_neighbours(frames, T, 3)
+    features = fold_time(average_neighbours(clips, 3))
     joined = features + alone if fusion == 'add' else block.fuse(torch.cat((features, alone), 1))
     block.load_state_dict(build_block(steps=steps).state_dict(), strict=False)
-    assert_close(block(frames, T)[0], joined.relu())
+    assert_close(fold_time(block(clips)), joined.relu())
 
 
 @pytest.mark.parametrize('steps', STEPS, ids=steps_id)
-def test_kept_frames_repeat_the_last_flow(frames, steps):
-    block = build_block(steps=steps).eval()
-    short, length = block(frames, T)
-    kept, _ = block(frames, T, keep_frames=True)
-    short, kept = short.view(N, length, C, H, W), kept.view(N, T, C, H, W)
-    assert_close(kept[:, :length], short, rtol=0, atol=0)
-    assert_close(kept[:, length:], short[:, -1:].expand(-1, T - length, -1, -1, -1), rtol=0, atol=0)
+def test_kept_length_repeats_the_last_flow(clips, steps):
+    short = build_block(steps=steps).eval()(clips)
+    kept = build_block(steps=steps, keep_length=True).eval()(clips)
+    length = T - steps.count('flow')
+    assert_close(kept[:, :, :length], short, rtol=0, atol=0)
+    assert_close(kept[:, :, length:], short[:, :, -1:].expand(-1, -1, T - length, -1, -1), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize('fusion', FUSIONS)
-def test_no_flow_is_computed_from_repeated_frames(frames, fusion):
-    block = build_block(fusion=fusion, zero_init_norm=False).eval()
-    clips = frames.view(N, T, C, H, W)
-    clips[:, -1] = clips[:, -2]
-    expected = clips[:, :-1].flatten(0, 1)  # (N*(T-1), C, H, W)
-    expected = block(expected, T - 1, keep_frames=True)[0].view(N, T - 1, C, H, W)
-    out, length = block(frames, T, keep_frames=True, num_repeated=1)
-    assert length == T
-    assert_close(out.view(N, T, C, H, W)[:, :-1], expected)
-    assert_close(out.view(N, T, C, H, W)[:, -1], expected[:, -1])
+def test_kept_length_fuses_with_the_frames_as_they_are(clips, fusion):
+    block = build_block(fusion=fusion, keep_length=True).eval()
+    assert block.replaces_features == (fusion == 'none')
+    assert_close(block(clips), block.join(clips, repeat_last(block.flow(clips), T)), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize('steps', STEPS, ids=steps_id)
-def test_zero_init_norm_starts_as_the_residual(frames, steps):
-    block = build_block(steps=steps, fusion='add', zero_init_norm=True)
-    block.init_weights()
-    kept, _ = block(frames, T, keep_frames=True)
-    assert_close(kept, frames.relu(), rtol=0, atol=0)
-    shortened, _ = block(frames, T)
-    assert_close(shortened, average_neighbours(frames, T, steps.count('flow') + 1).relu(), rtol=0, atol=0)
+def test_zero_init_norm_starts_as_the_residual(clips, steps):
+    options = dict(steps=steps, fusion='add', zero_init_norm=True)
+    kept, short = build_block(**options, keep_length=True), build_block(**options)
+    for block in (kept, short):
+        block.init_weights()
+    assert_close(kept(clips), clips.relu(), rtol=0, atol=0)
+    assert_close(short(clips), average_neighbours(clips, steps.count('flow') + 1).relu(), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize('steps', STEPS, ids=steps_id)
-def test_a_clip_does_not_depend_on_its_batch_mates(frames, steps):
+def test_a_clip_does_not_depend_on_its_batch_mates(clips, steps):
     block = build_block(steps=steps).eval()
-    together, length = block(frames, T)
-    assert_close(together[length:], block(frames[T:], T)[0], rtol=1e-4, atol=1e-5)
-    frames[:T] = 100 * frames[:T] + 7
-    changed, _ = block(frames, T)
-    assert_close(changed[length:], together[length:], rtol=1e-4, atol=1e-5)
-    assert (changed[:length] - together[:length]).abs().max() > 1e-3
+    together = block(clips)
+    assert_close(together[1:], block(clips[1:]), rtol=1e-4, atol=1e-5)
+    changed = clips.clone()
+    changed[0] = 100 * changed[0] + 7
+    changed = block(changed)
+    assert_close(changed[1], together[1], rtol=1e-4, atol=1e-5)
+    assert (changed[0] - together[0]).abs().max() > 1e-3
 
 
-def test_batch_scope_is_that_of_the_released_code(frames):
+def test_batch_scope_is_that_of_the_released_code(clips):
     block = build_block(normalize='batch').eval()
-    together, length = block(frames, T)
-    frames[:T] *= 100
-    assert (block(frames, T)[0][length:] - together[length:]).abs().max() > 1e-3
+    together = block(clips)
+    changed = clips.clone()
+    changed[0] *= 100
+    assert (block(changed)[1] - together[1]).abs().max() > 1e-3
 
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16], ids=str)
-def test_autocast(frames, dtype):
+def test_autocast(clips, dtype):
     block = build_block(steps=('flow', 'conv', 'flow'), fusion='concat', num_iters=20)
     with torch.autocast('cpu', dtype=dtype):
-        out, _ = block(frames, T)
+        out = block(clips)
     out.float().square().mean().backward()
     assert out.isfinite().all()
     assert all(parameter.grad.isfinite().all() for parameter in block.parameters())
 
 
-def test_activation_can_be_left_out(frames):
+def test_activation_can_be_left_out(clips):
     block = build_block(fusion='add', act_cfg=None).eval()
-    assert block(frames, T)[0].min() < 0 and build_block(fusion='add').eval()(frames, T)[0].min() == 0
+    assert block(clips).min() < 0 and build_block(fusion='add').eval()(clips).min() == 0
 
 
 def test_is_registered():
@@ -160,11 +160,19 @@ def test_state_keys_are_stable():
     assert sorted(block.state_dict()) == sorted(expected)
 
 
+def test_checkpoints_with_the_old_name_of_the_steps_load(clips):
+    block, other = (build_block(seed, steps=('flow', 'conv', 'flow')).eval() for seed in (0, 1))
+    old = {key.replace('steps.', 'stages.'): value for key, value in block.state_dict().items()}
+    assert any(key.startswith('stages.flow0.') for key in old)
+    other.load_state_dict(old)
+    assert_close(other(clips), block(clips), rtol=0, atol=0)
+
+
 @pytest.mark.parametrize('steps', STEPS, ids=steps_id)
-def test_clip_too_short(frames, steps):
+def test_clip_too_short(clips, steps):
     num_flows = steps.count('flow')
     with pytest.raises(ValueError, match=f'more than {num_flows} frames for the flow block, got T = {num_flows}'):
-        build_block(steps=steps)(frames[: 2 * num_flows], num_flows)
+        build_block(steps=steps)(clips[:, :, :num_flows])
 
 
 @pytest.mark.parametrize(
@@ -183,9 +191,9 @@ def test_clip_too_short(frames, steps):
         (dict(channels=0), 'channels must be >= 1, got 0'),
     ],
     ids=[
-        'unknown_stage',
-        'stages_text',
-        'no_stages',
+        'unknown_step',
+        'steps_text',
+        'no_steps',
         'ends_with_conv',
         'conv_after_conv',
         'normalize',

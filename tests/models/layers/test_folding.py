@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from repflow_mm.models.layers.folding import average_neighbours, first_frames, fold_time, repeat_last, unfold_time
+from repflow_mm.models.layers.folding import average_neighbours, fold_time, repeat_last, unfold_time
 
 N, C, T, H, W = 2, 3, 4, 5, 6
 
@@ -29,19 +29,12 @@ def test_unfold_time_is_the_inverse_without_a_copy(clips):
 @pytest.mark.parametrize('window', [1, 2, 3, T])
 def test_average_neighbours(clips, window):
     kept = T - window + 1
-    averages = average_neighbours(fold_time(clips), T, window)
-    assert averages.shape == (N * kept, C, H, W)
-    for clip in range(N):
-        for t in range(kept):
-            assert_close(averages[clip * kept + t], clips[clip, :, t : t + window].mean(1))
-
-
-def test_first_frames(clips):
-    assert_close(first_frames(fold_time(clips), T, 2), fold_time(clips[:, :, :2]))
-    assert first_frames(fold_time(clips), T, T).shape == (N * T, C, H, W)
+    averages = average_neighbours(clips, window)
+    assert averages.shape == (N, C, kept, H, W)
+    for t in range(kept):
+        assert_close(averages[:, :, t], clips[:, :, t : t + window].mean(2))
 
 
 def test_repeat_last(clips):
-    frames = repeat_last(fold_time(clips), T, T + 2)
-    assert_close(unfold_time(frames, T + 2), torch.cat((clips, clips[:, :, -1:], clips[:, :, -1:]), dim=2))
-    assert_close(repeat_last(fold_time(clips), T, T), fold_time(clips))
+    assert_close(repeat_last(clips, T + 2), torch.cat((clips, clips[:, :, -1:], clips[:, :, -1:]), dim=2))
+    assert_close(repeat_last(clips, T), clips)
