@@ -11,6 +11,7 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 from torch import nn
 
+from repflow_mm.datasets import ComputeFlow
 from repflow_mm.models import FlowDataPreprocessor
 
 # What the names of a flow block's parameters have in them.
@@ -138,7 +139,11 @@ def _check_channels(dataset: dict, cfg: Config, mode: str) -> None:
     if expected is None or sampler is None or layout not in ('NCHW', 'NCTHW'):
         return
     preprocessor = dict(cfg.model.get('data_preprocessor') or {})
-    if preprocessor.pop('type', None) == 'FlowDataPreprocessor':
+    computed = next((dict(step) for step in dataset.get('pipeline', []) if step.get('type') == 'ComputeFlow'), None)
+    if computed is not None:
+        computed.pop('type')
+        channels, source = ComputeFlow(**computed).out_channels, 'ComputeFlow'
+    elif preprocessor.pop('type', None) == 'FlowDataPreprocessor':
         channels, source = FlowDataPreprocessor(**preprocessor | dict(blending=None)).out_channels, 'the preprocessor'
     elif dataset.get('modality') == 'Flow':
         channels, source = 2 * (sampler['clip_len'] if layout == 'NCHW' else 1), 'the flow on disk'

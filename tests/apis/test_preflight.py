@@ -180,6 +180,13 @@ def test_channels_of_stored_flow(make_config, tmp_path, steps, channels):
         check_config(make_config(backbone=dict(type='RepFlowResNet'), **flow), ('train',))
 
 
+def test_channels_of_flow_computed_in_the_pipeline(make_config):
+    steps = [KINETICS_STEPS[0], dict(type='ComputeFlow', num_flows=2, method='dis'), KINETICS_STEPS[1]]
+    check_config(make_config(backbone=dict(type='RepFlowResNet3d', in_channels=4), pipeline=steps), ('train',))
+    with pytest.raises(ValueError, match='^train: ComputeFlow gives 4 channels, but backbone.in_channels is 3$'):
+        check_config(make_config(backbone=dict(type='RepFlowResNet3d'), pipeline=steps), ('train',))
+
+
 def test_channels_of_flow_on_the_fly(make_config):
     preprocessor = dict(type='FlowDataPreprocessor', stack_length=5, blending=dict(type='MixupBlending'))
     backbone = dict(type='RepFlowResNet3d', in_channels=10)
