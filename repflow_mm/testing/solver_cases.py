@@ -30,7 +30,7 @@ CASES = (
     _learned((1, 2, 2, 3, 9), 1),
     _learned((1, 2, 2, 3, 4), 0),
     _learned((1, 1, 2, 3, 35), 2),
-    _learned((1, 4, 2, 7, 5), 3, theta=2.0, lam=1.5, tau=3.0, tile=LOW),
+    _learned((1, 4, 2, 7, 5), 3, theta=2.0, lam=0.5, tau=3.0, tile=LOW),
     _learned((1, 4, 2, 7, 5), 3, theta=0.02, lam=0.001, tau=0.002, tile=LOW),
     _learned((1, 4, 2, 6, 7), 4, tile=Tile(rows=2, phases=2, strips=4, lanes=4)),
 )
