@@ -27,11 +27,20 @@ def test_tables(results, monkeypatch):
     row = results[1]
     mean, rate = sum(row['end_point_errors']) / 6, 6 / row['seconds']['min']
     single = 6 / row['single_seconds']['min']
-    assert f'| `brox` | {mean:.4f} | {rate:.3g} | {single:.3g} |' in flow_methods.methods_table(results)
+    assert (
+        f'| `brox` | {mean:.4f} | {flow_methods._figure(rate)} | {flow_methods._figure(single)} |'
+        in flow_methods.methods_table(results)
+    )
     first, last = row['end_point_errors'][::5]
     assert f'| 24×24 | `brox` | {(first + last) / 2:.4f} |' in flow_methods.warps_table(results)
     hours = 306_245 * 249 / rate / 64 / 3600
-    assert f'| 24×24 | `brox` | {hours:.1f} h |' in flow_methods.kinetics_table(results)
+    assert [flow_methods._figure(value) for value in (2154.3, 135.6, 10.56, 0.04321)] == [
+        '2154',
+        '136',
+        '10.6',
+        '0.0432',
+    ]
+    assert f'| 24×24 | `brox` | {flow_methods._figure(hours)} h |' in flow_methods.kinetics_table(results)
     text = flow_methods.report(results, 'A processor')
     assert text.startswith('One thread of A processor') and '6 synthetic pairs' in text
 

@@ -94,9 +94,14 @@ def methods_table(results: Sequence[dict]) -> str:
     for name in dict.fromkeys(row['name'] for row in results):
         own = [row for row in results if row['name'] == name]
         errors = [f'{sum(row["end_point_errors"]) / row["pairs"]:.4f}' for row in own]
-        rates = [f'{row["pairs"] / row[kind]["min"]:.3g}' for row in own for kind in ('seconds', 'single_seconds')]
+        rates = [_figure(row['pairs'] / row[kind]['min']) for row in own for kind in ('seconds', 'single_seconds')]
         rows.append([f'`{name}`', *errors, *rates])
     return markdown_table(header, rows)
+
+
+def _figure(value: float) -> str:
+    """Three digits, without an exponent."""
+    return f'{value:.0f}' if value >= 100 else f'{value:.3g}'
 
 
 def warps_table(results: Sequence[dict]) -> str:
@@ -115,7 +120,7 @@ def kinetics_table(results: Sequence[dict]) -> str:
     for row in results:
         hours = row['seconds']['min'] / row['pairs'] / CORES / 3600
         cells = (hours * pairs, hours * KINETICS_VIDEOS * CLIP_PAIRS)
-        rows.append([f'{row["width"]}×{row["height"]}', f'`{row["name"]}`', *(f'{cell:.1f} h' for cell in cells)])
+        rows.append([f'{row["width"]}×{row["height"]}', f'`{row["name"]}`', *(f'{_figure(cell)} h' for cell in cells)])
     return markdown_table(('frames', 'method', 'every pair once', f'an epoch of {CLIP_PAIRS + 1} frames a video'), rows)
 
 
