@@ -16,6 +16,7 @@ from repflow_mm.gpu_check.network_cases import (
     NETWORKS,
     R34,
     R50,
+    REPFLOW,
     TINY,
     Mode,
     Setting,
@@ -41,7 +42,8 @@ def run(emit: Emit, context: Context) -> None:
     for setting in (TINY,) if context.rehearsal else (R50, R34):
         networks = {name: build_network(name, setting) for name in NETWORKS}
         for mode in MODES:
-            for name, network in networks.items():
+            for name in networks if mode is FP32 or not context.rehearsal else (REPFLOW,):
+                network = networks[name]
                 shape = dict(setting=setting.name, mode=mode.name, network=name)
                 emit_outcome(emit, partial(_measure, network, setting, mode, context), table='networks', **shape)
                 if context.device == 'cuda':
