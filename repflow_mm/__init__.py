@@ -1,21 +1,9 @@
 """Representation flow for MMAction2.
 
-Importing the package registers its models, datasets and hooks in ``mmaction.registry`` where MMAction2 is installed,
-after checking the versions of MMAction2, MMEngine and MMCV and putting the needed workarounds in place. Without
-MMAction2, :mod:`repflow_mm.ops` works on torch alone.
+This module has the version alone. :mod:`repflow_mm.ops` works on torch alone; :mod:`repflow_mm.registration` brings
+everything into MMAction2's registries, and configs name it in their ``custom_imports``.
 """
-
-import sys
-from importlib.util import find_spec
 
 from repflow_mm.version import __version__
 
 __all__ = ['__version__']
-
-# The doctor reports on installations that cannot work, so it must start in them.
-_is_doctor = 'repflow_mm.doctor' in getattr(sys, 'orig_argv', [])
-
-if find_spec('mmaction') is not None and not _is_doctor:
-    from repflow_mm.registration import register_all
-
-    register_all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import pickle
@@ -83,6 +84,31 @@ def add_missing_drn() -> bool:
         sys.modules[name] = types.ModuleType(name, 'Stand-in for a module that the wheel lacks.')
     sys.modules[f'{package}.drn'].DRN = None
     return True
+
+
+def leave_out_multimodal() -> bool:
+    """Leave MMAction2's retrieval models out where they cannot be imported (``models/multimodal``, no thread).
+
+    They ask for names of transformers that its newer versions do not have, and with them all of ``mmaction.models``
+    fails. Upstream leaves them out itself where transformers is missing or too old.
+
+    Returns:
+        bool: Whether the workaround was needed.
+    """
+    from mmaction.utils import dependency
+
+    if not dependency.WITH_MULTIMODAL:
+        return False
+    try:
+        from transformers.modeling_utils import (  # noqa: F401
+            apply_chunking_to_forward,
+            find_pruneable_heads_and_indices,
+            prune_linear_layer,
+        )
+    except ImportError:
+        dependency.WITH_MULTIMODAL = False
+        return True
+    return False
 
 
 def silence_missing_mmcv_ops() -> bool:
@@ -253,6 +279,7 @@ def accept_bfloat16_scores() -> bool:
 
 WORKAROUNDS = {
     'mmaction2#2714: the wheel lacks mmaction.models.localizers.drn': add_missing_drn,
+    'mmaction2: its retrieval models fail with new versions of transformers': leave_out_multimodal,
     'mmcv#3035, #3263: no wheels of full mmcv, and mmcv-lite warns': silence_missing_mmcv_ops,
     'mmengine#1655, #1650: checkpoints do not load on torch >= 2.6': load_checkpoints_safely,
     'mmengine: distributed launchers need CUDA': run_distributed_on_cpu,
@@ -263,3 +290,16 @@ WORKAROUNDS = {
 def apply_workarounds() -> dict[str, bool]:
     """Put every workaround in place that is needed; returns for each whether it was."""
     return {breakage: workaround() for breakage, workaround in WORKAROUNDS.items()}
+
+
+@functools.cache
+def prepare_upstream() -> None:
+    """Check upstream's versions and put the workarounds in place; in each process the first call does it.
+
+    Every package that imports something of MMAction2, MMEngine or MMCV calls this before.
+
+    Raises:
+        ImportError: If one of them is missing or has a version that is not supported.
+    """
+    check_versions()
+    apply_workarounds()

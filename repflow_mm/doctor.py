@@ -1,10 +1,12 @@
-"""``python -m repflow_mm.doctor``: what is installed, what is worked around, which flow backends can run."""
+"""``python -m repflow_mm doctor``: what is installed, what is worked around, which flow backends can run."""
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import platform
 import sys
+from collections.abc import Sequence
 
 import torch
 
@@ -49,13 +51,17 @@ def _notes() -> list[str]:
 
 def _missing_modules() -> list[str]:
     """Advice for each module that cannot be imported."""
-    advice = []
-    for name, hint in MODULES.items():
-        try:
-            importlib.import_module(name)
-        except ImportError as error:
-            advice.append(f'{name} cannot be imported ({error}): {hint}')
-    return advice
+    problems = {name: _import_problem(name) for name in MODULES}
+    return [f'{name} cannot be imported ({problem}): {MODULES[name]}' for name, problem in problems.items() if problem]
+
+
+def _import_problem(name: str) -> str | None:
+    """What goes wrong when a module is imported; None if nothing does."""
+    try:
+        importlib.import_module(name)
+    except Exception as error:  # a broken installation raises whatever its first broken line does
+        return str(error) or type(error).__name__
+    return None
 
 
 def _workarounds() -> list[str]:
@@ -75,17 +81,15 @@ def _backends() -> list[str]:
 
 def _registration_advice() -> list[str]:
     """Register the package for good; advice if that fails."""
-    try:
-        from repflow_mm.registration import register_all
-
-        register_all()
-    except (ImportError, AttributeError, RuntimeError) as error:
-        return [f'registration in MMAction2 fails: {error}']
-    return []
+    problem = _import_problem('repflow_mm.registration')
+    return [f'registration in MMAction2 fails: {problem}'] if problem else []
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Print the report; returns the exit status, 1 if something cannot work."""
+    argparse.ArgumentParser(description='Say what is installed, what is worked around and what can run.').parse_args(
+        argv
+    )
     lines, advice = report()
     advice = advice or _registration_advice()
     verdict = ['', 'Cannot work', *(f'  - {line}' for line in advice)] if advice else ['', 'Everything can work.']

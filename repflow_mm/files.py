@@ -37,6 +37,11 @@ def write_text(path: Path, lines: Sequence[str]) -> None:
         temporary.write_text(text, encoding='utf-8')
 
 
+def write_json(path: Path, data: object) -> None:
+    """Write what JSON can hold at once, as indented text."""
+    write_text(path, [json.dumps(data, indent=2)])
+
+
 @contextmanager
 def locked(out: Path, name: str = '.lock') -> Iterator[None]:
     """Keep a second run out of the folder; the lock goes with the process, however that ends."""
@@ -80,7 +85,7 @@ def claim_folder(
         clear()
     elif file.exists():
         _check_same(file, parameters, what, f'Take another folder{", " if advice else ""}{advice}.')
-    write_text(file, [json.dumps(parameters, indent=2)])
+    write_json(file, parameters)
 
 
 def _check_same(file: Path, parameters: dict, what: str, advice: str) -> None:

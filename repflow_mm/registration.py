@@ -1,16 +1,14 @@
-"""Registration of the whole package in MMAction2's registries."""
+"""Importing this module registers the whole package in MMAction2's registries.
 
-from repflow_mm.compat import apply_workarounds, check_versions
+A config asks for it by ``custom_imports = dict(imports=['repflow_mm.registration'], allow_failed_imports=False)``.
 
+Each of the packages below calls :func:`repflow_mm.compat.prepare_upstream` before it imports anything of MMAction2, so
+that it may be imported alone too, as unpickling in a data worker does.
 
-def register_all() -> None:
-    """Check upstream's versions, put the workarounds in place and import every module that registers something.
+Raises:
+    ImportError: If MMAction2, MMEngine or MMCV is missing or has a version that is not supported.
+"""
 
-    Raises:
-        ImportError: If MMAction2, MMEngine or MMCV is missing or has a version that is not supported.
-    """
-    check_versions()
-    apply_workarounds()
-    import repflow_mm.datasets
-    import repflow_mm.engine
-    import repflow_mm.models  # noqa: F401
+from repflow_mm import datasets, engine, models
+
+__all__ = ['datasets', 'engine', 'models']

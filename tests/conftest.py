@@ -1,7 +1,12 @@
+import sys
+from pathlib import Path
+
 import matplotlib
 import pytest
 
 matplotlib.use('Agg')
+# The benchmarks are a package beside the scripts, not a part of what is installed.
+sys.path.append(str(Path(__file__).parents[1] / 'tools'))
 
 
 @pytest.fixture(scope='session')

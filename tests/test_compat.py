@@ -109,6 +109,34 @@ def test_imported_drn_is_left_alone(fake_mmaction, monkeypatch):
     assert sys.modules[real.__name__] is real
 
 
+@pytest.mark.parametrize(
+    ('names', 'needed'),
+    [
+        ((), True),
+        (('apply_chunking_to_forward', 'find_pruneable_heads_and_indices', 'prune_linear_layer'), False),
+    ],
+    ids=['new transformers', 'old transformers'],
+)
+def test_retrieval_models_are_left_out_where_transformers_lacks_their_names(names, needed, monkeypatch):
+    from mmaction.utils import dependency
+
+    modeling = types.ModuleType('transformers.modeling_utils')
+    for name in names:
+        setattr(modeling, name, None)
+    monkeypatch.setitem(sys.modules, 'transformers', types.ModuleType('transformers'))
+    monkeypatch.setitem(sys.modules, modeling.__name__, modeling)
+    monkeypatch.setattr(dependency, 'WITH_MULTIMODAL', True)
+    assert compat.leave_out_multimodal() is needed
+    assert dependency.WITH_MULTIMODAL is not needed
+
+
+def test_retrieval_models_are_no_question_without_transformers(monkeypatch):
+    from mmaction.utils import dependency
+
+    monkeypatch.setattr(dependency, 'WITH_MULTIMODAL', False)
+    assert not compat.leave_out_multimodal()
+
+
 @pytest.mark.parametrize('compiled', [True, False])
 def test_warning_is_silenced_for_mmcv_without_operators_only(monkeypatch, compiled):
     monkeypatch.setattr(compat.importlib.util, 'find_spec', lambda name: object() if compiled else None)

@@ -3,7 +3,12 @@ import os
 
 import pytest
 
-from repflow_mm.files import claim_folder, completed, locked, write_text
+from repflow_mm.files import claim_folder, completed, locked, write_json, write_text
+
+
+def test_write_json_is_indented_text_with_a_line_end(tmp_path):
+    write_json(tmp_path / 'a.json', dict(a=[1], b=None))
+    assert (tmp_path / 'a.json').read_text() == '{\n  "a": [\n    1\n  ],\n  "b": null\n}\n'
 
 
 def test_write_text_is_complete_or_absent(tmp_path, monkeypatch):

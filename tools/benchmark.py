@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Check, then time the solver, networks, TV-L1 and flow on disk: ``tools/benchmark.py [PART ...]``, see ``--help``."""
+"""Measure the solver, networks, what a clip costs, TV-L1 and flow on disk: ``tools/benchmark.py PART [flags]``."""
 
-from repflow_mm.benchmarks.report import main
+from benchmarks.command_line import main
 
 if __name__ == '__main__':
     main()

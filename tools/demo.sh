@@ -38,3 +38,9 @@ done
 
 echo
 $python tools/demo_report.py "$work_dir" "${models[@]}" --seed "$seed" --out work_dirs/demo
+picture=(tools/demo_picture.py configs/demo/repflow_r18_motion_clips.py "$(cat "$work_dir/repflow/last_checkpoint")")
+if ! $python "${picture[@]}" --out work_dirs/demo/flow.png > "$work_dir/picture.log" 2>&1; then
+    tail -n 20 "$work_dir/picture.log" >&2
+    exit 1
+fi
+tail -n 1 "$work_dir/picture.log"

@@ -1,5 +1,5 @@
 # What every experiment shares.
-custom_imports = dict(imports=['repflow_mm'], allow_failed_imports=False)
+custom_imports = dict(imports=['repflow_mm.registration'], allow_failed_imports=False)
 default_scope = 'mmaction'
 
 default_hooks = dict(

@@ -8,6 +8,6 @@ model = dict(
         _delete_=True,
         type='FlowDataPreprocessor',
         bound=5,
-        tvl1=dict(num_scales=3, num_warps=2, outer_iters=1),
+        parameters=dict(num_scales=3, num_warps=2, outer_iters=1),
     ),
 )

@@ -2,13 +2,8 @@
 _base_ = [
     '../_base_/models/repflow_r50_2plus1d.py',
     '../_base_/datasets/kinetics400_flow_32x224.py',
-    '../_base_/schedules/sgd_60e.py',
+    '../_base_/schedules/sgd_60e_8xb8.py',
     '../_base_/default_runtime.py',
 ]
 
 model = dict(backbone=dict(in_channels=2, flow=None), data_preprocessor=dict(mean=[127.5, 127.5], std=[127.5, 127.5]))
-
-# Our choice: the learning rate grows with the batch from the authors' 0.01 for 24 clips.
-train_dataloader = dict(batch_size=8)
-optim_wrapper = dict(optimizer=dict(lr=0.01 * 64 / 24))
-auto_scale_lr = dict(base_batch_size=64)

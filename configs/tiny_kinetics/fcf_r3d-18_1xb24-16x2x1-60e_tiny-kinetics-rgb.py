@@ -1,4 +1,4 @@
-# 3D with flow of flow (FcF) after block 3.
-_base_ = './repflow-block3_r3d-18_1xb24-16x2x1-60e_tiny-kinetics-rgb.py'
+# 3D FcF: the paper's flow of flow, after block 3.
+_base_ = ['./repflow-block3_r3d-18_1xb24-16x2x1-60e_tiny-kinetics-rgb.py', '../_base_/models/fcf.py']
 
-model = dict(backbone=dict(flow=dict(steps=('flow', 'conv', 'flow'))))
+model = dict(backbone=dict(flow={{_base_.fcf}}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from repflow_mm.files import completed, write_text
+from repflow_mm.files import completed, write_json
 
 
 def read_curves(work_dir: str | Path) -> list[dict]:
@@ -113,8 +114,8 @@ def draw_curves(curves: dict[str, Sequence[dict]], path: str | Path) -> None:
     plt.close(figure)
 
 
-def main(argv: Sequence[str] | None = None) -> str:
-    """Write ``results.json`` and ``curves.png``; returns the text to show."""
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write ``results.json`` and ``curves.png``, and show the table."""
     parser = argparse.ArgumentParser(description='Report the results of the demo.')
     parser.add_argument('work_dir', help='folder with one folder for each model')
     parser.add_argument('models', nargs='+', metavar='NAME=CONFIG', help='models and their configs')
@@ -126,9 +127,9 @@ def main(argv: Sequence[str] | None = None) -> str:
     out.mkdir(parents=True, exist_ok=True)
     results = summarise(args.work_dir, configs, args.seed)
     draw_curves({name: read_curves(Path(args.work_dir, name)) for name in configs}, out / 'curves.png')
-    write_text(out / 'results.json', json.dumps(results, indent=2).splitlines())
+    write_json(out / 'results.json', results)
     where = '\n'.join(f'  {name}: {result["work_dir"]}' for name, result in results.items())
-    return (
+    sys.stdout.write(
         f'{table(results)}\n\nlogs and checkpoints\n{where}\n'
-        f'results:         {out / "results.json"}\ntraining curves: {out / "curves.png"}'
+        f'results:         {out / "results.json"}\ntraining curves: {out / "curves.png"}\n'
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from repflow_mm.apis.command_line import one_line_errors
 from repflow_mm.evaluation.fusion import (
     Scores,
     check_same_samples,
@@ -20,7 +20,8 @@ from repflow_mm.evaluation.fusion import (
     search_weights,
     top_k,
 )
-from repflow_mm.files import write_text
+from repflow_mm.files import write_json
+from repflow_mm.markdown import markdown_table
 
 
 def fuse_streams(
@@ -147,18 +148,19 @@ def accuracies(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float
 
 def fusion_table(results: dict) -> str:
     """The results of :func:`fuse_streams` as a Markdown table, and below it on what they were found."""
-    lines = ['| stream | weight | top-1, % | top-5, % | mean class, % |', '|---|---|---|---|---|']
+    header = ('stream', 'weight', 'top-1, %', 'top-5, %', 'mean class, %')
+    rows = []
     for name, row in {**results['streams'], 'fusion': results['fusion']}.items():
         weight = f'{row["weight"]:.3g}' if 'weight' in row else ''
         shares = ['–' if row[key] is None else f'{100 * row[key]:.1f}' for key in ('top1', 'top5', 'mean_class')]
-        lines.append('| ' + ' | '.join((name, weight, *shares)) + ' |')
+        rows.append((name, weight, *shares))
     note, search = f'{results["samples"]} samples, {results["classes"]} classes; {results["weights"]} weights', ''
     if results['search']:
         search = (
             f' on {results["search"]["split"]}, {results["search"]["samples"]} other samples, '
             f'in steps of {results["search"]["step"]:g}: top-1 {100 * results["search"]["top1"]:.1f} % there'
         )
-    return '\n'.join((*lines, '', f'{note}{search}.'))
+    return f'{markdown_table(header, rows)}\n\n{note}{search}.'
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -209,11 +211,9 @@ def _fuse_from_args(args: argparse.Namespace) -> dict:
 def main(argv: Sequence[str] | None = None) -> None:
     """Fuse as the command line says; shows the table and writes the JSON file."""
     args = parse_args(argv)
-    try:
+    with one_line_errors():
         results = _fuse_from_args(args)
         if args.out is not None:
             args.out.parent.mkdir(parents=True, exist_ok=True)
-            write_text(args.out, json.dumps(results, indent=2).splitlines())
-    except (OSError, ValueError) as error:
-        sys.exit(f'error: {error}')
+            write_json(args.out, results)
     sys.stdout.write(f'{fusion_table(results)}\n')

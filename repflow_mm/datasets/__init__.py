@@ -1,9 +1,14 @@
 """Datasets and transforms for MMAction2's registries, and the demo's data."""
 
+from repflow_mm.compat import prepare_upstream
+
+prepare_upstream()
+
 from repflow_mm.datasets.transforms import (
     CheckedDecordDecode,
     CheckedDecordInit,
     CheckedRawFrameDecode,
+    ComputeFlow,
     FlowFileDecode,
     FlowFlip,
 )
@@ -14,6 +19,7 @@ __all__ = [
     'CheckedDecordInit',
     'CheckedRawFrameDecode',
     'CheckedVideoDataset',
+    'ComputeFlow',
     'FlowFileDecode',
     'FlowFlip',
 ]

@@ -1,5 +1,9 @@
 """Parts of the training engine."""
 
+from repflow_mm.compat import prepare_upstream
+
+prepare_upstream()
+
 from repflow_mm.engine.hooks import EpochSeedHook
 from repflow_mm.engine.optimizers import CpuAmpOptimWrapper
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from repflow_mm.ops.cpu import operator as cpu
 from repflow_mm.ops.reference import rep_flow_ref
-from repflow_mm.ops.triton import operator as cuda
+from repflow_mm.ops.triton import operator as triton
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class Backend(NamedTuple):
 # In the order in which 'auto' tries them.
 BACKENDS = {
     'cpu': Backend(unsupported_reasons=cpu.unsupported_reasons, solve=cpu.solve),
-    'triton': Backend(unsupported_reasons=cuda.unsupported_reasons, solve=cuda.solve),
+    'triton': Backend(unsupported_reasons=triton.unsupported_reasons, solve=triton.solve),
     'reference': Backend(unsupported_reasons=lambda x: [], solve=rep_flow_ref),
 }
 

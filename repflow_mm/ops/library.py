@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
-TERMS = 'Tensor x, Tensor theta, Tensor lam, Tensor tau, Tensor image_kernel, Tensor flow_kernel, Tensor div_kernel'
-FORWARD_SCHEMA = f'({TERMS}, SymInt num_iters) -> Tensor'
-BACKWARD_SCHEMA = f'(Tensor grad_u, {TERMS}, SymInt num_iters) -> ({", ".join(["Tensor"] * 7)})'
+from repflow_mm.ops.arguments import check_arguments, check_shape
+
+LIBRARY = torch.library.Library('repflow_mm', 'FRAGMENT')
+INPUTS = 'Tensor x, Tensor theta, Tensor lam, Tensor tau, Tensor image_kernel, Tensor flow_kernel, Tensor div_kernel'
+FORWARD_SCHEMA = f'({INPUTS}, SymInt num_iters) -> Tensor'
+BACKWARD_SCHEMA = f'(Tensor grad_u, {INPUTS}, SymInt num_iters) -> ({", ".join(["Tensor"] * 7)})'
 
 
 def register(name: str, forward: Callable[..., Tensor], backward: Callable[..., tuple[Tensor, ...]]) -> Callable:
@@ -23,28 +27,74 @@ def register(name: str, forward: Callable[..., Tensor], backward: Callable[..., 
             the seven tensors in their order, each contiguous and of its tensor's shape.
 
     Returns:
-        Callable: ``solve(x, theta, lam, tau, num_iters, image_kernel, flow_kernel, div_kernel)``, as
-        :class:`repflow_mm.ops.backends.Backend` wants it.
+        Callable: The operator; it takes what ``forward`` takes.
     """
-    forward_op = torch.library.custom_op(f'repflow_mm::{name}', forward, mutates_args=(), schema=FORWARD_SCHEMA)
-    backward_op = torch.library.custom_op(
-        f'repflow_mm::{name}_backward', backward, mutates_args=(), schema=BACKWARD_SCHEMA
-    )
-    forward_op.register_fake(_fake_forward)
-    backward_op.register_fake(_fake_backward)
+    forward_op = _define(name, FORWARD_SCHEMA, forward, _fake_forward)
+    backward_op = _define(f'{name}_backward', BACKWARD_SCHEMA, backward, _fake_backward)
 
     def differentiate(ctx, grad_u):
         return (*backward_op(grad_u, *ctx.saved_tensors, ctx.num_iters), None)
 
-    forward_op.register_autograd(differentiate, setup_context=_save_inputs)
-    backward_op.register_autograd(_refuse_second_order)
-    forward_op.register_vmap(_loop_over(forward_op))
-    backward_op.register_vmap(_loop_over(backward_op))
+    torch.library.register_autograd(forward_op, differentiate, setup_context=_save_inputs, lib=LIBRARY)
+    torch.library.register_autograd(backward_op, _refuse_second_order, lib=LIBRARY)
+    return forward_op
 
-    def solve(x, theta, lam, tau, num_iters, image_kernel, flow_kernel, div_kernel):
-        return forward_op(x, theta, lam, tau, image_kernel, flow_kernel, div_kernel, num_iters)
 
-    return solve
+def _define(name: str, schema: str, launch: Callable, fake: Callable) -> Callable:
+    """An operator of that launcher on every device, which says itself where it runs.
+
+    ``torch.library.custom_op`` would load the compiler, which takes seconds, with the first call.
+    """
+    LIBRARY.define(name + schema, tags=torch.Tag.pt2_compliant_tag)
+    LIBRARY.impl(name, launch, 'CompositeExplicitAutograd')
+    op = getattr(torch.ops.repflow_mm, name).default
+    torch.library.register_fake(op, fake, lib=LIBRARY)
+    torch.library.register_vmap(op, _loop_over(op), lib=LIBRARY)
+    return op
+
+
+def forward_mode_reasons() -> list[str]:
+    """Why no fused solver runs where forward-mode derivatives are taken; empty elsewhere."""
+    if forward_ad._current_level < 0:
+        return []
+    return ["forward-mode derivatives are being taken (supported: backend='reference')"]
+
+
+def check_launch(
+    devices: Collection[str],
+    dtypes: Collection[torch.dtype],
+    *inputs: Tensor | int,
+    grad_u: Tensor | None = None,
+) -> None:
+    """What a launcher checks first, because its kernels get addresses and would read and write out of bounds.
+
+    Args:
+        devices (Collection[str]): The device types that its kernels run on.
+        dtypes (Collection[torch.dtype]): The dtypes that its kernels take.
+        *inputs (Tensor | int): The operator's: x, theta, lam, tau, the three kernels, and ``num_iters``.
+        grad_u (Tensor, optional): The gradient of u, in a backward pass.
+
+    Raises:
+        TypeError: If the tensors are not all on one such device and of one such dtype.
+        ValueError: If a shape or ``num_iters`` is not allowed.
+        NotImplementedError: If forward-mode derivatives are being taken, which would be lost.
+    """
+    x = inputs[0]
+    tensors = inputs[:-1] if grad_u is None else (*inputs[:-1], grad_u)
+    fits = x.device.type in devices and x.dtype in dtypes
+    for tensor in tensors:
+        if not fits or (tensor.dtype, tensor.device) != (x.dtype, x.device):
+            names = ' or all '.join(str(dtype).removeprefix('torch.') for dtype in dtypes)
+            raise TypeError(
+                f'rep_flow: the solver takes tensors on one device ({" or ".join(devices)}), all {names}, '
+                f'got {tensor.dtype} on {tensor.device} with x {x.dtype} on {x.device}'
+            )
+    check_arguments(*inputs)
+    if grad_u is not None:
+        n, c, t, h, w = x.shape
+        check_shape('grad_u', grad_u, (n, 2 * c, t - 1, h, w))
+    if reasons := forward_mode_reasons():
+        raise NotImplementedError(f'rep_flow: {reasons[0]}')
 
 
 def _fake_forward(x, theta, lam, tau, image_kernel, flow_kernel, div_kernel, num_iters):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from repflow_mm.ops.arguments import at_least_float32, check_floating
+from repflow_mm.ops.arguments import at_least_float32, check_clips
 
 SCOPES = ('clip', 'batch')
 
@@ -28,9 +28,7 @@ def normalize_flow_input(x: Tensor, scope: str = 'clip') -> Tensor:
         TypeError: If ``x`` is no floating-point tensor.
         ValueError: If ``x`` does not have 5 dimensions or ``scope`` is unknown.
     """
-    check_floating('x', x)
-    if x.ndim != 5:
-        raise ValueError(f'x must have shape (N, C, T, H, W), got {x.ndim} dimensions: {tuple(x.shape)}')
+    check_clips(x)
     if scope not in SCOPES:
         raise ValueError(f'scope must be one of {SCOPES}, got {scope!r}')
     x = at_least_float32(x)

@@ -12,7 +12,7 @@ from repflow_mm.ops.stencils import (
     default_image_kernel,
     default_taps,
     divergence,
-    forward_difference,
+    flow_gradient,
     image_gradient,
 )
 
@@ -24,10 +24,10 @@ def rep_flow_ref(
     theta: float | Tensor,
     lam: float | Tensor,
     tau: float | Tensor,
-    num_iters: int,
     image_kernel: Tensor | None = None,
     flow_kernel: Tensor | None = None,
     div_kernel: Tensor | None = None,
+    num_iters: int = 20,
 ) -> Tensor:
     """Representation flow of every pair of neighbouring frames, every channel solved on its own.
 
@@ -37,28 +37,28 @@ def rep_flow_ref(
     Args:
         x (Tensor): Features (N, C, T, H, W) of any floating dtype, half precision being solved in float32;
             T, H, W >= 2.
-        theta (float | Tensor): Tightness of the coupling of v and u; the paper starts at 0.3.
+        theta (float | Tensor): Tightness of the coupling of v and u, > 0; the paper starts at 0.3.
         lam (float | Tensor): Weight of the data term; the paper starts at 0.15.
-        tau (float | Tensor): Step of the dual ascent; the paper starts at 0.25.
-        num_iters (int): Number of iterations, >= 0.
+        tau (float | Tensor): Step of the dual ascent, > 0; the paper starts at 0.25.
         image_kernel (Tensor, optional): (2, C, 3, 3), correlation taps of the image gradient, ``[0]`` for x and
             ``[1]`` for y. Defaults to the central difference.
         flow_kernel (Tensor, optional): (2, C, 2), taps of the flow gradient. Defaults to (-1, 1).
         div_kernel (Tensor, optional): (2, C, 2), taps of the divergence. Defaults to (-1, 1).
+        num_iters (int): Number of iterations, >= 0. Defaults to 20.
 
     Returns:
         Tensor: u, (N, 2C, T-1, H, W): the C x-components, then the C y-components, in feature-grid pixels per
         frame step; of ``x``'s dtype.
 
     Raises:
-        TypeError: If ``x`` or a kernel is no floating-point tensor.
-        ValueError: If a shape or ``num_iters`` is out of range.
+        TypeError: If a tensor is not floating point or a scalar is no number.
+        ValueError: If a shape, ``num_iters``, or a theta or tau that is a number, is out of range.
 
     Example:
         >>> rep_flow_ref(torch.rand(1, 8, 4, 14, 14) * 255, 0.3, 0.15, 0.25, num_iters=20).shape
         torch.Size([1, 16, 3, 14, 14])
     """
-    check_arguments(x, theta, lam, tau, num_iters, image_kernel, flow_kernel, div_kernel)
+    check_arguments(x, theta, lam, tau, image_kernel, flow_kernel, div_kernel, num_iters)
     n, c, t, h, w = x.shape
     x, dtype = at_least_float32(x), x.dtype
     theta, lam, tau = scalars_like(x, theta, lam, tau)
@@ -66,7 +66,7 @@ def rep_flow_ref(
     frames = x.transpose(1, 2)  # (N, C, T, H, W) -> (N, T, C, H, W)
     first = frames[:, :-1].reshape(-1, c, h, w)  # (N, T-1, C, H, W) -> (N*(T-1), C, H, W)
     second = frames[:, 1:].reshape(-1, c, h, w)
-    u_x, u_y = _solve_pairs(first, second, theta, lam, tau, num_iters, image_kernel, flow_kernel, div_kernel)
+    u_x, u_y = _solve_pairs(first, second, theta, lam, tau, image_kernel, flow_kernel, div_kernel, num_iters)
     u = torch.cat((u_x, u_y), dim=1)  # (N*(T-1), 2C, H, W)
     return u.reshape(n, t - 1, 2 * c, h, w).transpose(1, 2).to(dtype)  # -> (N, 2C, T-1, H, W)
 
@@ -116,7 +116,7 @@ def iterate(u: tuple, p: tuple, data: Linearisation, theta, lam, tau, flow_kerne
     return (u_x, u_y), (*p_x, *p_y)
 
 
-def _solve_pairs(first, second, theta, lam, tau, num_iters, image_kernel, flow_kernel, div_kernel):
+def _solve_pairs(first, second, theta, lam, tau, image_kernel, flow_kernel, div_kernel, num_iters):
     """Solve pairs of planes (N, C, H, W); returns u_x and u_y, each (N, C, H, W)."""
     u, p = (torch.zeros_like(second),) * 2, (torch.zeros_like(second),) * 4
     data = Linearisation.of(*image_gradient(first, second, image_kernel), second - first)
@@ -127,6 +127,6 @@ def _solve_pairs(first, second, theta, lam, tau, num_iters, image_kernel, flow_k
 
 def _ascend(p_x: Tensor, p_y: Tensor, u: Tensor, rate: Tensor, flow_kernel: Tensor) -> tuple[Tensor, Tensor]:
     """One step of the dual field of one flow component, all planes (N, C, H, W)."""
-    along_x, along_y = forward_difference(u, flow_kernel)
+    along_x, along_y = flow_gradient(u, flow_kernel)
     shrink = 1 + rate * torch.sqrt(along_x**2 + along_y**2 + EPSILON)
     return (p_x + rate * along_x) / shrink, (p_y + rate * along_y) / shrink

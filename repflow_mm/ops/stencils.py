@@ -68,7 +68,7 @@ def image_gradient(first: Tensor, second: Tensor, kernel: Tensor) -> tuple[Tenso
     return grad_x, grad_y
 
 
-def forward_difference(plane: Tensor, taps: Tensor) -> tuple[Tensor, Tensor]:
+def flow_gradient(plane: Tensor, taps: Tensor) -> tuple[Tensor, Tensor]:
     """Flow gradient: ``taps[0] * u[i] + taps[1] * u[i + 1]`` along each axis, 0 at the last position.
 
     Args:
@@ -88,7 +88,7 @@ def divergence(p_x: Tensor, p_y: Tensor, taps: Tensor) -> Tensor:
     """Divergence: ``taps[0] * p[i - 1] + taps[1] * p[i]`` along each axis, summed.
 
     p is taken as 0 before the first and at the last position, so that with the default taps the first position is
-    p alone and the last is minus the p before it: the negative adjoint of :func:`forward_difference`.
+    p alone and the last is minus the p before it: the negative adjoint of :func:`flow_gradient`.
 
     Args:
         p_x (Tensor): (N, C, H, W).

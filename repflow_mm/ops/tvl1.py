@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from repflow_mm.ops.arguments import at_least_float32
-from repflow_mm.ops.backends import Backend, choose_backend
+from repflow_mm.ops.backends import Backend
+from repflow_mm.ops.compiler import run_eagerly
 from repflow_mm.ops.cpu import tvl1 as tvl1_cpu
+from repflow_mm.ops.image_pairs import enlarge_flow, pyramid_sizes, solve_pairs
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters
 from repflow_mm.ops.tvl1_reference import solve_level_ref
 
-# ITU-R BT.601 luma of red, green and blue.
-GREY_WEIGHTS = (0.299, 0.587, 0.114)
-# No level of the pyramid, but for the images themselves, has a shorter side.
-SHORTEST_SIDE = 16
-
-# In the order in which 'auto' tries them; `solve` takes images and u, (N, 2, H, W) each, the parameters, and where to
-# count its work, (N, 2), or None.
+# In the order in which 'auto' tries them; `solve` takes images and u, (N, 2, H, W) each, and the
+# parameters.
 BACKENDS = {
     'cpu': Backend(unsupported_reasons=tvl1_cpu.unsupported_reasons, solve=tvl1_cpu.solve_level),
     'reference': Backend(unsupported_reasons=lambda images: [], solve=solve_level_ref),
 }
 
 
-class LevelWork(NamedTuple):
-    """What one level of the pyramid took: for each of N pairs rounds of the median filter and iterations, (N, 2)."""
-
-    height: int
-    width: int
-    counts: Tensor
-
-
-@torch.compiler.disable
+@run_eagerly
 def tvl1_flow(
     prev: Tensor,
     next: Tensor,
@@ -96,69 +82,11 @@ def tvl1_flow(
     parameters = TVL1Parameters(
         tau, lam, theta, num_scales, scale_factor, num_warps, inner_iters, outer_iters, epsilon, median_filter
     )
-    return _solve(prev, next, parameters, backend)
+    return solve_pairs('tvl1_flow', prev, next, backend, BACKENDS, lambda *given: _coarse_to_fine(*given, parameters))
 
 
-def count_tvl1_work(
-    prev: Tensor, next: Tensor, parameters: TVL1Parameters | None = None, backend: str = 'auto'
-) -> list[LevelWork]:
-    """What :func:`tvl1_flow` does for these images before its tolerance ends it, level by level, the coarsest first.
-
-    Args:
-        prev (Tensor): First images, as :func:`tvl1_flow` takes them.
-        next (Tensor): Second images.
-        parameters (TVL1Parameters, optional): The method's parameters. Defaults to the common defaults.
-        backend (str): As in :func:`tvl1_flow`. Defaults to ``'auto'``.
-
-    Returns:
-        list[LevelWork]: One for each level of the pyramid.
-    """
-    work = []
-    with torch.no_grad():
-        _solve(prev, next, parameters or TVL1Parameters(), backend, work)
-    return work
-
-
-def _solve(
-    prev: Tensor, next: Tensor, parameters: TVL1Parameters, backend: str, work: list[LevelWork] | None = None
-) -> Tensor:
-    """The flow of :func:`tvl1_flow`; the work of each level is appended to ``work``."""
-    _check_images(prev, next)
-    images = torch.cat((grey(prev), grey(next)), dim=1)  # (N, 2, H, W)
-    solver = choose_backend(images, backend, BACKENDS, op='tvl1_flow', name='images')
-    finite = images.detach().isfinite().all(dim=3).all(dim=2).all(dim=1)[:, None, None, None]  # (N, 1, 1, 1)
-    with torch.autocast(images.device.type, enabled=False):
-        u = _coarse_to_fine(torch.where(finite, images, 0), parameters, solver, work)
-    u = torch.where(finite, u, float('nan'))
-    return u.to(prev.dtype) if prev.is_floating_point() else u
-
-
-def grey(image: Tensor) -> Tensor:
-    """The grey version (N, 1, H, W) of images (N, 1 or 3, H, W) that :func:`tvl1_flow` works on, at least float32."""
-    image = at_least_float32(image) if image.is_floating_point() else image.float()
-    if image.shape[1] == 1:
-        return image
-    weights = image.new_tensor(GREY_WEIGHTS)[:, None, None]  # (3, 1, 1)
-    return (weights * image).sum(dim=1, keepdim=True)
-
-
-def pyramid_sizes(height: int, width: int, num_scales: int, scale_factor: float) -> list[tuple[int, int]]:
-    """(H, W) of the levels, the images' own first, each ``scale_factor`` times the one before, rounded."""
-    sizes = [(height, width)]
-    while len(sizes) < num_scales:
-        smaller = tuple(round(side * scale_factor) for side in sizes[-1])
-        if min(smaller) < SHORTEST_SIDE:
-            break
-        sizes.append(smaller)
-    return sizes
-
-
-def _coarse_to_fine(
-    images: Tensor, parameters: TVL1Parameters, solver: Backend, work: list[LevelWork] | None = None
-) -> Tensor:
+def _coarse_to_fine(images: Tensor, solver: Backend, parameters: TVL1Parameters) -> Tensor:
     """Flow of images (N, 2, H, W), solved from the coarsest level on: (N, 2, H, W)."""
-    if images.shape[0] == 0:
-        return torch.zeros_like(images)
     levels = [images]
     for size in pyramid_sizes(*images.shape[2:], parameters.num_scales, parameters.scale_factor)[1:]:
         # Cubic, as the warps are: bilinear weights would blur each level, and the warps would not.
@@ -166,35 +94,6 @@ def _coarse_to_fine(
     u = torch.zeros_like(levels[-1])
     for level in reversed(levels):
         if level.shape != u.shape:
-            u = _enlarge_flow(u, level.shape[2:])
-        counts = torch.zeros((level.shape[0], 2), dtype=torch.int64, device=level.device)
-        u = solver.solve(level, u, parameters, counts)
-        if work is not None:
-            work.append(LevelWork(*level.shape[2:], counts))
+            u = enlarge_flow(u, level.shape[2:])
+        u = solver.solve(level, u, parameters)
     return u
-
-
-def _enlarge_flow(u: Tensor, size: tuple[int, int]) -> Tensor:
-    """A level's flow at the size of the next, in pixels of that one."""
-    ratios = u.new_tensor((size[1] / u.shape[3], size[0] / u.shape[2]))[:, None, None]  # (2, 1, 1), x first
-    return F.interpolate(u, size=size, mode='bilinear', align_corners=False) * ratios
-
-
-def _check_images(prev: Tensor, next: Tensor) -> None:
-    for name, image in (('prev', prev), ('next', next)):
-        if not isinstance(image, Tensor):
-            raise TypeError(f'{name} must be a tensor, got {type(image).__name__}')
-        if image.dtype != torch.uint8 and not image.is_floating_point():
-            raise TypeError(f'{name} must be uint8 or floating point, got {image.dtype}')
-        if image.ndim != 4 or image.shape[1] not in (1, 3) or min(image.shape[2:]) < 2:
-            raise ValueError(f'{name} must have shape (N, 1 or 3, H, W) with H, W >= 2, got {tuple(image.shape)}')
-    for what in ('shape', 'dtype', 'device'):
-        if getattr(prev, what) != getattr(next, what):
-            raise ValueError(
-                f'prev and next must have the same {what}, got {getattr(prev, what)} and {getattr(next, what)}'
-            )
-    for name, image in (('prev', prev), ('next', next)):
-        outside = ((image < 0) | (image > 255)) & image.isfinite() if image.is_floating_point() else None
-        if outside is not None and outside.any():
-            values = image[outside]
-            raise ValueError(f'{name} must be in [0, 255], got values from {values.min():.6g} to {values.max():.6g}')

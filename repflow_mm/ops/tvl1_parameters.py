@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+
+from repflow_mm.ops.arguments import check_count, check_finite, check_positive
 
 MEDIAN_FILTERS = (1, 3, 5)
 
@@ -30,12 +31,11 @@ class TVL1Parameters:
 
     def __post_init__(self):
         for name in ('tau', 'lam', 'theta', 'scale_factor', 'epsilon'):
-            _check_number(name, getattr(self, name))
+            check_finite(name, getattr(self, name))
         for name in ('num_scales', 'num_warps', 'inner_iters', 'outer_iters', 'median_filter'):
-            _check_count(name, getattr(self, name))
+            check_count(name, getattr(self, name))
         for name in ('tau', 'lam', 'theta'):
-            if getattr(self, name) <= 0:
-                raise ValueError(f'{name} must be > 0, got {getattr(self, name)}')
+            check_positive(name, getattr(self, name))
         if self.epsilon < 0:
             raise ValueError(f'epsilon must be >= 0, got {self.epsilon}')
         if not 0 < self.scale_factor < 1:
@@ -46,17 +46,3 @@ class TVL1Parameters:
     def tolerance(self, height: int, width: int) -> float:
         """The sum of squared changes of u in one iteration that ends a warp."""
         return self.epsilon**2 * height * width
-
-
-def _check_number(name: str, value: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f'{name} must be a number, got {type(value).__name__} {value!r}')
-    if not math.isfinite(value):
-        raise ValueError(f'{name} must be finite, got {value}')
-
-
-def _check_count(name: str, value: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f'{name} must be an int, got {type(value).__name__} {value!r}')
-    if value < 1:
-        raise ValueError(f'{name} must be >= 1, got {value}')

@@ -6,16 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from repflow_mm.ops.image_pairs import stays_inside, warp
 from repflow_mm.ops.reference import Linearisation, iterate, scalars_like
 from repflow_mm.ops.stencils import default_taps
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters
 
-# How far, in pixels, a place may lie outside the image and count as inside: rounding alone must not switch the data
-# term of a border pixel that does not move.
-BORDER_MARGIN = 0.01
 
-
-def solve_level_ref(images: Tensor, u: Tensor, parameters: TVL1Parameters, work: Tensor | None = None) -> Tensor:
+def solve_level_ref(images: Tensor, u: Tensor, parameters: TVL1Parameters) -> Tensor:
     """Refine a flow by ``num_warps`` linearisations of the second image around it.
 
     The dual field starts at zero and is kept from warp to warp.
@@ -24,8 +21,6 @@ def solve_level_ref(images: Tensor, u: Tensor, parameters: TVL1Parameters, work:
         images (Tensor): (N, 2, H, W): the first and the second image of each pair, grey levels.
         u (Tensor): (N, 2, H, W): where to start, in pixels of this level.
         parameters (TVL1Parameters): The method's parameters.
-        work (Tensor, optional): (N, 2), int64: each pair's rounds of the median filter and its iterations are added
-            to it.
 
     Returns:
         Tensor: u, (N, 2, H, W), in pixels of this level. Differentiable in ``images`` and ``u``.
@@ -33,28 +28,25 @@ def solve_level_ref(images: Tensor, u: Tensor, parameters: TVL1Parameters, work:
     first, second = images.split(1, dim=1)  # (N, 2, H, W) -> (N, 1, H, W) each
     sampled = torch.cat((second, *central_difference(second)), dim=1)  # (N, 3, H, W)
     u, p = u.split(1, dim=1), (torch.zeros_like(first),) * 4
-    work = torch.zeros((first.shape[0], 2), dtype=torch.int64, device=first.device) if work is None else work
     for _ in range(parameters.num_warps):
         value, grad_x, grad_y = warp(sampled, *u).split(1, dim=1)
         inside = stays_inside(*u)
         # A pixel that leaves the image has no data term.
         grad_x, grad_y = grad_x * inside, grad_y * inside
         rho_c = (value - first) * inside - (grad_x * u[0] + grad_y * u[1])
-        u, p = _solve_warp(u, p, Linearisation.of(grad_x, grad_y, rho_c), parameters, work)
+        u, p = _solve_warp(u, p, Linearisation.of(grad_x, grad_y, rho_c), parameters)
     return torch.cat(u, dim=1)
 
 
-def _solve_warp(u, p, data: Linearisation, parameters: TVL1Parameters, work: Tensor) -> tuple[tuple, tuple]:
+def _solve_warp(u, p, data: Linearisation, parameters: TVL1Parameters) -> tuple[tuple, tuple]:
     """Median filter and iterations in turn; a pair stops when its u changes no more than the tolerance."""
     terms = scalars_like(u[0], parameters.theta, parameters.lam, parameters.tau)
     taps = default_taps(1, dtype=u[0].dtype, device=u[0].device)
     tolerance = parameters.tolerance(*u[0].shape[2:])
     active = torch.ones_like(u[0][:, :1, :1, :1], dtype=torch.bool)  # (N, 1, 1, 1)
     for _ in range(parameters.outer_iters):
-        work[:, 0] += active.flatten()
         u = _where(active, tuple(median_filter(field, parameters.median_filter) for field in u), u)
         for _ in range(parameters.inner_iters):
-            work[:, 1] += active.flatten()
             new_u, new_p = iterate(u, p, data, *terms, taps, taps)
             change = sum(((new - old) ** 2).sum(dim=(1, 2, 3), keepdim=True) for new, old in zip(new_u, u))
             u, p = _where(active, new_u, u), _where(active, new_p, p)
@@ -75,30 +67,6 @@ def central_difference(image: Tensor) -> tuple[Tensor, Tensor]:
         (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) / 2,
         (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]) / 2,
     )
-
-
-def warp(planes: Tensor, u_x: Tensor, u_y: Tensor) -> Tensor:
-    """``planes`` (N, C, H, W) at ``(x + u_x, y + u_y)``, by cubic convolution (a = -3/4), the border repeated."""
-    x, y = _places(u_x, u_y)
-    height, width = u_x.shape[2:]
-    grid = torch.stack((2 * x / (width - 1) - 1, 2 * y / (height - 1) - 1), dim=-1)[:, 0]  # (N, H, W, 2)
-    return F.grid_sample(planes, grid, mode='bicubic', padding_mode='border', align_corners=True)
-
-
-def stays_inside(u_x: Tensor, u_y: Tensor) -> Tensor:
-    """1 where ``(x + u_x, y + u_y)`` lies inside the image, else 0: (N, 1, H, W), of u's dtype."""
-    x, y = _places(u_x, u_y)
-    height, width = u_x.shape[2:]
-    low, right, bottom = -BORDER_MARGIN, width - 1 + BORDER_MARGIN, height - 1 + BORDER_MARGIN
-    return ((x >= low) & (x <= right) & (y >= low) & (y <= bottom)).to(u_x.dtype)
-
-
-def _places(u_x: Tensor, u_y: Tensor) -> tuple[Tensor, Tensor]:
-    """Where each pixel's flow leads: x and y, (N, 1, H, W) each."""
-    height, width = u_x.shape[2:]
-    columns = torch.arange(width, dtype=u_x.dtype, device=u_x.device)
-    rows = torch.arange(height, dtype=u_x.dtype, device=u_x.device)
-    return columns + u_x, rows[:, None] + u_y
 
 
 def median_filter(field: Tensor, size: int) -> Tensor:

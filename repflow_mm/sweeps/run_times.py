@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import torch
 from mmaction.registry import DATASETS, MODELS
@@ -15,21 +14,21 @@ from repflow_mm.testing.timing import seconds_of
 
 
 def seconds_a_video(
-    configs: dict[Path, Config], repeats: int = 5, device: str = 'cpu', progress: str | None = None
-) -> dict[Path, float]:
+    configs: dict[str, Config], repeats: int = 5, device: str = 'cpu', progress: str | None = None
+) -> dict[str, float]:
     """Time each config's recognizer on the first video of its test set, the configs in turn.
 
     What is timed is ``test_step`` on decoded frames: the data preprocessor, with TV-L1 flow where it computes that, the
     backbone and the head, for all views of the video. Weights are random.
 
     Args:
-        configs (dict[Path, Config]): The configs, under the names of their files.
+        configs (dict[str, Config]): The configs, under the names of their networks.
         repeats (int): Measurements of each. Defaults to 5.
         device (str): Where to run. Defaults to ``'cpu'``.
         progress (str, optional): Title of a progress bar. Defaults to None, which shows none.
 
     Returns:
-        dict[Path, float]: Shortest time of each, in seconds.
+        dict[str, float]: Shortest time of each, in seconds.
 
     Raises:
         FileNotFoundError: If a test set or its first video does not exist.

@@ -1,4 +1,4 @@
-"""One run of a sweep: a config with a seed, trained and tested in processes of its own."""
+"""One run of a sweep: a network with a seed, trained and tested in processes of its own."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import hashlib
 import json
 import os
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,38 +20,61 @@ from typing import TextIO
 
 from mmengine.config import Config
 
-from repflow_mm.files import write_text
+from repflow_mm.files import write_json
+from repflow_mm.sweeps.code_version import code_version
+from repflow_mm.sweeps.rows import Network
 
 PR_SET_PDEATHSIG = 1
-TOOLS = Path(__file__).resolve().parents[2] / 'tools'
+SPLIT_VARIABLE = 'HMDB51_SPLIT'
 
 
 @dataclass(frozen=True)
 class Run:
-    """A config trained and tested with a seed in ``work_dir/runs/<config>/seed<seed>``.
+    """A network trained and tested with a seed in ``work_dir/runs/<network>/[split<split>/]seed<seed>``.
 
     Args:
-        config (Path): The config file.
+        network (Network): The config and the network's overrides of it.
         seed (int): Seed of the training.
         work_dir (Path): Folder of the sweep.
-        options (tuple[tuple[str, object], ...]): Overrides for the config, as key and value.
+        options (tuple[tuple[str, object], ...]): The sweep's overrides, as key and value, over those of the network.
+        split (int, optional): Split of the data set, for configs that read it from the environment variable
+            ``HMDB51_SPLIT``. Defaults to None.
     """
 
-    config: Path
+    network: Network
     seed: int
     work_dir: Path
     options: tuple[tuple[str, object], ...] = ()
+    split: int | None = None
+
+    @property
+    def title(self) -> str:
+        """The network, the split if there is one, and the seed."""
+        split = [] if self.split is None else [f'split {self.split}']
+        return ', '.join([self.network.name, *split, f'seed {self.seed}'])
 
     @property
     def folder(self) -> Path:
         """Where everything of this run is."""
-        return self.work_dir / 'runs' / self.config.stem / f'seed{self.seed}'
+        split = [] if self.split is None else [f'split{self.split}']
+        return Path(self.work_dir, 'runs', self.network.name, *split, f'seed{self.seed}')
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that the config of this run needs."""
+        return {} if self.split is None else {SPLIT_VARIABLE: str(self.split)}
+
+    @property
+    def overrides(self) -> dict[str, object]:
+        """What replaces settings of the config file."""
+        return dict((*self.network.overrides, *self.options))
 
     @cached_property
     def cfg(self) -> Config:
-        """The config with the overrides."""
-        cfg = Config.fromfile(self.config)
-        cfg.merge_from_dict(dict(self.options))
+        """The config of the split, with the overrides."""
+        with _variables(self.environment):
+            cfg = Config.fromfile(self.network.config)
+        cfg.merge_from_dict(self.overrides)
         return cfg
 
     @cached_property
@@ -58,6 +82,14 @@ class Run:
         """Hash of the whole config, by which a finished run is known to be of this config."""
         text = json.dumps(self.cfg.to_dict(), sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def check_split(self) -> None:
+        """Raise ValueError unless the run has a split just where its config reads one from the environment."""
+        reads_split = SPLIT_VARIABLE in self.cfg.env_variables
+        if self.split is not None and not reads_split:
+            raise ValueError(f'{self.network.config} has no splits: it does not read {SPLIT_VARIABLE}')
+        if self.split is None and reads_split:
+            raise ValueError(f'{self.network.config} reads {SPLIT_VARIABLE}, which is set: say --splits instead')
 
     def result(self) -> dict | None:
         """The result if this config's run is finished, else None."""
@@ -68,7 +100,7 @@ class Run:
         """Raise ValueError if the folder holds a finished run of another config."""
         if self._recorded() and self.result() is None:
             raise ValueError(
-                f'{self.folder} holds a finished run of another version of {self.config}: '
+                f'{self.folder} holds a finished run of another version of {self.network.name}: '
                 'delete it to run again, or take another --work-dir'
             )
 
@@ -78,24 +110,40 @@ class Run:
 
     def commands(self, gpus: int = 1) -> list[list[str]]:
         """The command lines of training and testing, on this machine."""
-        options = [f'{key}={_as_option(value)}' for key, value in self.options]
-        overrides = ['--cfg-options', *options] if options else []
-        train = [str(self.config), '--work-dir', str(self.folder), '--seed', str(self.seed), '--resume', 'auto']
-        test = [str(self.config), str(self.folder / 'last.pth'), '--work-dir', str(self.folder / 'test')]
-        test += ['--dump', str(self.folder / 'scores.pkl')]
-        if gpus == 1:
-            return [
-                [sys.executable, str(TOOLS / 'train.py'), *train, *overrides],
-                [sys.executable, str(TOOLS / 'test.py'), *test, *overrides],
-            ]
-        return [
-            ['bash', str(TOOLS / 'dist_train.sh'), train[0], str(gpus), *train[1:], *overrides],
-            ['bash', str(TOOLS / 'dist_test.sh'), *test[:2], str(gpus), *test[2:], *overrides],
-        ]
+        config, folder = str(self.network.config), self.folder
+        train = ['train', config, '--work-dir', str(folder), '--seed', str(self.seed), '--resume', 'auto']
+        test = ['test', config, str(folder / 'last.pth'), '--work-dir', str(folder / 'test')]
+        test += ['--dump', str(folder / 'scores.pkl')]
+        start, end = [sys.executable, '-m'], as_options(self.overrides)
+        if gpus > 1:
+            # Standalone: a port of its own, so that several sweeps can share a machine.
+            start += ['torch.distributed.run', '--standalone', '--nproc-per-node', str(gpus), '-m']
+            end = ['--launcher', 'pytorch', *end]
+        return [[*start, 'repflow_mm', *train, *end], [*start, 'repflow_mm', *test, *end]]
 
 
-def _as_option(value: object) -> str:
-    return str(value).replace(' ', '') if isinstance(value, (list, tuple)) else str(value)
+@contextmanager
+def _variables(values: dict[str, str]) -> Iterator[None]:
+    """Set environment variables for a while."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def as_options(overrides: dict[str, object]) -> list[str]:
+    """The flag ``--cfg-options`` with overrides as MMEngine reads them from a command line; empty without any."""
+    options = []
+    for key, value in overrides.items():
+        text = str(value).replace(' ', '') if isinstance(value, (list, tuple)) else str(value)
+        options.append(f'{key}={text}')
+    return ['--cfg-options', *options] if options else []
 
 
 def run_locally(run: Run, gpus: int = 1) -> str:
@@ -114,15 +162,16 @@ def run_locally(run: Run, gpus: int = 1) -> str:
         for command in (train, test):
             if command is test:
                 _link_last_checkpoint(run.folder)
-            if _call(command, file):
+            if _call(command, file, run.environment):
                 return f'failed, see {log}'
     write_result(run)
     return f'done in {time.monotonic() - start:.0f} s'
 
 
-def _call(command: list[str], log: TextIO) -> int:
+def _call(command: list[str], log: TextIO, variables: dict[str, str]) -> int:
     """Run a command, its output to ``log``; it ends when this process does, however that ends."""
-    return subprocess.run(command, stdout=log, stderr=log, check=False, preexec_fn=_end_with_parent).returncode
+    env = {**os.environ, **variables}
+    return subprocess.run(command, stdout=log, stderr=log, env=env, check=False, preexec_fn=_end_with_parent).returncode
 
 
 def _end_with_parent() -> None:
@@ -146,38 +195,33 @@ def write_result(run: Run) -> None:
     metrics = json.loads(tests[-1].read_text())
     accuracies = {key: value for key, value in metrics.items() if key.startswith('acc/')}
     result = dict(
-        config=str(run.config), seed=run.seed, fingerprint=run.fingerprint, commit=current_commit(), **accuracies
+        network=run.network.describe(),
+        split=run.split,
+        seed=run.seed,
+        fingerprint=run.fingerprint,
+        code=code_version(),
+        **accuracies,
     )
-    write_text(run.folder / 'result.json', json.dumps(result, indent=2).splitlines())
-
-
-def current_commit() -> str:
-    """Abbreviated commit of the checkout, with '+' if files differ from it; 'unknown' outside of git."""
-    if shutil.which('git') is None:
-        return 'unknown'
-    git = ['git', '-C', str(TOOLS.parent)]
-    commit = subprocess.run([*git, 'rev-parse', '--short', 'HEAD'], capture_output=True, text=True, check=False)
-    if commit.returncode:
-        return 'unknown'
-    changed = subprocess.run([*git, 'status', '--porcelain'], capture_output=True, text=True, check=False).stdout
-    return commit.stdout.strip() + ('+' if changed.strip() else '')
+    write_json(run.folder / 'result.json', result)
 
 
 def write_slurm_script(run: Run, folder: Path, gpus: int) -> Path:
     """Write a job script that does what :func:`run_locally` does, for ``sbatch``; returns its path."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f'{run.config.stem}-seed{run.seed}.sh'
-    overrides = [f'{key}={_as_option(value)}' for key, value in run.options]
-    command = [sys.executable, str(TOOLS / 'ablate.py'), str(run.config), '--seeds', str(run.seed)]
-    command += ['--work-dir', str(run.work_dir), '--gpus', str(gpus)]
-    command += ['--cfg-options', *overrides] if overrides else []
+    name = run.title.replace(', ', '-').replace(' ', '')
+    network = run.network
+    what = [str(network.config)] if network.tables is None else [network.name, '--tables', str(network.tables)]
+    command = [sys.executable, '-m', 'repflow_mm', 'ablate', *what, '--seeds', str(run.seed)]
+    command += [] if run.split is None else ['--splits', str(run.split)]
+    command += ['--work-dir', str(run.work_dir), '--gpus', str(gpus), *as_options(dict(run.options))]
     lines = [
         '#!/usr/bin/env bash',
-        f'#SBATCH --job-name={run.config.stem}-seed{run.seed}',
+        f'#SBATCH --job-name={name}',
         f'#SBATCH --gres=gpu:{gpus}',
         '#SBATCH --ntasks=1',
         f'#SBATCH --chdir={Path.cwd()}',
         shlex.join(command),
     ]
+    path = folder / f'{name}.sh'
     path.write_text('\n'.join(lines) + '\n')
     return path

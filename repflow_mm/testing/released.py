@@ -14,10 +14,10 @@ def released_rep_flow(
     theta: Tensor,
     lam: Tensor,
     tau: Tensor,
-    num_iters: int,
     image_kernel: Tensor,
     flow_kernel: Tensor,
     div_kernel: Tensor,
+    num_iters: int,
 ) -> Tensor:
     """What :func:`repflow_mm.ops.rep_flow_ref` computes, with the operations of the released layer.
 

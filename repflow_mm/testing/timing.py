@@ -7,13 +7,12 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
 
 import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
-from tqdm import tqdm
 
 
 def seconds_of(
@@ -24,7 +23,7 @@ def seconds_of(
     Every call runs once before, unmeasured. ``progress`` is the title of a progress bar; None shows none.
     """
     seconds = {name: [] for name in calls}
-    for repeat in tqdm(range(-1, repeats), progress, leave=False, disable=progress is None):
+    for repeat in _rounds(repeats, progress):
         for name, call in calls.items():
             _synchronise(device)
             start = time.perf_counter()
@@ -33,6 +32,16 @@ def seconds_of(
             if repeat >= 0:
                 seconds[name].append(time.perf_counter() - start)
     return seconds
+
+
+def _rounds(repeats: int, progress: str | None) -> Iterable[int]:
+    """From -1 on, with a progress bar where it is asked for; without one, tqdm need not be installed."""
+    rounds = range(-1, repeats)
+    if progress is None:
+        return rounds
+    from tqdm import tqdm
+
+    return tqdm(rounds, progress, leave=False)
 
 
 def summary(seconds: Sequence[float]) -> dict[str, float]:

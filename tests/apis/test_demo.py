@@ -49,9 +49,10 @@ def test_missing_results_are_named(tmp_path):
         demo.read_top1(tmp_path)
 
 
-def test_report_writes_results_and_picture(work_dir):
+def test_report_writes_results_and_picture(work_dir, capsys):
     configs = {name: f'configs/demo/{name}_r18_motion_clips.py' for name in ('rgb', 'repflow')}
-    text = demo.main([str(work_dir), *(f'{name}={config}' for name, config in configs.items()), '--seed', '3'])
+    demo.main([str(work_dir), *(f'{name}={config}' for name, config in configs.items()), '--seed', '3'])
+    text = capsys.readouterr().out
     results = json.loads((work_dir / 'results.json').read_text())
     assert {name: result['top1'] for name, result in results.items()} == {'rgb': 0.125, 'repflow': 0.975}
     assert results['repflow']['parameters'] > results['rgb']['parameters'] > 0

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from repflow_mm.benchmarks.flow_formats import CANDIDATES, formats_table, measure_formats
+from benchmarks.flow_formats import CANDIDATES, formats_table, measure_formats
 from repflow_mm.datasets.motion_clips.clips import MotionClipOptions, render_clip
 from repflow_mm.datasets.video_files import write_video
 

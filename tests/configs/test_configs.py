@@ -3,12 +3,20 @@ import inspect
 import pytest
 import torch
 from helpers import ROOT, config_files, shrink_config
+from looked_at import load_config, table_runs
 from mmengine.config import Config
 from mmengine.runner import Runner
 
 from repflow_mm.apis.preflight import check_config
 
 CONFIGS = config_files()
+# Networks that a file of tables makes of a config and overrides.
+NETWORKS = {
+    run.network.name: run
+    for file in sorted(ROOT.glob('configs/**/tables.yml'))
+    for run in table_runs(file).values()
+    if run.network.overrides
+}
 
 
 def test_there_are_configs():
@@ -17,28 +25,28 @@ def test_there_are_configs():
 
 @pytest.mark.parametrize('config', CONFIGS)
 def test_config_registers_the_package_and_needs_no_unused_parameters(config):
-    cfg = Config.fromfile(ROOT / config)
+    cfg = load_config(config)
     assert cfg.default_scope == 'mmaction'
-    assert cfg.custom_imports == dict(imports=['repflow_mm'], allow_failed_imports=False)
+    assert cfg.custom_imports == dict(imports=['repflow_mm.registration'], allow_failed_imports=False)
     assert not cfg.get('find_unused_parameters', False)
     assert not (cfg.get('model_wrapper_cfg') or {}).get('find_unused_parameters', False)
 
 
 @pytest.fixture(scope='module')
 def passed():
-    """Configs at reduced size that have passed; many are the same then, as those of one data set's splits."""
+    """Configs at reduced size that have passed; some differ in the weights that they load alone."""
     return []
 
 
-@pytest.mark.parametrize('config', CONFIGS)
-def test_config_trains_a_step_and_tests_a_clip(config, motion_clips, motion_flow, tmp_path, passed, monkeypatch):
+@pytest.mark.parametrize('name', [*CONFIGS, *NETWORKS])
+def test_config_trains_a_step_and_tests_a_clip(name, motion_clips, motion_flow, tmp_path, passed, monkeypatch):
     monkeypatch.setattr(Config, 'pretty_text', property(lambda self: 'left out: it takes half of the time'))
     monkeypatch.setattr(Runner, '_log_env', lambda self, env_cfg: None)
-    cfg = Config.fromfile(ROOT / config)
+    cfg = NETWORKS[name].cfg if name in NETWORKS else Config.fromfile(ROOT / name)
     shrink_config(cfg, motion_clips, tmp_path, motion_flow)
     check_config(cfg, ('train', 'val', 'test'))
     used = set(inspect.signature(Runner).parameters) - {'work_dir', 'experiment_name'}
-    settings = {name: value for name, value in cfg.to_dict().items() if name in used}
+    settings = {key: value for key, value in cfg.to_dict().items() if key in used}
     if settings not in passed:
         train_and_test(cfg)
         passed.append(settings)

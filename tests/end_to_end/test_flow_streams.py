@@ -39,7 +39,7 @@ def test_flow_stream_learns_the_direction_of_motion(network):
             type='Recognizer3D',
             backbone=backbone,
             cls_head=dict(type='I3DHead', num_classes=4, in_channels=64, dropout_ratio=0, average_clips='prob'),
-            data_preprocessor=dict(type='FlowDataPreprocessor', bound=4, tvl1=dict(num_scales=2, outer_iters=1)),
+            data_preprocessor=dict(type='FlowDataPreprocessor', bound=4, parameters=dict(num_scales=2, outer_iters=1)),
         )
     )
     model.init_weights()

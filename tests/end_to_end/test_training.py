@@ -29,7 +29,7 @@ log_processor = dict(window_size=1)
 # of full size out of gradients that are rounding errors; and float64, as kinks, of ReLU and in the solver, make more of
 # float32's rounding, which depends on the size of the batch and the number of threads.
 DETERMINISTIC = """
-custom_imports = dict(imports=['repflow_mm', 'double_recognizer'])
+custom_imports = dict(imports=['repflow_mm.registration', 'double_recognizer'])
 optim_wrapper = dict(optimizer=dict(_delete_=True, type='SGD', lr=0.005))
 model = dict(
     type='DoubleRecognizer3D',

@@ -6,7 +6,7 @@ CENTRAL = np.array([[[0, 0, 0], [-0.5, 0, 0.5], [0, 0, 0]], [[0, -0.5, 0], [0, 0
 DIFFERENCE = np.array([[-1.0, 1.0], [-1.0, 1.0]])
 
 
-def numpy_rep_flow(x, theta, lam, tau, num_iters, image_kernel=None, flow_kernel=None, div_kernel=None):
+def numpy_rep_flow(x, theta, lam, tau, image_kernel=None, flow_kernel=None, div_kernel=None, num_iters=20):
     """(N, C, T, H, W) -> (N, 2C, T-1, H, W); kernels as in ``rep_flow_ref``, arrays of float64."""
     n, c, t, h, w = x.shape
     flow = np.zeros((n, 2 * c, t - 1, h, w))

@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+from torch.autograd import forward_ad
 
-from repflow_mm.ops import rep_flow
+from repflow_mm.ops import rep_flow, rep_flow_ref
 from repflow_mm.ops.cpu import operator as cpu
-from repflow_mm.testing.parity import Case, draw, evaluate
+from repflow_mm.testing.parity import NAMES, Case, draw, evaluate
 
 pytestmark = pytest.mark.skipif(bool(cpu.unsupported_reasons(torch.empty(1))), reason='no C compiler')
 
@@ -13,7 +14,7 @@ SHAPE = (2, 3, 4, 7, 9)
 
 
 def flow(x, theta=0.3):
-    return rep_flow(x, theta, 0.15, 0.25, 4, backend='cpu')
+    return rep_flow(x, theta, 0.15, 0.25, num_iters=4, backend='cpu')
 
 
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float64], ids=str)
@@ -27,8 +28,8 @@ def test_opcheck(dtype):
 
 @pytest.mark.parametrize('backend', ['auto', 'cpu'])
 def test_compiles_without_graph_break(backend):
-    def solver(x, theta, lam, tau, num_iters, *kernels):
-        return rep_flow(x * 2, theta, lam, tau, num_iters, *kernels, backend=backend).neg()
+    def solver(x, *scalars, **kernels_and_num_iters):
+        return rep_flow(x * 2, *scalars, **kernels_and_num_iters, backend=backend).neg()
 
     torch.compiler.reset()
     inputs, grad_u = draw(Case(SHAPE), seed=0)
@@ -42,7 +43,7 @@ def test_compiles_without_graph_break(backend):
 def test_exports_with_dynamic_batch(strict):
     class Flow(torch.nn.Module):
         def forward(self, x):
-            return rep_flow(x, 0.3, 0.15, 0.25, 4)
+            return rep_flow(x, 0.3, 0.15, 0.25, num_iters=4)
 
     x = torch.rand(SHAPE) * 255
     batch = {'x': {0: torch.export.Dim('batch', min=1, max=64)}}
@@ -109,6 +110,73 @@ def test_second_derivative_is_refused():
     (grad_x,) = torch.autograd.grad(flow(x).square().sum(), x, create_graph=True)
     with pytest.raises(NotImplementedError, match="no second derivatives; pass backend='reference'"):
         grad_x.sum().backward()
+
+
+def test_forward_mode_takes_the_reference_and_gives_no_zeros():
+    x, tangent = torch.rand(SHAPE) * 255, torch.randn(SHAPE)
+    derivative = torch.func.jvp(lambda x: rep_flow(x, 0.3, 0.15, 0.25, num_iters=4), (x,), (tangent,))[1]
+    expected = torch.func.jvp(lambda x: rep_flow_ref(x, 0.3, 0.15, 0.25, num_iters=4), (x,), (tangent,))[1]
+    assert torch.equal(derivative, expected) and derivative.abs().max() > 0
+
+
+def test_forward_mode_is_refused_by_name():
+    x, tangent = torch.rand(SHAPE) * 255, torch.randn(SHAPE)
+    message = r"cannot run\n.*\n  - forward-mode derivatives are being taken \(supported: backend='reference'\)"
+    with pytest.raises(NotImplementedError, match=message):
+        torch.func.jvp(flow, (x,), (tangent,))
+    theta = torch.tensor(0.3)
+    with forward_ad.dual_level(), pytest.raises(NotImplementedError, match=message):
+        flow(x, forward_ad.make_dual(theta, torch.ones_like(theta)))
+
+
+def test_forward_mode_is_refused_by_the_operator():
+    inputs, _ = draw(Case(SHAPE), seed=0)
+    with forward_ad.dual_level(), pytest.raises(NotImplementedError, match='rep_flow: forward-mode derivatives are'):
+        torch.ops.repflow_mm.rep_flow_cpu(forward_ad.make_dual(inputs[0], inputs[0]), *inputs[1:], 4)
+
+
+BAD_INPUTS = {
+    'rank': (dict(x=torch.rand(2, 3, 4, 5)), r'x must have shape \(N, C, T, H, W\), got 4 dimensions'),
+    'one_row': (dict(x=torch.rand(2, 3, 4, 1, 9)), r'x must have H >= 2, got H = 1 in shape \(2, 3, 4, 1, 9\)'),
+    'channels': (dict(x=torch.rand(2, 4, 4, 7, 9)), r'image_kernel must have shape \(2, 4, 3, 3\), got \(2, 3, 3, 3\)'),
+    'scalar': (dict(lam=torch.rand(2)), r'lam must be a number or a tensor of one element, got shape \(2,\)'),
+    'image_kernel': (dict(image_kernel=torch.rand(2, 3, 3)), r'image_kernel must have shape .* got \(2, 3, 3\)'),
+    'flow_kernel': (dict(flow_kernel=torch.rand(2, 1, 2)), r'flow_kernel must have shape .* got \(2, 1, 2\)'),
+    'div_kernel': (dict(div_kernel=torch.rand(3, 2)), r'div_kernel must have shape \(2, 3, 2\), got \(3, 2\)'),
+    'num_iters': (dict(num_iters=-1), 'num_iters must be >= 0, got -1'),
+}
+
+
+@pytest.mark.parametrize('bad, message', BAD_INPUTS.values(), ids=BAD_INPUTS)
+def test_operators_check_shapes_before_they_hand_out_addresses(bad, message):
+    inputs, grad_u = draw(Case(SHAPE), seed=0)
+    inputs = {**dict(zip(NAMES[1:], inputs)), 'num_iters': 4, **bad}
+    with pytest.raises(ValueError, match=message):
+        torch.ops.repflow_mm.rep_flow_cpu(*inputs.values())
+    with pytest.raises(ValueError, match=message):
+        torch.ops.repflow_mm.rep_flow_cpu_backward(grad_u, *inputs.values())
+
+
+def test_backward_operator_checks_the_shape_of_its_gradient():
+    inputs, grad_u = draw(Case(SHAPE), seed=0)
+    with pytest.raises(ValueError, match=r'grad_u must have shape \(2, 6, 3, 7, 9\), got \(2, 6, 3, 7, 8\)'):
+        torch.ops.repflow_mm.rep_flow_cpu_backward(grad_u[..., :8], *inputs, 4)
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.float64], ids=str)
+def test_operators_refuse_a_gradient_of_another_dtype(dtype):
+    inputs, grad_u = draw(Case(SHAPE), seed=0)
+    message = f'all float32 or all float64, got {dtype} on cpu with x torch.float32 on cpu'
+    with pytest.raises(TypeError, match=message):
+        torch.ops.repflow_mm.rep_flow_cpu_backward(grad_u.to(dtype), *inputs, 4)
+
+
+def test_operators_refuse_dtypes_without_a_kernel():
+    inputs = [tensor.half() for tensor in draw(Case(SHAPE), seed=0)[0]]
+    with pytest.raises(TypeError, match=r'one device \(cpu\), all float32 or all float64, got torch.float16 on cpu'):
+        torch.ops.repflow_mm.rep_flow_cpu(*inputs, 4)
+    with pytest.raises(TypeError, match=r'one device \(cuda\), all float32, got torch.float16 on cpu'):
+        torch.ops.repflow_mm.rep_flow_triton(*inputs, 4)
 
 
 def test_saves_the_inputs_alone():

@@ -11,7 +11,7 @@ from repflow_mm.ops.stencils import (
     default_image_kernel,
     default_taps,
     divergence,
-    forward_difference,
+    flow_gradient,
     image_gradient,
 )
 from repflow_mm.testing.released import released_rep_flow
@@ -86,14 +86,14 @@ class TestStencils:
         assert_close(grad_x[..., 1:-1, 1:-1], torch.full((1, 1, 3, 4), 3.0))
         assert_close(grad_y[..., 1:-1, 1:-1], torch.full((1, 1, 3, 4), -2.0))
 
-    def test_default_forward_difference(self):
-        along_x, along_y = forward_difference(plane([1, 4, 9], [2, 2, 7]), default_taps(1, dtype=torch.float64))
+    def test_default_flow_gradient(self):
+        along_x, along_y = flow_gradient(plane([1, 4, 9], [2, 2, 7]), default_taps(1, dtype=torch.float64))
         assert_close(along_x, plane([3, 5, 0], [0, 5, 0]))
         assert_close(along_y, plane([1, -2, -2], [0, 0, 0]))
 
-    def test_forward_difference_with_other_taps(self):
+    def test_flow_gradient_with_other_taps(self):
         taps = torch.tensor([[[2.0, -3.0]], [[0.5, 10.0]]], dtype=torch.float64)  # (2, 1, 2)
-        along_x, along_y = forward_difference(plane([1, 4, 9], [2, 2, 7]), taps)
+        along_x, along_y = flow_gradient(plane([1, 4, 9], [2, 2, 7]), taps)
         assert_close(along_x, plane([2 - 12, 8 - 27, 0], [4 - 6, 4 - 21, 0]))
         assert_close(along_y, plane([20.5, 22, 74.5], [0, 0, 0]))
 
@@ -109,10 +109,10 @@ class TestStencils:
         expected = plane([-3 + 50, 2 - 12 + 60, 8 + 80], [-6 + 2.5, 4 - 6 + 3, 4 + 4])
         assert_close(divergence(p_x, p_y, taps), expected)
 
-    def test_divergence_is_the_negative_adjoint_of_the_forward_difference(self, generator):
+    def test_divergence_is_the_negative_adjoint_of_the_flow_gradient(self, generator):
         u, p_x, p_y = torch.randn(3, 2, 3, 4, 5, generator=generator).double()
         taps = default_taps(3, dtype=torch.float64)
-        along_x, along_y = forward_difference(u, taps)
+        along_x, along_y = flow_gradient(u, taps)
         assert_close((along_x * p_x + along_y * p_y).sum(), -(u * divergence(p_x, p_y, taps)).sum())
 
     def test_unknown_image_gradient(self):
@@ -125,8 +125,8 @@ class TestStencils:
 def test_agrees_with_loops_over_pixels(size, learned, generator):
     x = torch.rand(size, generator=generator, dtype=torch.float64) * 20
     kernels = {k: v for k, v in zip(KERNELS, random_kernels(size[1], generator)) if k in learned}
-    expected = numpy_rep_flow(x.numpy(), *SCALARS, 6, **{k: v.numpy() for k, v in kernels.items()})
-    u = rep_flow_ref(x, *SCALARS, 6, **kernels)
+    expected = numpy_rep_flow(x.numpy(), *SCALARS, num_iters=6, **{k: v.numpy() for k, v in kernels.items()})
+    u = rep_flow_ref(x, *SCALARS, num_iters=6, **kernels)
     assert u.abs().max() > 0.01
     np.testing.assert_allclose(u.numpy(), expected, rtol=0, atol=1e-10)
 
@@ -134,7 +134,8 @@ def test_agrees_with_loops_over_pixels(size, learned, generator):
 @pytest.mark.parametrize('scalars', [(0.3, 0.15, 0.25), (1.5, 0.02, 0.1), (0.05, 2.0, 0.9)], ids=str)
 def test_agrees_with_loops_for_other_scalars(scalars, generator):
     x = torch.rand(1, 2, 3, 4, 5, generator=generator, dtype=torch.float64) * 20
-    np.testing.assert_allclose(rep_flow_ref(x, *scalars, 5), numpy_rep_flow(x.numpy(), *scalars, 5), atol=1e-10)
+    expected = numpy_rep_flow(x.numpy(), *scalars, num_iters=5)
+    np.testing.assert_allclose(rep_flow_ref(x, *scalars, num_iters=5), expected, atol=1e-10)
 
 
 @pytest.mark.parametrize('spread', [0.0, 0.2], ids=['default_taps', 'learned_taps'])
@@ -143,10 +144,10 @@ def test_agrees_with_the_convolution_layer(spread, generator):
     x = torch.stack([texture(12, 14, 0.4 * t, -0.3 * t) for t in range(4)])  # (T, H, W)
     x = (x + 20 * torch.randn(2, 4, 4, 12, 14, generator=generator)).float()
     x[:, :, :, :5, :5] = 100  # flat: no gradient
-    u = rep_flow_ref(x, *SCALARS, 20, *kernels)
+    u = rep_flow_ref(x, *SCALARS, *kernels, num_iters=20)
     assert u.abs().max() > 0.5
     scalars = [torch.tensor(value, dtype=x.dtype) for value in SCALARS]
-    assert_close(u, released_rep_flow(x, *scalars, 20, *kernels), rtol=1e-4, atol=1e-4)
+    assert_close(u, released_rep_flow(x, *scalars, *kernels, num_iters=20), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +159,7 @@ def test_agrees_with_the_convolution_layer(spread, generator):
 def test_known_translation(shift, kind):
     frames = torch.stack([texture(40, 48, t * shift[0], t * shift[1]) for t in range(3)])
     kernel = default_image_kernel(1, kind, dtype=torch.float64)
-    u = rep_flow_ref(frames[None, None], *SCALARS, 60, image_kernel=kernel)
+    u = rep_flow_ref(frames[None, None], *SCALARS, num_iters=60, image_kernel=kernel)
     inner = u[0, :, :, 4:-4, 4:-4].flatten(2)  # (2, T-1, ...)
     expected = torch.tensor(shift, dtype=torch.float64)[:, None].expand(2, 2)
     assert_close(inner.median(dim=-1).values, expected, rtol=0, atol=0.05)
@@ -166,29 +167,29 @@ def test_known_translation(shift, kind):
 
 def test_channels_clips_and_pairs_are_solved_on_their_own(generator):
     x = torch.rand(2, 3, 4, 5, 6, generator=generator, dtype=torch.float64) * 100
-    u = rep_flow_ref(x, *SCALARS, 5)
+    u = rep_flow_ref(x, *SCALARS, num_iters=5)
     assert u.shape == (2, 6, 3, 5, 6)
     for clip, channel, pair in ((0, 0, 0), (1, 2, 1), (0, 1, 2)):
-        alone = rep_flow_ref(x[clip, channel, pair : pair + 2][None, None], *SCALARS, 5)
+        alone = rep_flow_ref(x[clip, channel, pair : pair + 2][None, None], *SCALARS, num_iters=5)
         assert_close(alone[0, :, 0], u[clip, [channel, 3 + channel], pair])
 
 
 def test_offset_and_sign_do_not_matter(generator):
     x = torch.rand(1, 2, 3, 6, 5, generator=generator, dtype=torch.float64) * 100
     # Zeros outside the frame enter none of the central differences.
-    assert_close(rep_flow_ref(70 - x, *SCALARS, 8), rep_flow_ref(x, *SCALARS, 8))
+    assert_close(rep_flow_ref(70 - x, *SCALARS, num_iters=8), rep_flow_ref(x, *SCALARS, num_iters=8))
 
 
 @pytest.mark.parametrize('x', [torch.full((1, 2, 3, 4, 5), 7.0), torch.zeros(1, 1, 2, 3, 3)], ids=['sevens', 'zeros'])
 def test_constant_input_gives_no_flow_and_a_finite_gradient(x):
     x.requires_grad_()
-    u = rep_flow_ref(x, *SCALARS, 10)
+    u = rep_flow_ref(x, *SCALARS, num_iters=10)
     u.sum().backward()
     assert not u.any() and x.grad.isfinite().all()
 
 
 def test_no_iterations_give_zeros():
-    u = rep_flow_ref(torch.rand(2, 3, 4, 5, 6), *SCALARS, 0)
+    u = rep_flow_ref(torch.rand(2, 3, 4, 5, 6), *SCALARS, num_iters=0)
     assert u.shape == (2, 6, 3, 5, 6) and not u.any()
 
 
@@ -198,11 +199,11 @@ def test_result_has_the_dtype_of_the_features(dtype, generator):
     x[:, :, :, :4, :4] = 3  # flat: a norm of the gradient that half precision cannot hold
     x.requires_grad_()
     theta = torch.tensor(0.3, requires_grad=True)
-    u = rep_flow_ref(x, theta, 0.15, 0.25, 10)
+    u = rep_flow_ref(x, theta, 0.15, 0.25, num_iters=10)
     u.sum().backward()
     assert u.dtype == x.grad.dtype == dtype
     assert x.grad.isfinite().all() and theta.grad.isfinite()
-    exact = rep_flow_ref(x.detach().double(), 0.3, 0.15, 0.25, 10)
+    exact = rep_flow_ref(x.detach().double(), 0.3, 0.15, 0.25, num_iters=10)
     tolerance = 4 * max(torch.finfo(dtype).eps, 1e-5) * exact.abs().max().item()
     assert_close(u.double(), exact, rtol=0, atol=tolerance)
 
@@ -211,8 +212,8 @@ def test_scalars_and_kernels_may_have_another_dtype(generator):
     x = torch.rand(1, 2, 3, 4, 5, generator=generator, dtype=torch.float64) * 20
     kernels = random_kernels(2, generator, dtype=torch.float32)
     scalars = [torch.tensor([0.25]), torch.tensor(0.125), 0.5]
-    expected = rep_flow_ref(x, 0.25, 0.125, 0.5, 4, *(kernel.double() for kernel in kernels))
-    assert_close(rep_flow_ref(x, *scalars, 4, *kernels), expected, rtol=0, atol=0)
+    expected = rep_flow_ref(x, 0.25, 0.125, 0.5, *(kernel.double() for kernel in kernels), num_iters=4)
+    assert_close(rep_flow_ref(x, *scalars, *kernels, num_iters=4), expected, rtol=0, atol=0)
 
 
 ARGUMENTS = ('x', 'theta', 'lam', 'tau', *KERNELS)

@@ -1,14 +1,11 @@
-import importlib
 import logging
 
 import pytest
 import torch
 from torch.testing import assert_close
 
+from repflow_mm.ops import backends as module
 from repflow_mm.ops import rep_flow, rep_flow_ref
-
-# The name repflow_mm.ops.rep_flow is the function; this is its module.
-module = importlib.import_module('repflow_mm.ops.rep_flow')
 
 SCALARS = (0.3, 0.15, 0.25)
 HALF = [torch.float16, torch.bfloat16]
@@ -45,27 +42,28 @@ class TestBackends:
     @pytest.mark.parametrize('dtype', [torch.float32, torch.float64, *HALF], ids=str)
     def test_auto_agrees_with_the_reference(self, x, dtype):
         x = x.to(dtype)
-        u = rep_flow(x, *SCALARS, 10)
+        u = rep_flow(x, *SCALARS, num_iters=10)
         tolerance = 1e-4 if dtype in (torch.float32, torch.float64) else 2 * torch.finfo(dtype).eps
-        assert_close(u, rep_flow_ref(x, *SCALARS, 10), rtol=tolerance, atol=tolerance)
+        assert_close(u, rep_flow_ref(x, *SCALARS, num_iters=10), rtol=tolerance, atol=tolerance)
 
     def test_the_reference_can_always_run(self, x):
         assert 'reference' in module.BACKENDS
-        assert_close(rep_flow(x, *SCALARS, 3, backend='reference'), rep_flow_ref(x, *SCALARS, 3), rtol=0, atol=0)
+        u = rep_flow(x, *SCALARS, num_iters=3, backend='reference')
+        assert_close(u, rep_flow_ref(x, *SCALARS, num_iters=3), rtol=0, atol=0)
         assert module.choose_backend(x.to('meta').double()) in module.BACKENDS.values()
 
     @pytest.mark.parametrize('dtype, name', [(torch.float32, 'fast'), (torch.float64, 'slow')], ids=str)
     def test_auto_takes_the_first_that_can_run(self, backends, x, dtype, name):
-        rep_flow(x.to(dtype), *SCALARS, 2)
+        rep_flow(x.to(dtype), *SCALARS, num_iters=2)
         assert [call[0] for call in backends] == [name]
 
     def test_a_named_backend_is_taken(self, backends, x):
-        rep_flow(x, *SCALARS, 2, backend='slow')
+        rep_flow(x, *SCALARS, num_iters=2, backend='slow')
         assert [call[0] for call in backends] == ['slow']
 
     def test_backends_get_tensors_of_the_features_dtype(self, backends, x):
-        rep_flow(x.half(), 0.3, torch.tensor([0.15], dtype=torch.float64), 0.25, 2)
-        ((_, features, (*scalars, num_iters, image_kernel, flow_kernel, div_kernel)),) = backends
+        rep_flow(x.half(), 0.3, torch.tensor([0.15], dtype=torch.float64), 0.25, num_iters=2)
+        ((_, features, (*scalars, image_kernel, flow_kernel, div_kernel, num_iters)),) = backends
         assert num_iters == 2 and all(scalar.shape == () for scalar in scalars)
         assert [tuple(k.shape) for k in (image_kernel, flow_kernel, div_kernel)] == [(2, 2, 3, 3), (2, 2, 2), (2, 2, 2)]
         tensors = (features, *scalars, image_kernel, flow_kernel, div_kernel)
@@ -75,18 +73,18 @@ class TestBackends:
         module._log_choice.cache_clear()
         with caplog.at_level(logging.INFO, logger=module.logger.name):
             for _ in range(3):
-                rep_flow(x, *SCALARS, 1)
+                rep_flow(x, *SCALARS, num_iters=1)
         assert [record.getMessage() for record in caplog.records] == [
             "rep_flow: backend 'fast' for float32 tensors on cpu"
         ]
 
     def test_unknown_backend(self, x):
         with pytest.raises(ValueError, match=r"backend must be one of \('auto', .*'reference'\), got 'cuda12'"):
-            rep_flow(x, *SCALARS, 2, backend='cuda12')
+            rep_flow(x, *SCALARS, num_iters=2, backend='cuda12')
 
     def test_a_backend_that_cannot_run_says_why(self, backends, x):
         with pytest.raises(NotImplementedError) as caught:
-            rep_flow(x.double(), *SCALARS, 2, backend='fast')
+            rep_flow(x.double(), *SCALARS, num_iters=2, backend='fast')
         assert str(caught.value).splitlines() == [
             "rep_flow: backend='fast' cannot run",
             '  x: shape=(1, 2, 3, 6, 5) float64 cpu',
@@ -100,10 +98,10 @@ class TestDtypes:
     @pytest.mark.parametrize('dtype', HALF, ids=str)
     def test_half_input_is_solved_in_float32(self, x, dtype):
         x = x.to(dtype).requires_grad_()
-        u = rep_flow(x, *SCALARS, 20)
+        u = rep_flow(x, *SCALARS, num_iters=20)
         u.sum().backward()
         assert u.dtype == x.grad.dtype == dtype and x.grad.isfinite().all()
-        assert_close(u, rep_flow(x.detach().float(), *SCALARS, 20).to(dtype), rtol=0, atol=0)
+        assert_close(u, rep_flow(x.detach().float(), *SCALARS, num_iters=20).to(dtype), rtol=0, atol=0)
 
     @pytest.mark.parametrize('features', [torch.float32, *HALF], ids=str)
     @pytest.mark.parametrize('autocast', HALF, ids=str)
@@ -113,17 +111,17 @@ class TestDtypes:
         scalars = [torch.tensor(value, requires_grad=True) for value in SCALARS]
         kernels = [torch.tensor((-1.0, 1.0)).repeat(2, 2, 1).requires_grad_() for _ in range(2)]
         with torch.autocast('cpu', dtype=autocast):
-            u = rep_flow(x, *scalars, 20, None, *kernels, backend=backend)
+            u = rep_flow(x, *scalars, None, *kernels, num_iters=20, backend=backend)
         assert u.dtype == torch.float32
-        assert_close(u, rep_flow(x.float(), *scalars, 20, None, *kernels, backend=backend), rtol=0, atol=0)
+        assert_close(u, rep_flow(x.float(), *scalars, None, *kernels, num_iters=20, backend=backend), rtol=0, atol=0)
         u.square().mean().backward()
         for tensor in (x, *scalars, *kernels):
             assert tensor.grad.isfinite().all() and tensor.grad.dtype == tensor.dtype
 
     def test_autocast_solves_float64_in_float64(self, x):
         with torch.autocast('cpu', dtype=torch.bfloat16):
-            u = rep_flow(x.double(), *SCALARS, 5)
-        assert_close(u, rep_flow(x.double(), *SCALARS, 5), rtol=0, atol=0)
+            u = rep_flow(x.double(), *SCALARS, num_iters=5)
+        assert_close(u, rep_flow(x.double(), *SCALARS, num_iters=5), rtol=0, atol=0)
 
 
 BAD_ARGUMENTS = {
@@ -144,6 +142,9 @@ BAD_ARGUMENTS = {
     'text_theta': (dict(theta='0.3'), TypeError, 'theta must be a number or a tensor of one element, got str'),
     'bool_lam': (dict(lam=False), TypeError, 'lam must be a number or a tensor of one element, got bool'),
     'no_tau': (dict(tau=None), TypeError, 'tau must be a number or a tensor of one element, got NoneType'),
+    'zero_theta': (dict(theta=0), ValueError, 'theta must be > 0, got 0'),
+    'negative_theta': (dict(theta=-0.3), ValueError, 'theta must be > 0, got -0.3'),
+    'negative_tau': (dict(tau=-1e-3), ValueError, 'tau must be > 0, got -0.001'),
     'long_tau': (dict(tau=torch.rand(2)), ValueError, r'tau must be a number or .* got shape \(2,\)'),
     'integer_lam': (dict(lam=torch.tensor(1)), TypeError, 'lam must have a floating-point dtype, got torch.int64'),
     'image_kernel_shape': (
@@ -178,5 +179,10 @@ def test_bad_argument(solver, bad, error, message, x):
         solver(**{**arguments, **bad})
 
 
+def test_values_of_tensors_are_not_waited_for(x):
+    theta, tau = torch.tensor(-0.3), torch.tensor(0.0)
+    assert rep_flow(x, theta, 0.15, tau, num_iters=2).shape == (1, 4, 2, 6, 5)
+
+
 def test_meta_tensors_give_the_shape():
-    assert rep_flow(torch.empty(1, 2, 3, 5, 4, device='meta'), 0.3, 0.15, 0.25, 2).shape == (1, 4, 2, 5, 4)
+    assert rep_flow(torch.empty(1, 2, 3, 5, 4, device='meta'), 0.3, 0.15, 0.25, num_iters=2).shape == (1, 4, 2, 5, 4)

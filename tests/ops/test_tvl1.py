@@ -6,13 +6,14 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from repflow_mm.benchmarks.compare_tvl1 import end_point_errors, opencv_flow, read_pair
-from repflow_mm.benchmarks.warps import WARPS, draw_batch, random_pattern
 from repflow_mm.ops import rep_flow, tvl1_flow, tvl1_reference
-from repflow_mm.ops import tvl1 as module
 from repflow_mm.ops.cpu import operator as cpu
 from repflow_mm.ops.cpu import tvl1 as tvl1_cpu
+from repflow_mm.ops.image_pairs import pyramid_sizes
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters
+from repflow_mm.testing.opencv_tvl1 import opencv_flow
+from repflow_mm.testing.true_flow import end_point_errors, read_pair
+from repflow_mm.testing.warps import WARPS, draw_batch, random_pattern
 
 RUBBERWHALE = Path(__file__).parents[3] / 'shared' / 'data' / 'rubberwhale'
 
@@ -205,7 +206,7 @@ class TestOneLevel:
         frames[:, :, 0, [0, 1, -2, -1]] = frames[:, :, 1, [0, 1, -2, -1]]  # rep_flow takes border gradients from F1
         frames[:, :, 0, :, [0, 1, -2, -1]] = frames[:, :, 1, :, [0, 1, -2, -1]]
         again = tvl1_reference.solve_level_ref(frames[:, 0], torch.zeros(1, 2, 9, 12).double(), once)
-        expected = rep_flow(frames, 0.3, 0.15, 0.25, 6, backend='reference')[:, :, 0]
+        expected = rep_flow(frames, 0.3, 0.15, 0.25, num_iters=6, backend='reference')[:, :, 0]
         assert not torch.equal(u, again)
         assert_close(again, expected, rtol=0, atol=1e-10)
 
@@ -238,33 +239,34 @@ class TestOneLevel:
         assert grad_y.tolist() == [[[[0.5, -0.5, -3.5], [0.5, -0.5, -3.5]]]]
 
 
-class TestWork:
-    """Rounds of the median filter and iterations that were run, for each pair."""
+@pytest.mark.parametrize('solve', LEVELS)
+class TestTolerance:
+    """A warp ends after the iteration that changes u by no more than epsilon, for each pair by itself."""
 
-    @needs_compiler
-    def test_backends_tell_the_same(self):
-        pair = noise_pair(n=3)
-        found, expected = (module.count_tvl1_work(*pair, TVL1Parameters(**FEW), b) for b in ('cpu', 'reference'))
-        assert [level[:2] for level in found] == [level[:2] for level in expected] == [(16, 17), (20, 21)]
-        for fused, reference in zip(found, expected):
-            assert torch.equal(fused.counts, reference.counts)
-            assert (fused.counts[:, 1] > fused.counts[:, 0]).all()
+    def test_a_large_one_leaves_one_iteration_a_warp(self, solve):
+        images, u = torch.cat(noise_pair(), dim=1), torch.zeros(2, 2, 20, 21, dtype=torch.float64)
+        few = dict(num_warps=3, outer_iters=2, inner_iters=4)
+        found = solve(images, u, TVL1Parameters(**few, epsilon=1e9))
+        assert torch.equal(
+            found, solve(images, u, TVL1Parameters(num_warps=3, outer_iters=1, inner_iters=1, epsilon=0))
+        )
+        assert not torch.equal(found, solve(images, u, TVL1Parameters(**few, epsilon=0)))
 
-    @pytest.mark.parametrize('backend', BACKENDS)
-    def test_the_tolerance_ends_a_warp(self, backend):
-        """Equal images do not move: one round and one iteration in each warp; the other pair goes on to the end."""
+    def test_a_pair_that_stands_still_does_not_stop_the_other(self, solve):
         prev, following = noise_pair()
         following[0] = prev[0]
-        few = TVL1Parameters(num_scales=1, num_warps=3, outer_iters=2, inner_iters=4, epsilon=1e-5)
-        (level,) = module.count_tvl1_work(prev, following, few, backend)
-        assert level.counts.tolist() == [[3, 3], [3 * 2, 3 * 2 * 4]]
+        images, u = torch.cat((prev, following), dim=1), torch.zeros(2, 2, 20, 21, dtype=torch.float64)
+        few = TVL1Parameters(num_warps=3, outer_iters=2, inner_iters=4, epsilon=1e-5)
+        still, moving = solve(images, u, few)
+        assert torch.equal(still, u[0])
+        assert torch.equal(moving, solve(images[1:], u[1:], few)[0])
 
 
 def test_pyramid_sizes():
-    assert module.pyramid_sizes(388, 584, 5, 0.8) == [(388, 584), (310, 467), (248, 374), (198, 299), (158, 239)]
-    assert module.pyramid_sizes(40, 30, 9, 0.5) == [(40, 30)]
-    assert module.pyramid_sizes(64, 32, 9, 0.5) == [(64, 32), (32, 16)]
-    assert module.pyramid_sizes(8, 8, 1, 0.5) == [(8, 8)]
+    assert pyramid_sizes(388, 584, 5, 0.8) == [(388, 584), (310, 467), (248, 374), (198, 299), (158, 239)]
+    assert pyramid_sizes(40, 30, 9, 0.5) == [(40, 30)]
+    assert pyramid_sizes(64, 32, 9, 0.5) == [(64, 32), (32, 16)]
+    assert pyramid_sizes(8, 8, 1, 0.5) == [(8, 8)]
 
 
 class TestGradient:
@@ -373,6 +375,7 @@ class TestGuards:
             (dict(theta='0.3'), TypeError, "theta must be a number, got str '0.3'"),
             (dict(lam=True), TypeError, 'lam must be a number, got bool True'),
             (dict(tau=float('nan')), ValueError, 'tau must be finite, got nan'),
+            (dict(epsilon=None), TypeError, 'epsilon must be a number, got NoneType None'),
             (dict(epsilon=-1), ValueError, 'epsilon must be >= 0, got -1'),
             (dict(scale_factor=1), ValueError, 'scale_factor must be between 0 and 1, both excluded, got 1'),
             (dict(scale_factor=0.0), ValueError, r'scale_factor must be .* got 0\.0'),

@@ -1,3 +1,4 @@
+import argparse
 import csv
 import json
 import pickle
@@ -9,10 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 from helpers import ROOT
+from mmengine.config import DictAction
 
 from repflow_mm.sweeps import ablate
 from repflow_mm.sweeps import runs as ablation_runs
-from repflow_mm.sweeps.runs import Run
+from repflow_mm.sweeps.rows import Network, load_tables
+from repflow_mm.sweeps.runs import Run, as_options
 
 CONFIG = """
 model = dict(scale={scale})
@@ -20,13 +23,14 @@ pipeline = [dict(type='SampleFrames', clip_len=8, num_clips=2), dict(type='Three
 train_dataloader = dict(dataset=dict(ann_file='{lists}/train.txt'))
 test_dataloader = dict(dataset=dict(ann_file='{lists}/val.txt', pipeline=pipeline))
 """
-# Stands in for training and testing: the accuracy is seed / 10 + scale, a scale of 9 makes the training fail.
+# Stands in for training and testing: the accuracy is seed / 10 + scale, less 0.01 for each split after the first;
+# a scale of 9 makes the training fail.
 PROGRAM = """
-import json, pathlib, shutil, sys
-kind, config, folder, seed = sys.argv[1:]
-folder = pathlib.Path(folder)
-scale = float(config.split('scale=')[1].split(')')[0])
-with open(folder.parent.parent.parent / 'calls.txt', 'a') as calls:
+import json, os, pathlib, shutil, sys
+kind, scale, folder, seed, work_dir = sys.argv[1:]
+folder, scale = pathlib.Path(folder), float(scale)
+split = int(os.environ.get('HMDB51_SPLIT', 1))
+with open(pathlib.Path(work_dir) / 'calls.txt', 'a') as calls:
     calls.write(f'{kind} {scale} {seed}\\n')
 if scale == 9:
     sys.exit('broken')
@@ -36,7 +40,7 @@ if kind == 'train':
 else:
     out = folder / 'test' / 'now' / 'now.json'
     out.parent.mkdir(parents=True)
-    out.write_text(json.dumps({'acc/top1': int(seed) / 10 + scale}))
+    out.write_text(json.dumps({'acc/top1': int(seed) / 10 + scale - (split - 1) / 100}))
     shutil.copy(pathlib.Path(__file__).with_name(f'scores_{scale}.pkl'), folder / 'scores.pkl')
 """
 
@@ -48,8 +52,15 @@ def sweep(tmp_path, monkeypatch):
         (tmp_path / f'{name}.txt').write_text('clip.mp4 0\n' * count)
     for name, scale in (('low', 0.1), ('high', 0.5), ('broken', 9)):
         (tmp_path / f'{name}.py').write_text(CONFIG.format(scale=scale, lists=tmp_path))
+    (tmp_path / 'split.py').write_text("split = '{{$HMDB51_SPLIT:1}}'\n" + CONFIG.format(scale=0.1, lists=tmp_path))
     (tmp_path / 'tables.yml').write_text(
-        'good: [[low, low.py], [high, high.py], [late, [low.py, high.py]]]\nbad: [[broken, broken.py], [low, low.py]]\n'
+        'tables:\n'
+        '  good: [[low, low.py], [high, high.py], [late, [low.py, high.py]]]\n'
+        '  bad: [[broken, broken.py], [low, low.py]]\n'
+        '  splits: [[low, split-low], [late, [split-low, split-high]]]\n'
+        'networks:\n'
+        '  low.py: {better: {model.scale: 0.5}}\n'
+        '  split.py: {split-low: {}, split-high: {model.scale: 0.5}}\n'
     )
     for scale, score in ((0.1, [0.9, 0.1]), (0.2, [0.9, 0.1]), (0.5, [0.2, 0.8])):
         dump = [dict(filename=name, gt_label=torch.tensor([1]), pred_score=torch.tensor(score)) for name in 'ab']
@@ -58,17 +69,18 @@ def sweep(tmp_path, monkeypatch):
     program.write_text(PROGRAM)
 
     def commands(self, gpus=1):
-        arguments = [self.config.read_text(), str(self.folder), str(self.seed)]
+        arguments = [str(self.cfg.model.scale), str(self.folder), str(self.seed), str(self.work_dir)]
         return [[ablation_runs.sys.executable, str(program), kind, *arguments] for kind in ('train', 'test')]
 
     monkeypatch.setattr(Run, 'commands', commands)
     return tmp_path
 
 
-def run(sweep, *what, seeds='0 1'):
+def run(sweep, *what, seeds='0 1', splits=''):
     lines = []
     work_dir = sweep / 'work'
     argv = [*what, '--tables', str(sweep / 'tables.yml'), '--work-dir', str(work_dir), '--seeds', *seeds.split()]
+    argv += ['--splits', *splits.split()] if splits else []
     failed = ablate.main(argv, show=lines.append)
     return failed, ''.join(lines), work_dir
 
@@ -89,19 +101,19 @@ def test_table_has_mean_deviation_and_protocol(sweep):
     assert (work_dir / 'good.png').read_bytes().startswith(b'\x89PNG')
 
 
-def test_table_names_the_commits_of_the_runs(sweep, monkeypatch):
-    monkeypatch.setattr(ablation_runs, 'current_commit', lambda: 'abc1234')
+def test_table_names_the_code_of_the_runs(sweep, monkeypatch):
+    monkeypatch.setattr(ablation_runs, 'code_version', lambda: 'commit abc1234')
     run(sweep, 'good', seeds='0')
-    monkeypatch.setattr(ablation_runs, 'current_commit', lambda: 'def5678')
+    monkeypatch.setattr(ablation_runs, 'code_version', lambda: 'version 1.2')
     run(sweep, 'good', seeds='0')
-    assert (sweep / 'work' / 'good.md').read_text().endswith('commit abc1234.\n')
+    assert (sweep / 'work' / 'good.md').read_text().endswith('; commit abc1234.\n')
     run(sweep, 'good')
-    assert (sweep / 'work' / 'good.md').read_text().endswith('commit abc1234, def5678.\n')
+    assert (sweep / 'work' / 'good.md').read_text().endswith('; commit abc1234, version 1.2.\n')
 
 
 def test_run_times_are_a_column_in_which_late_rows_add_up(sweep, monkeypatch):
     def seconds_a_video(configs, **_):
-        return {config: {'low': 0.01, 'high': 0.0205}[config.stem] for config in configs}
+        return {name: {'low': 0.01, 'high': 0.0205}[name] for name in configs}
 
     monkeypatch.setattr(ablate, 'seconds_a_video', seconds_a_video)
     lines = []
@@ -167,10 +179,53 @@ def test_changed_config_is_not_mixed_with_old_results(sweep):
     assert '| low | – | 0 |' in text
 
 
-def test_list_runs_nothing(sweep):
+def test_accuracy_is_the_mean_over_splits(sweep):
+    failed, text, work_dir = run(sweep, 'splits', splits='1 2 3')
+    assert failed == 0 and '[3/12] split-low, split 3, seed 0' in text
+    text = (work_dir / 'splits.md').read_text()
+    assert '| splits | top-1, % | split 1 | split 2 | split 3 | seeds |' in text
+    # Seed 0: 10, 9 and 8 %; seed 1: 20, 19 and 18 %.
+    assert '| low | 14.0 ± 7.1 | 15.0 ± 7.1 | 14.0 ± 7.1 | 13.0 ± 7.1 | 2 |' in text
+    assert text.splitlines()[-1].startswith('Seeds 0, 1; mean over the splits 1, 2, 3; 2 × 3 views')
+    rows = list(csv.reader((work_dir / 'splits.csv').open()))
+    assert rows[0] == ['row', *(f'seed {seed} split {split}' for seed in (0, 1) for split in (1, 2, 3))]
+    assert (work_dir / 'runs' / 'split-low' / 'split2' / 'seed1' / 'result.json').is_file()
+
+
+def test_seed_without_all_splits_does_not_count(sweep):
+    _, _, work_dir = run(sweep, 'splits', splits='1 2')
+    (work_dir / 'runs' / 'split-low' / 'split2' / 'seed1' / 'result.json').unlink()
+    tables = load_tables(['splits'], str(sweep / 'tables.yml'))
+    args = ablate.parse_args(['splits', '--work-dir', str(work_dir), '--seeds', '0', '1', '--splits', '1', '2'])
+    ablate.write_table('splits', tables['splits'], ablate.runs_of(tables, args), work_dir)
+    assert '| low | 9.5 | 15.0 ± 7.1 | 9.0 | 1 |' in (work_dir / 'splits.md').read_text()
+
+
+def test_splits_are_asked_for_where_there_are_some(sweep, monkeypatch):
+    with pytest.raises(SystemExit, match='low.py has no splits: it does not read HMDB51_SPLIT'):
+        run(sweep, 'good', splits='1 2')
+    monkeypatch.setenv('HMDB51_SPLIT', '2')
+    with pytest.raises(SystemExit, match='split.py reads HMDB51_SPLIT, which is set: say --splits instead'):
+        run(sweep, 'splits')
+    assert not (sweep / 'work').exists()
+
+
+def test_networks_have_overrides_and_can_be_run_by_name(sweep):
+    _, text, work_dir = run(sweep, 'better', str(sweep / 'low.py'), seeds='0')
+    text = (work_dir / 'configs.md').read_text()
+    assert '| better | 50.0 | 1 |' in text and '| low | 10.0 | 1 |' in text
+    result = json.loads((work_dir / 'runs' / 'better' / 'seed0' / 'result.json').read_text())
+    assert result['network'] == f'{sweep / "low.py"}, model.scale=0.5'
+
+
+def test_list_shows_networks_with_their_overrides_and_runs_nothing(sweep):
     lines = []
-    ablate.main(['good', '--tables', str(sweep / 'tables.yml'), '--list'], show=lines.append)
-    assert 'late: ' in ''.join(lines) and not (sweep / 'work').exists()
+    ablate.main(['good', 'better', '--tables', str(sweep / 'tables.yml'), '--list'], show=lines.append)
+    text = ''.join(lines)
+    assert '  late: low + high\n' in text
+    assert f'networks\n  low: {sweep / "low.py"}\n' in text
+    assert f'  better: {sweep / "low.py"}, model.scale=0.5\n' in text
+    assert not (sweep / 'work').exists()
 
 
 def test_config_files_make_a_table_of_their_own(sweep):
@@ -179,32 +234,31 @@ def test_config_files_make_a_table_of_their_own(sweep):
 
 
 def test_slurm_scripts_run_one_config_and_seed_each(sweep):
-    lines = []
-    folder = sweep / 'jobs'
-    argv = [
-        'good',
-        '--tables',
-        str(sweep / 'tables.yml'),
-        '--slurm-dir',
-        str(folder),
-        '--gpus',
-        '4',
-        '--seeds',
-        '0',
-        '1',
-    ]
-    ablate.main([*argv, '--cfg-options', 'model.scale=0.3'], show=lines.append)
-    scripts = [Path(line.strip()) for line in lines]
-    assert len(scripts) == 4 and all(script.parent == folder for script in scripts)
-    script = (folder / 'high-seed1.sh').read_text()
-    assert '#SBATCH --gres=gpu:4' in script
+    scripts = slurm_scripts(sweep, 'good', '--gpus', '4', '--seeds', '0', '1', '--cfg-options', 'model.scale=0.3')
+    assert len(scripts) == 4
+    script = scripts['high-seed1.sh']
+    assert '#SBATCH --gres=gpu:4' in script and '-m repflow_mm ablate ' in script
     assert 'high.py --seeds 1 ' in script and '--cfg-options model.scale=0.3' in script
+
+
+def test_slurm_scripts_name_the_network_and_the_split(sweep):
+    (script,) = slurm_scripts(sweep, 'split-low', '--seeds', '1', '--splits', '3').values()
+    assert f'ablate split-low --tables {sweep / "tables.yml"} --seeds 1 --splits 3 ' in script
+
+
+def slurm_scripts(sweep, *arguments):
+    """Text of the job scripts by name."""
+    folder, lines = sweep / 'jobs', []
+    argv = [*arguments, '--tables', str(sweep / 'tables.yml'), '--slurm-dir', str(folder)]
+    ablate.main(argv, show=lines.append)
+    assert {Path(line.strip()) for line in lines} == set(folder.iterdir())
+    return {path.name: path.read_text() for path in folder.iterdir()}
 
 
 @pytest.mark.parametrize(
     ('what', 'message'),
     [
-        ('nothing', "has no table 'nothing'; it has good, bad"),
+        ('nothing', "has no table 'nothing'; it has good, bad, splits, and the networks better, split-low, split-high"),
         ('missing.py', 'config missing.py does not exist'),
     ],
 )
@@ -213,7 +267,9 @@ def test_unknown_names_are_quoted(sweep, what, message):
         run(sweep, what)
 
 
-@pytest.mark.parametrize('flags', [['--gpus', '0'], ['--seeds', '1', '1'], ['--time', '--slurm-dir', 'jobs']])
+@pytest.mark.parametrize(
+    'flags', [['--gpus', '0'], ['--seeds', '1', '1'], ['--splits', '2', '2'], ['--time', '--slurm-dir', 'jobs']]
+)
 def test_bad_flags_are_refused(sweep, flags, capsys):
     with pytest.raises(SystemExit):
         ablate.main(['good', *flags])
@@ -221,18 +277,34 @@ def test_bad_flags_are_refused(sweep, flags, capsys):
 
 
 def test_commands_train_with_the_seed_and_test_the_last_checkpoint(tmp_path):
-    single = Run(Path('c.py'), 5, tmp_path, (('a.b', [1, 2]),)).commands()
-    assert single[0][-4:] == ['--resume', 'auto', '--cfg-options', 'a.b=[1,2]'] and '5' in single[0]
-    assert str(tmp_path / 'runs' / 'c' / 'seed5' / 'last.pth') in single[1]
-    several = Run(Path('c.py'), 5, tmp_path).commands(gpus=2)
-    assert several[0][1].endswith('dist_train.sh') and several[0][2:4] == ['c.py', '2']
-    assert several[1][1].endswith('dist_test.sh') and several[1][4] == '2'
+    network = Network('narrow', Path('c.py'), (('a.b', (1, 2)), ('a.c', 3)))
+    train, test = Run(network, 5, tmp_path, (('a.c', 4), ('a.d', [])), split=2).commands()
+    overrides = ['--cfg-options', 'a.b=(1,2)', 'a.c=4', 'a.d=[]']
+    folder = tmp_path / 'runs' / 'narrow' / 'split2' / 'seed5'
+    assert train[:5] == [sys.executable, '-m', 'repflow_mm', 'train', 'c.py']
+    assert train[5:] == ['--work-dir', str(folder), '--seed', '5', '--resume', 'auto', *overrides]
+    assert test[3:6] == ['test', 'c.py', str(folder / 'last.pth')] and test[-4:] == overrides
+
+
+def test_several_processes_have_a_launcher_and_a_port_of_their_own(tmp_path):
+    for command in Run(Network('c', Path('c.py')), 5, tmp_path).commands(gpus=2):
+        launcher = ['torch.distributed.run', '--standalone', '--nproc-per-node', '2', '-m', 'repflow_mm']
+        assert command[:8] == [sys.executable, '-m', *launcher]
+        assert command[-2:] == ['--launcher', 'pytorch']
+
+
+@pytest.mark.parametrize('value', [3, 0.5, 'add', None, True, (), [], ('div',), ['theta', 'lam'], ((1, 0), (0, 1, 1))])
+def test_overrides_come_back_from_the_command_line(value):
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    assert parser.parse_args(as_options({'a.b': value})).cfg_options == {'a.b': value}
+    assert as_options({}) == []
 
 
 def test_result_of_a_run_records_commit_and_config(sweep):
     _, _, work_dir = run(sweep, 'good', seeds='0')
     result = json.loads((work_dir / 'runs' / 'low' / 'seed0' / 'result.json').read_text())
-    assert result['seed'] == 0 and result['config'].endswith('low.py') and result['commit']
+    assert result['seed'] == 0 and result['network'].endswith('low.py') and result['code']
 
 
 def test_training_ends_with_a_killed_sweep(tmp_path):
@@ -240,7 +312,7 @@ def test_training_ends_with_a_killed_sweep(tmp_path):
     child = f'import os, pathlib, time; pathlib.Path({str(marker)!r}).write_text(str(os.getpid())); time.sleep(60)'
     sweep = (
         'import sys; from repflow_mm.sweeps.runs import _call\n'
-        f'_call([sys.executable, "-c", {child!r}], open({str(tmp_path / "log.txt")!r}, "w"))'
+        f'_call([sys.executable, "-c", {child!r}], open({str(tmp_path / "log.txt")!r}, "w"), {{}})'
     )
     parent = subprocess.Popen([sys.executable, '-c', sweep], cwd=ROOT)
     wait_until(lambda: marker.exists() and marker.read_text())

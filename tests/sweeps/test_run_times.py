@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import pytest
 import torch
 from helpers import ROOT, shrink_config
@@ -10,7 +8,7 @@ from repflow_mm.sweeps.run_times import seconds_a_video
 
 
 def configs(motion_clips, tmp_path, *names):
-    found = {Path(name): Config.fromfile(ROOT / 'configs' / 'demo' / f'{name}_motion_clips.py') for name in names}
+    found = {name: Config.fromfile(ROOT / 'configs' / 'demo' / f'{name}_motion_clips.py') for name in names}
     for cfg in found.values():
         shrink_config(cfg, motion_clips, tmp_path)
     return found
@@ -37,7 +35,7 @@ def test_flow_that_is_computed_on_the_fly_counts(motion_clips, tmp_path, monkeyp
 
     monkeypatch.setattr(run_times.MODELS, 'build', build)
     seconds = seconds_a_video(configs(motion_clips, tmp_path, 'rgb_r18', 'flow_r18'))
-    assert seconds == {Path('rgb_r18'): 0.25, Path('flow_r18'): 0.25}
+    assert seconds == dict(rgb_r18=0.25, flow_r18=0.25)
     assert seen == [(1, 3, 5, 32, 32), (1, 2, 4, 32, 32)]  # frames, and the flow between them
     assert shapes == [(torch.Size([8]), 0)] * 2
 
@@ -49,6 +47,6 @@ def test_real_times(motion_clips, tmp_path):
 
 def test_missing_test_set_is_named(motion_clips, tmp_path):
     found = configs(motion_clips, tmp_path, 'rgb_r18')
-    found[Path('rgb_r18')].test_dataloader.dataset.ann_file = str(tmp_path / 'missing.txt')
+    found['rgb_r18'].test_dataloader.dataset.ann_file = str(tmp_path / 'missing.txt')
     with pytest.raises(FileNotFoundError, match='missing.txt does not exist'):
         seconds_a_video(found)

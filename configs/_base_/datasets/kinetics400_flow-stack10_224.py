@@ -1,36 +1,6 @@
-# TV-L1 flow of Kinetics-400 from disk, for 2D networks: stacks of 10 neighbouring flows, (20, 224, 224) each, channels
-# x, y, x, y, ...; three stacks of a video in training.
-_base_ = './kinetics400_flow_32x224.py'
+# Kinetics-400, stacks of 10 flows from disk.
+_base_ = ['../lists/kinetics400_flow.py', '../pipelines/flow-stack10_224.py']
 
-stack_length = 10
-train_pipeline = [
-    dict(type='SampleFrames', clip_len=stack_length, frame_interval=1, num_clips=3),
-    dict(type='CheckedRawFrameDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='RandomResizedCrop'),
-    dict(type='Resize', scale=(224, 224), keep_ratio=False),
-    dict(type='FlowFlip', flip_ratio=0.5),
-    dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs'),
-]
-val_pipeline = [
-    dict(type='SampleFrames', clip_len=stack_length, frame_interval=1, num_clips=3, test_mode=True),
-    dict(type='CheckedRawFrameDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='CenterCrop', crop_size=224),
-    dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs'),
-]
-# The paper: 25 clips.
-test_pipeline = [
-    dict(type='SampleFrames', clip_len=stack_length, frame_interval=1, num_clips=25, test_mode=True),
-    dict(type='CheckedRawFrameDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='CenterCrop', crop_size=224),
-    dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs', meta_keys=('frame_dir', 'img_shape')),
-]
-
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
-test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+train_dataloader = dict(batch_size=8, dataset={{_base_.train_data}})
+val_dataloader = dict(batch_size=8, dataset={{_base_.val_data}})
+test_dataloader = dict(dataset={{_base_.val_data}})

@@ -1,35 +1,6 @@
-# TV-L1 flow of Tiny-Kinetics from disk, for 2D networks: stacks of 5 neighbouring flows, (10, 112, 112) each, channels
-# x, y, x, y, ...; three stacks of a video in training.
-_base_ = './tiny_kinetics_flow_16x112.py'
+# Tiny-Kinetics, stacks of 5 flows from disk.
+_base_ = ['../lists/tiny_kinetics_flow.py', '../pipelines/flow-stack5_112.py']
 
-stack_length = 5
-train_pipeline = [
-    dict(type='SampleFrames', clip_len=stack_length, frame_interval=1, num_clips=3),
-    dict(type='CheckedRawFrameDecode'),
-    dict(type='Resize', scale=(-1, 128)),
-    dict(type='RandomCrop', size=112),
-    dict(type='FlowFlip', flip_ratio=0.5),
-    dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs'),
-]
-val_pipeline = [
-    dict(type='SampleFrames', clip_len=stack_length, frame_interval=1, num_clips=3, test_mode=True),
-    dict(type='CheckedRawFrameDecode'),
-    dict(type='Resize', scale=(-1, 128)),
-    dict(type='CenterCrop', crop_size=112),
-    dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs'),
-]
-# Our choice: 25 stacks, as many as the RGB networks have clips.
-test_pipeline = [
-    dict(type='SampleFrames', clip_len=stack_length, frame_interval=1, num_clips=25, test_mode=True),
-    dict(type='CheckedRawFrameDecode'),
-    dict(type='Resize', scale=(-1, 128)),
-    dict(type='CenterCrop', crop_size=112),
-    dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs', meta_keys=('frame_dir', 'img_shape')),
-]
-
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
-test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+train_dataloader = dict(batch_size=24, dataset={{_base_.train_data}})
+val_dataloader = dict(batch_size=24, dataset={{_base_.val_data}})
+test_dataloader = dict(dataset={{_base_.val_data}})

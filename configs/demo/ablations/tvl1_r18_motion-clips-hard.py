@@ -9,6 +9,6 @@ model = dict(
         _delete_=True,
         type='FlowDataPreprocessor',
         bound=4,
-        tvl1=dict(num_scales=3, num_warps=3, outer_iters=3),
+        parameters=dict(num_scales=3, num_warps=3, outer_iters=3),
     ),
 )

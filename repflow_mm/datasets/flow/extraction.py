@@ -1,21 +1,22 @@
-"""Extraction of the TV-L1 flow of all videos of a list."""
+"""Extraction of the classical flow of all videos of a list."""
 
 from __future__ import annotations
 
 import errno
-import math
+import json
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import torch
 
+from repflow_mm.classical_flow.methods import make_parameters, method_named
+from repflow_mm.classical_flow.stream import check_bound
 from repflow_mm.datasets.flow.frames import FORMATS, JPEG_QUALITY, quantize_flow
 from repflow_mm.datasets.flow.video_flow import video_flow
 from repflow_mm.datasets.lists.list_files import ListEntry, read_list
@@ -31,8 +32,9 @@ from repflow_mm.datasets.lists.list_runs import (
     write_report,
 )
 from repflow_mm.datasets.video_reading import BadVideoError
-from repflow_mm.files import claim_folder, locked, write_text
-from repflow_mm.ops.tvl1_parameters import TVL1Parameters
+from repflow_mm.files import claim_folder, locked, write_json, write_text
+from repflow_mm.flow_names import flow_name
+from repflow_mm.ops.arguments import check_count
 
 PARAMETERS_FILE = 'flow.json'
 JOURNAL_FILE = '.extracted.jsonl'
@@ -54,7 +56,9 @@ class FlowOptions:
             to None, the videos' own size.
         format (str): ``'jpg'``, a folder of images a video, or ``'mp4'``, a file a video; see
             :mod:`repflow_mm.datasets.flow.frames`. Defaults to ``'jpg'``.
-        tvl1 (TVL1Parameters): The method's parameters. Defaults to their defaults.
+        method (str): ``'tvl1'``, ``'brox'``, ``'farneback'`` or ``'dis'``. Defaults to ``'tvl1'``.
+        parameters (object, optional): The method's parameters, an instance of their class in
+            :data:`repflow_mm.classical_flow.METHODS`. Defaults to None, their defaults.
 
     Raises:
         TypeError: If a number is of the wrong type.
@@ -64,21 +68,29 @@ class FlowOptions:
     bound: float = 20.0
     short_side: int | None = None
     format: str = 'jpg'
-    tvl1: TVL1Parameters = field(default_factory=TVL1Parameters)
+    method: str = 'tvl1'
+    parameters: object = None
 
     def __post_init__(self):
-        if not 0 < self.bound < math.inf:
-            raise ValueError(f'bound must be > 0 pixels, got {self.bound}')
-        if self.short_side is not None and (not isinstance(self.short_side, int) or self.short_side < 2):
-            raise ValueError(f'short_side must be an int >= 2 or None, got {self.short_side!r}')
+        check_bound(self.bound)
+        if self.short_side is not None:
+            check_count('short_side', self.short_side, smallest=2)
         if self.format not in FORMATS:
             raise ValueError(f'format must be one of {tuple(FORMATS)}, got {self.format!r}')
+        kind = method_named(self.method).parameters
+        if self.parameters is None:
+            object.__setattr__(self, 'parameters', make_parameters(self.method))
+        elif type(self.parameters) is not kind:
+            raise TypeError(
+                f'parameters of {self.method!r} must be {kind.__name__}, got {type(self.parameters).__name__}'
+            )
 
     def record(self) -> dict:
         """All that the files depend on besides the videos."""
         quality = JPEG_QUALITY if self.format == 'jpg' else None
         options = dict(bound=self.bound, short_side=self.short_side, format=self.format, jpeg_quality=quality)
-        return dict(extractor_version=EXTRACTOR_VERSION, encoding=ENCODING, **options, **asdict(self.tvl1))
+        method = dict(method=self.method, **asdict(self.parameters))
+        return dict(extractor_version=EXTRACTOR_VERSION, encoding=ENCODING, **options, **method)
 
 
 def extract_flow(
@@ -92,7 +104,7 @@ def extract_flow(
     timeout: float = 120.0,
     retry: bool = False,
 ) -> dict:
-    """Write the TV-L1 flow of every video of a list in a form that MMAction2's ``RawframeDataset`` reads.
+    """Write the flow of every video of a list in a form that MMAction2's ``RawframeDataset`` reads.
 
     T frames give T - 1 flows. Layout of ``out``, for a list ``<name>.txt``: each video's flow under its path without
     suffix (blanks become ``_``; with ``.mp4`` behind it in that format); ``<name>.txt``, lines ``frame_dir
@@ -136,6 +148,7 @@ def extract_flow(
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     with _full_disk_explained(out), locked(out):
+        _name_method(out / PARAMETERS_FILE)
         claim_folder(out, PARAMETERS_FILE, options.record(), 'flow')
         work = partial(_extract, out, options, batch, device)
         with _unfinished_folder(out), opened_journal(out / JOURNAL_FILE, key='name') as journal:
@@ -162,8 +175,7 @@ def flow_names(list_file: str | Path, videos: str | Path, entries: Sequence[List
         relative = PurePosixPath(os.path.relpath(full_path(videos, entry), os.path.abspath(videos)))
         if relative.parts[0] == '..':
             raise ValueError(f'{list_file}, line {entry.number}: {entry.path!r} lies outside of the folder {videos}')
-        # RawframeDataset splits its lines at blanks.
-        name = re.sub(r'\s', '_', str(relative.with_suffix(''))) + FORMATS[format].suffix
+        name = flow_name(str(relative.with_suffix(''))) + FORMATS[format].suffix
         if name in names:
             raise ValueError(
                 f'{list_file}, lines {names[name].number} and {entry.number}: the flow of {names[name].path!r} and of '
@@ -178,6 +190,18 @@ def flow_names(list_file: str | Path, videos: str | Path, entries: Sequence[List
                     f'{names[folder].number}, {names[folder].path!r}'
                 )
     return list(names)
+
+
+def _name_method(file: Path) -> None:
+    """Add the method to a folder's options that do not name it: there was one alone when they were written."""
+    if not file.exists():
+        return
+    try:
+        record = json.loads(file.read_text())
+    except ValueError:
+        return  # said by whoever claims the folder
+    if isinstance(record, dict) and 'method' not in record:
+        write_json(file, {**record, 'method': 'tvl1'})
 
 
 def _check_device(device: str) -> None:
@@ -265,7 +289,7 @@ def _levels(
     path: str, options: FlowOptions, batch: int, device: str, alive: Callable[[], None]
 ) -> Iterator[np.ndarray]:
     """The quantised flow of a video's every frame to the next: (2, H, W), uint8."""
-    for u in video_flow(path, options.short_side, options.tvl1, batch, device):
+    for u in video_flow(path, options.short_side, options.method, options.parameters, batch, device):
         alive()
         yield from quantize_flow(u, options.bound)
 

@@ -1,28 +1,32 @@
-"""TV-L1 flow of a whole video."""
+"""Classical flow of a whole video."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 
 import cv2
 import numpy as np
 import torch
 
+from repflow_mm.classical_flow.methods import method_named
 from repflow_mm.datasets.video_reading import BadVideoError, read_frames
-from repflow_mm.ops import tvl1_flow
-from repflow_mm.ops.tvl1_parameters import TVL1Parameters
 
 
 def video_flow(
-    path: str, short_side: int | None, parameters: TVL1Parameters, batch: int = 16, device: str = 'cpu'
+    path: str,
+    short_side: int | None,
+    method: str = 'tvl1',
+    parameters: object | None = None,
+    batch: int = 16,
+    device: str = 'cpu',
 ) -> Iterator[np.ndarray]:
     """Compute the flow from every frame of a video to the next; a part of the video is in memory at a time.
 
     Args:
         path (str): The video.
         short_side (int, optional): Pixels of the shorter side that frames are resized to first; None for their own.
-        parameters (TVL1Parameters): The method's parameters.
+        method (str): A name out of :data:`repflow_mm.classical_flow.METHODS`. Defaults to ``'tvl1'``.
+        parameters (object, optional): The method's parameters. Defaults to None, their defaults.
         batch (int): Pairs of frames at a time. Defaults to 16.
         device (str): Where flow is computed. Defaults to ``'cpu'``.
 
@@ -32,10 +36,11 @@ def video_flow(
     Raises:
         BadVideoError: If the video is missing, empty or corrupt, or has one frame only (``'short'``).
     """
+    compute = method_named(method).compute
     for frames in _frame_batches(path, short_side, batch):
         images = torch.from_numpy(frames).permute(0, 3, 1, 2).to(device)  # (n, H, W, 3) -> (n, 3, H, W)
         with torch.inference_mode():
-            u = tvl1_flow(images[:-1], images[1:], **asdict(parameters))  # (n - 1, 2, H, W)
+            u = compute(images[:-1], images[1:], parameters)  # (n - 1, 2, H, W)
         yield u.cpu().numpy()
 
 

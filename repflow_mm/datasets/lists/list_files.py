@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from repflow_mm.progress import progress_bar
+
 
 @dataclass(frozen=True)
 class ListEntry:
@@ -70,6 +72,18 @@ def check_unique(file: str | Path, entries: Iterable[ListEntry]) -> None:
         first = seen.setdefault(entry.path, entry)
         if first is not entry:
             raise ValueError(f'{file}, line {entry.number}: {entry.path!r} is on line {first.number} already')
+
+
+def missing_files(folder: str | Path, paths: Iterable[str], title: str = '') -> list[str]:
+    """Those of the paths, relative to a folder, that have no file; shows its progress under the title.
+
+    Raises:
+        FileNotFoundError: If the folder does not exist.
+    """
+    if not Path(folder).is_dir():
+        raise FileNotFoundError(f'folder of videos {folder} does not exist')
+    paths = list(paths)
+    return [path for path in progress_bar(paths, title, unit='clip') if not Path(folder, path).is_file()]
 
 
 def _parse(place: str, number: int, line: str, delimiter: str | None, num_classes: int | None) -> ListEntry:

@@ -1,4 +1,6 @@
-"""Decoding and flips of optical flow frames: elements (H, W, 2) of ``imgs``, uint8, x and y last.
+"""Optical flow in pipelines: computed of the frames, or read from disk.
+
+Flow from disk are elements (H, W, 2) of ``imgs``, uint8, x and y last.
 
 MMAction2's SampleFrames, resizing and cropping transforms, FormatShape and PackActionInputs serve flow frames as they
 are: ``FormatShape('NCHW')`` gives clips (M, 2 * clip_len, H, W) with channels x, y, x, y, ..., and
@@ -14,11 +16,13 @@ import os.path as osp
 
 import cv2
 import numpy as np
+import torch
 from mmaction.datasets.transforms import Flip, RawFrameDecode
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 from mmengine.fileio import FileClient
 
+from repflow_mm.classical_flow import FlowStream
 from repflow_mm.datasets.flow.frames import split_flow_image
 from repflow_mm.datasets.transforms.decoding import CheckedDecordDecode, CheckedDecordInit
 
@@ -140,3 +144,54 @@ class FlowFileDecode(BaseTransform):
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}()'
+
+
+@TRANSFORMS.register_module()
+class ComputeFlow(BaseTransform):
+    """Classical flow of a clip in place of its frames, computed in the data workers: nothing of it is on disk.
+
+    Belongs directly before ``FormatShape('NCTHW')``, behind whatever resizes, crops and flips the frames: flow is that
+    of the frames as they come, in their pixels; mirrored frames give mirrored flow by themselves, so that a plain
+    ``Flip`` is the right one. Spatial transforms behind it would be wrong: they know nothing of displacements.
+    ``ActionDataPreprocessor(format_shape='NCTHW')`` without mean and std goes with it; the network then sees what
+    :class:`repflow_mm.models.FlowDataPreprocessor` would give it. Clips, views and crops may be as many as the pipeline
+    makes.
+
+    A data worker has one thread, which computes all flow of a sample at once: a training that waits for its data gets
+    faster with ``num_workers``.
+
+    Args:
+        **stream: Arguments of :class:`repflow_mm.classical_flow.FlowStream`: ``bound``, ``num_flows``,
+            ``stack_length``, ``method``, ``parameters`` and ``max_pairs``.
+
+    Raises:
+        TypeError: If an argument is of the wrong type, or frames are not uint8.
+        ValueError: If an argument is out of range, frames are not (H, W, 3), or a clip is too short.
+    """
+
+    def __init__(self, **stream) -> None:
+        self.stream = FlowStream(**stream)
+
+    @property
+    def out_channels(self) -> int:
+        """Channels that a backbone behind it has to take."""
+        return self.stream.out_channels
+
+    def transform(self, results: dict) -> dict:
+        """Replace ``imgs``, frames (H, W, 3), uint8, red, green and blue, by flows (H, W, C), float32 in [-1, 1].
+
+        ``clip_len`` becomes the number of flows of a clip, and ``modality`` ``'Flow'``.
+        """
+        frames = torch.from_numpy(np.stack(results['imgs']))  # (B*T, H, W, 3)
+        if frames.ndim != 4 or frames.shape[3] != 3:
+            raise ValueError(f'ComputeFlow: frames must be (H, W, 3), RGB, got {tuple(frames.shape[1:])}')
+        clips = frames.unflatten(0, (-1, results['clip_len'])).permute(0, 4, 1, 2, 3)  # (B, 3, T, H, W)
+        flows = self.stream(clips)  # (B, C, T', H, W)
+        results['clip_len'] = flows.shape[2]
+        results['modality'] = 'Flow'
+        images = flows.permute(0, 2, 3, 4, 1).flatten(0, 1).contiguous()  # (B, T', H, W, C) -> (B*T', H, W, C)
+        results['imgs'] = list(images.numpy())
+        return results
+
+    def __repr__(self) -> str:
+        return repr(self.stream).replace('FlowStream', type(self).__name__, 1)

@@ -1,8 +1,9 @@
-"""TV-L1 flow of the batch in place of its frames: a flow stream with nothing on disk."""
+"""Classical flow of the batch in place of its frames: a flow stream with nothing on disk."""
 
 from __future__ import annotations
 
-import math
+import functools
+import logging
 from collections.abc import Sequence
 
 import torch
@@ -10,37 +11,28 @@ from mmaction.models import ActionDataPreprocessor
 from mmaction.registry import MODELS
 from torch import Tensor
 
-from repflow_mm.models.layers.folding import fold_time, unfold_time
-from repflow_mm.ops import tvl1_flow
-from repflow_mm.ops.tvl1 import grey
-from repflow_mm.ops.tvl1_parameters import TVL1Parameters
+from repflow_mm.classical_flow import FlowStream
 
-NUM_FLOWS = (1, 2)
+logger = logging.getLogger(__name__)
 
 
 @MODELS.register_module()
 class FlowDataPreprocessor(ActionDataPreprocessor):
-    """TV-L1 flow of neighbouring frames, computed by :func:`repflow_mm.ops.tvl1_flow` when a batch needs it.
+    """Flow of neighbouring frames by a classical method, computed when a batch needs it.
 
-    Takes what a pipeline for RGB packs with ``FormatShape('NCTHW')``, and gives what a flow stream sees: u / bound,
-    u clipped to [-bound, bound]. Those are the values of a flow image, 255 (u + bound) / (2 bound), after a mean and a
-    standard deviation of 127.5, but for its rounding. Flow is computed of the frames as they come, so crops, resizing
+    Takes what a pipeline for RGB packs with ``FormatShape('NCTHW')``, and gives what a flow stream sees, as
+    :class:`repflow_mm.classical_flow.FlowStream` says. Flow is computed of the frames as they come, so crops, resizing
     and flips of the frames are right for it by construction, and ``frame_interval`` is the step between its frames.
     Frames must be in the order red, green, blue, as MMAction2's decoders give them.
 
+    It runs where the batch is. :class:`repflow_mm.datasets.ComputeFlow` does the same in the data workers, which is the
+    choice for training on a GPU: no method has a solver for one.
+
     Args:
-        bound (float): Largest component of the flow, in pixels of the frames as they come. Defaults to 20.
-        num_flows (int): 1, or 2 for TV-L1 applied twice: each component of the first flow, mapped from
-            [-bound, bound] to [0, 255], is a sequence of grey images, whose flow is computed and normalised as the
-            first. The channels are then the x- and the y-component of the flow of u_x, and those of u_y.
-            Defaults to 1.
-        stack_length (int, optional): L, to have each L neighbouring flows as the channels of one position in time, in
-            MMAction2's order x, y, x, y, ...; the windows do not overlap, and last flows that fill none are left out.
-            Defaults to None, a flow at each position.
-        tvl1 (dict, optional): Arguments of ``tvl1_flow`` that differ from its defaults. Defaults to None.
-        max_pairs (int): Pairs of frames that are solved at a time, which bounds the memory. Defaults to 256.
         blending (dict, optional): Batch blending of ``ActionDataPreprocessor``, applied to the flow.
             Defaults to None.
+        **stream: Arguments of :class:`repflow_mm.classical_flow.FlowStream`: ``bound``, ``num_flows``,
+            ``stack_length``, ``method``, ``parameters`` and ``max_pairs``.
 
     Raises:
         TypeError: If an argument is of the wrong type.
@@ -53,32 +45,14 @@ class FlowDataPreprocessor(ActionDataPreprocessor):
         torch.Size([1, 1, 10, 3, 32, 32])
     """
 
-    def __init__(
-        self,
-        bound: float = 20,
-        num_flows: int = 1,
-        stack_length: int | None = None,
-        tvl1: dict | None = None,
-        max_pairs: int = 256,
-        blending: dict | None = None,
-    ) -> None:
+    def __init__(self, blending: dict | None = None, **stream) -> None:
         super().__init__(blending=blending, format_shape='NCTHW')
-        _check_bound(bound)
-        if num_flows not in NUM_FLOWS:
-            raise ValueError(f'num_flows must be one of {NUM_FLOWS}, got {num_flows!r}')
-        for name, count in (('stack_length', stack_length), ('max_pairs', max_pairs)):
-            if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
-                raise ValueError(f'{name} must be an integer >= 1, got {count!r}')
-        self.bound = float(bound)
-        self.num_flows = num_flows
-        self.stack_length = stack_length
-        self.tvl1 = _checked_tvl1(tvl1)
-        self.max_pairs = max_pairs
+        self.stream = FlowStream(**stream)
 
     @property
     def out_channels(self) -> int:
         """Channels that a backbone behind it has to take."""
-        return 2**self.num_flows * (self.stack_length or 1)
+        return self.stream.out_channels
 
     def preprocess(self, inputs: Sequence[Tensor], data_samples: list | None, training: bool = False) -> tuple:
         """Compute the flow of a batch.
@@ -98,69 +72,22 @@ class FlowDataPreprocessor(ActionDataPreprocessor):
             ValueError: If their shape is another, or a clip is too short.
         """
         for clips in inputs:
-            self._check(clips)
+            self.stream.check(clips)
+            recommend_workers(clips.device.type)
         if len({clips.shape for clips in inputs}) == 1:
-            flows = list(self._flow_stream(torch.stack(tuple(inputs))))  # (N, M, 3, T, H, W) -> N of (M, C, T', H, W)
+            flows = self.stream(torch.cat(tuple(inputs)))  # (N*M, 3, T, H, W) -> (N*M, C, T', H, W)
+            flows = list(flows.split(len(inputs[0])))  # N of (M, C, T', H, W)
         else:
-            flows = [self._flow_stream(clips[None])[0] for clips in inputs]
+            flows = [self.stream(clips) for clips in inputs]
         return super().preprocess(flows, data_samples, training)
 
-    @torch.no_grad()
-    def _flow_stream(self, frames: Tensor) -> Tensor:
-        """What the backbone sees, float32 (N, M, C, T', H, W), of frames (N, M, 3, T, H, W)."""
-        num_views, num_frames = frames.shape[1], frames.shape[3]
-        images = grey(fold_time(frames.flatten(0, 1)))  # (N*M, 3, T, H, W) -> (N*M*T, 1, H, W)
-        flows = self._flow(unfold_time(images, num_frames))  # (N*M, 2, T-1, H, W)
-        if self.num_flows == 2:
-            images = (flows + 1) * (255 / 2)
-            flows = self._flow(images.flatten(0, 1)[:, None])  # (N*M*2, 1, T-1, H, W) -> (N*M*2, 2, T-2, H, W)
-            flows = flows.unflatten(0, (-1, 2)).flatten(1, 2)  # (N*M, 2, 2, T-2, H, W) -> (N*M, 4, T-2, H, W)
-        if self.stack_length is not None:
-            flows = stack_flows(flows, self.stack_length)
-        return flows.unflatten(0, (-1, num_views))  # (N, M, C, T', H, W)
 
-    def _flow(self, images: Tensor) -> Tensor:
-        """Normalised flow of neighbouring grey images: (B, 1, T, H, W) -> (B, 2, T-1, H, W), float32 in [-1, 1]."""
-        pairs = [fold_time(part).split(self.max_pairs) for part in (images[:, :, :-1], images[:, :, 1:])]
-        u = torch.cat([tvl1_flow(prev, next, **self.tvl1) for prev, next in zip(*pairs)])  # (B*(T-1), 2, H, W)
-        return unfold_time(u.clamp(-self.bound, self.bound) / self.bound, images.shape[2] - 1)
-
-    def _check(self, clips: Tensor) -> None:
-        if clips.dtype != torch.uint8:
-            raise TypeError(f'frames must be uint8, got {clips.dtype}')
-        if clips.ndim != 5 or clips.shape[1] != 3:
-            raise ValueError(
-                "frames must be (M, 3, T, H, W), as FormatShape with input_format='NCTHW' gives them for RGB, "
-                f'got {tuple(clips.shape)}'
-            )
-        least = self.num_flows + (self.stack_length or 1)
-        if clips.shape[2] < least:
-            raise ValueError(
-                f'clips must have T >= {least} frames for num_flows={self.num_flows} and '
-                f'stack_length={self.stack_length}, got T = {clips.shape[2]}'
-            )
-
-
-def stack_flows(flows: Tensor, length: int) -> Tensor:
-    """Windows of ``length`` flows as channels: (B, C, T, H, W) -> (B, length*C, T // length, H, W)."""
-    windows = flows.shape[2] // length
-    flows = flows[:, :, : windows * length].unflatten(2, (windows, length))  # (B, C, T', L, H, W)
-    return flows.permute(0, 3, 1, 2, 4, 5).flatten(1, 2)  # (B, L, C, T', H, W) -> (B, L*C, T', H, W)
-
-
-def _check_bound(bound: float) -> None:
-    if isinstance(bound, bool) or not isinstance(bound, (int, float)):
-        raise TypeError(f'bound must be a number, got {type(bound).__name__} {bound!r}')
-    if not 0 < bound < math.inf:
-        raise ValueError(f'bound must be > 0 and finite, in pixels, got {bound}')
-
-
-def _checked_tvl1(tvl1: dict | None) -> dict:
-    """The arguments as a dict of their own; raises what ``tvl1_flow`` would at the first batch."""
-    arguments = dict(tvl1 or {})
-    allowed = (*TVL1Parameters.__dataclass_fields__, 'backend')
-    unknown = [name for name in arguments if name not in allowed]
-    if unknown:
-        raise ValueError(f'tvl1 must have keys from {allowed}, got {unknown[0]!r}')
-    TVL1Parameters(**{name: value for name, value in arguments.items() if name != 'backend'})
-    return arguments
+@functools.cache
+def recommend_workers(device: str) -> None:
+    """Say once for each type of device, but the CPU, what computes flow faster than the reference on it."""
+    if device != 'cpu':
+        logger.warning(
+            'FlowDataPreprocessor: classical flow has no %s solver and slows the training down; take the transform '
+            'ComputeFlow before FormatShape in the pipeline and ActionDataPreprocessor in its place',
+            device,
+        )

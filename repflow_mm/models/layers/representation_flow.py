@@ -9,7 +9,7 @@ from mmaction.registry import MODELS
 from torch import Tensor, nn
 
 from repflow_mm.ops import rep_flow
-from repflow_mm.ops.arguments import check_num_iters
+from repflow_mm.ops.arguments import check_count, check_number
 from repflow_mm.ops.stencils import default_image_kernel, default_taps
 
 LEARNABLE = ('theta', 'lam', 'tau', 'div', 'image_gradient')
@@ -70,11 +70,11 @@ class RepresentationFlow(nn.Module):
     ) -> None:
         super().__init__()
         learn = _checked_learn(learn)
-        if channels < 1:
-            raise ValueError(f'channels must be >= 1, got {channels}')
-        check_num_iters(num_iters)
+        check_count('channels', channels)
+        check_count('num_iters', num_iters, smallest=0)
         self.channels, self.num_iters, self.learn, self.backend = channels, num_iters, learn, backend
         for name, start in (('theta', theta), ('lam', lam), ('tau', tau)):
+            check_number(name, start)
             if not SMALLEST <= start <= LARGEST:
                 raise ValueError(f'{name} must start between {SMALLEST} and {LARGEST}, got {start}')
             self._add_term(f'raw_{name}', torch.tensor(float(start)), learned=name in learn)
@@ -106,8 +106,8 @@ class RepresentationFlow(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Flow of every pair of neighbouring frames: (N, C, T, H, W) -> (N, 2C, T-1, H, W)."""
-        terms = (self.theta, self.lam, self.tau, self.num_iters, self.image_kernel, self.flow_kernel, self.div_kernel)
-        return rep_flow(x, *terms, backend=self.backend)
+        terms = (self.theta, self.lam, self.tau, self.image_kernel, self.flow_kernel, self.div_kernel)
+        return rep_flow(x, *terms, num_iters=self.num_iters, backend=self.backend)
 
     def extra_repr(self) -> str:
         """The settings that ``print`` shows."""

@@ -7,7 +7,9 @@ import ctypes
 import torch
 from torch import Tensor
 
+from repflow_mm.ops.compiler import run_eagerly
 from repflow_mm.ops.cpu import operator as cpu
+from repflow_mm.ops.cpu.launch import call
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters
 
 SIZES = ('batch', 'height', 'width')
@@ -21,7 +23,7 @@ class _Level(ctypes.Structure):
     _fields_ = (
         *((name, ctypes.c_int64) for name in (*SIZES, *COUNTS, 'num_threads')),
         *((name, ctypes.c_double) for name in NUMBERS),
-        *((name, ctypes.c_void_p) for name in ('images', 'u', 'work')),
+        *((name, ctypes.c_void_p) for name in ('images', 'u')),
     )
 
 
@@ -33,16 +35,14 @@ def unsupported_reasons(images: Tensor) -> list[str]:
     return reasons or cpu.unsupported_reasons(images)
 
 
-@torch.compiler.disable
-def solve_level(images: Tensor, u: Tensor, parameters: TVL1Parameters, work: Tensor | None = None) -> Tensor:
+@run_eagerly
+def solve_level(images: Tensor, u: Tensor, parameters: TVL1Parameters) -> Tensor:
     """What :func:`repflow_mm.ops.tvl1_reference.solve_level_ref` specifies, a pair after the other on every thread.
 
     Args:
         images (Tensor): (N, 2, H, W), float32 or float64, on the CPU.
         u (Tensor): (N, 2, H, W), of the same dtype.
         parameters (TVL1Parameters): The method's parameters.
-        work (Tensor, optional): (N, 2), int64, contiguous, on the CPU: each pair's rounds of the median filter and its
-            iterations are added to it.
 
     Returns:
         Tensor: u, (N, 2, H, W). Not differentiable.
@@ -52,6 +52,6 @@ def solve_level(images: Tensor, u: Tensor, parameters: TVL1Parameters, work: Ten
     level = _Level(batch=n, height=height, width=width, num_threads=torch.get_num_threads())
     for name in (*COUNTS, *NUMBERS):
         setattr(level, name, getattr(parameters, name))
-    level.images, level.u, level.work = images.data_ptr(), u.data_ptr(), None if work is None else work.data_ptr()
-    cpu.call('tvl1_level', level, images)
+    level.images, level.u = images.data_ptr(), u.data_ptr()
+    call('tvl1_level', level, images)
     return u

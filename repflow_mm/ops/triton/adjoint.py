@@ -1,6 +1,6 @@
 """Device functions of the Triton backward pass: the adjoints of the parts of an iteration, and the sums.
 
-A name with ``bar`` is the gradient of what it is named after. Fields are tuples as in ``triton_tiles``.
+A name with ``bar`` is the gradient of what it is named after. Fields are tuples as in ``tiles.py``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Backward pass of the flow solver in Triton: the kernels and the launcher.
 
 The iterations are computed again, and their states kept in device memory for a chunk of planes at a time; README.md
-in this folder derives the adjoint of an iteration.
+in the folder above derives the adjoint of an iteration.
 """
 
 from __future__ import annotations
@@ -24,12 +24,8 @@ from repflow_mm.ops.triton.adjoint import (
 )
 from repflow_mm.ops.triton.forward import (
     COMPONENTS,
-    FORWARD_RIM,
     SHAPE,
     STORE_EVERY,
-    Tile,
-    ceil_div,
-    choose_tile,
     launch,
     launch_forward,
     on_device,
@@ -45,6 +41,7 @@ from repflow_mm.ops.triton.steps import (
     taps_before_columns,
     taps_of_columns,
 )
+from repflow_mm.ops.triton.tile_choice import BACKWARD, FORWARD, Tile, ceil_div, choose_tile
 from repflow_mm.ops.triton.tiles import (
     WARP,
     load_field,
@@ -56,9 +53,6 @@ from repflow_mm.ops.triton.tiles import (
     zero_field,
 )
 
-BACKWARD_PIXELS = (4, 8)
-# Like FORWARD_RIM: the adjoint reaches one pixel further than the iteration that it computes again.
-BACKWARD_RIM = 2
 # Sums for the gradients of limit, theta (times theta), rate, then the taps of the flow gradient (over rate) and of the
 # divergence (over theta): x0, x1, y0, y1.
 NUM_SUMS = 11
@@ -77,11 +71,11 @@ def rep_flow_bwd_kernel(
     image_ptr,  # (2, C, 3, 3)
     flow_ptr,  # (2, C, 2)
     div_ptr,  # (2, C, 2)
-    history_ptr,  # (total iterations - 1, 6, num_planes, H, W) float32: the states after them
-    adjoint_in_ptr,  # (6, num_planes, H, W) float32: gradients of the state; read where not FIRST
-    adjoint_out_ptr,  # (6, num_planes, H, W) float32; written where STORE_ADJOINT
-    terms_ptr,  # (3, N*C*(T-1), H, W) float32: gradients of g_x, g_y and rho_c; added to where not FIRST
-    sums_ptr,  # (11, tiles, N*C*(T-1)) float32: this launch's part of the sums
+    history_ptr,  # (total iterations - 1, 6, num_planes, H, W): the states after them
+    adjoint_in_ptr,  # (6, num_planes, H, W): gradients of the state; read where not FIRST
+    adjoint_out_ptr,  # (6, num_planes, H, W); written where STORE_ADJOINT
+    terms_ptr,  # (3, N*C*(T-1), H, W): gradients of g_x, g_y and rho_c; added to where not FIRST
+    sums_ptr,  # (11, tiles, N*C*(T-1)): this launch's part of the sums
     last,
     num_iters,
     first_plane,
@@ -206,7 +200,7 @@ def rep_flow_bwd_kernel(
 def _fill_history(x, settings, tile, history, first_plane) -> None:
     """Compute the states after each iteration but the last again, into history (num_iters - 1, 6, planes, H, W)."""
     total, _, num_planes = history.shape[:3]
-    step = tile.halo - FORWARD_RIM if tile.halo else max(total, 1)
+    step = tile.halo - FORWARD.rim if tile.halo else max(total, 1)
     for done in range(0, total, step):
         pointers = dict(
             state_in_ptr=history[done - 1] if done else None,
@@ -221,7 +215,7 @@ def _launch_backward(grad_u, x, settings, tile, history, terms, sums, first_plan
     """Launch :func:`rep_flow_bwd_kernel` for a chunk of planes; sums is (launches, 11, tiles, N*C*(T-1))."""
     num_iters, num_planes = history.shape[0] + 1, history.shape[2]
     step = ceil_div(num_iters, len(sums))
-    adjoints = [x.new_empty(history.shape[1:], dtype=torch.float32) for _ in range(2 if len(sums) > 1 else 0)]
+    adjoints = [x.new_empty(history.shape[1:]) for _ in range(2 if len(sums) > 1 else 0)]
     adjoint = None
     for index, done in enumerate(range(0, num_iters, step)):
         target = adjoints[index % 2] if done + step < num_iters else None
@@ -251,6 +245,7 @@ def _parameter_gradients(sums: Tensor, theta: Tensor, lam: Tensor, tau: Tensor) 
     """Gradients of theta, lam, tau, flow_kernel and div_kernel in float64 from sums (11, C)."""
     limit_bar, theta_bar, rate_bar = sums[:3].sum(1)
     theta, lam, tau = theta.double(), lam.double(), tau.double()
+    limit_bar = limit_bar + 0 * lam  # NaN is neither above the limit nor below it, so that no step counts as clipped
     theta_bar = theta_bar / theta + limit_bar * lam - rate_bar * tau / theta**2
     flow_taps, div_taps = sums[3:].view(2, 2, 2, -1).transpose(2, 3)  # (2, 2, C, 2): stencil, axis, channel, tap
     return theta_bar, limit_bar * theta, rate_bar / theta, tau / theta * flow_taps, theta * div_taps
@@ -271,12 +266,11 @@ def triton_backward(
     """Gradients of what :func:`triton_forward` computes, from its inputs alone; the result is deterministic.
 
     Computes the iterations again and keeps their states, 24 bytes a pixel and iteration, for as many planes at a
-    time as fit ``SCRATCH_BYTES`` of device memory (at least one). The arithmetic is float32 and the last sums are
-    float64, whatever the dtypes.
+    time as fit ``SCRATCH_BYTES`` of device memory (at least one). All tensors are float32; the last sums are float64.
 
     Args:
         grad_u (Tensor): Gradient of u, (N, 2C, T-1, H, W).
-        x (Tensor): Features (N, C, T, H, W), float32, float16 or bfloat16, any strides.
+        x (Tensor): Features (N, C, T, H, W), any strides.
         theta (Tensor): ().
         lam (Tensor): ().
         tau (Tensor): ().
@@ -288,7 +282,7 @@ def triton_backward(
 
     Returns:
         tuple[Tensor, ...]: Gradients of x, theta, lam, tau, image_kernel, flow_kernel and div_kernel, each of its
-        argument's shape and dtype.
+        argument's shape.
     """
     inputs = (x, theta, lam, tau, image_kernel, flow_kernel, div_kernel)
     n, c, t, h, w = x.shape
@@ -296,17 +290,15 @@ def triton_backward(
     if num_planes == 0 or num_iters == 0:
         return tuple(torch.zeros_like(tensor) for tensor in inputs)
     grad_u, settings = grad_u.contiguous(), tuple(tensor.contiguous() for tensor in inputs[1:])
-    tile = tile or choose_tile(h, w, *BACKWARD_PIXELS)
-    step = tile.halo - BACKWARD_RIM if tile.halo else num_iters
-    terms = x.new_empty((3, num_planes, h, w), dtype=torch.float32)
-    sums = x.new_empty(
-        (ceil_div(num_iters, step), NUM_SUMS, math.prod(tile.count(h, w)), num_planes), dtype=torch.float32
-    )
+    history_tile, tile = tile or choose_tile(h, w, FORWARD), tile or choose_tile(h, w, BACKWARD)
+    step = tile.halo - BACKWARD.rim if tile.halo else num_iters
+    terms = x.new_empty((3, num_planes, h, w))
+    sums = x.new_empty((ceil_div(num_iters, step), NUM_SUMS, math.prod(tile.count(h, w)), num_planes))
     states = num_iters - 1 + (2 if tile.halo else 0)
     with on_device(x):
         for first_plane, planes in plane_chunks(num_planes, bytes_per_plane=states * COMPONENTS * 4 * h * w):
-            history = x.new_empty((num_iters - 1, COMPONENTS, planes, h, w), dtype=torch.float32)
-            _fill_history(x, settings, tile, history, first_plane)
+            history = x.new_empty((num_iters - 1, COMPONENTS, planes, h, w))
+            _fill_history(x, settings, history_tile, history, first_plane)
             _launch_backward(grad_u, x, settings, tile, history, terms, sums, first_plane)
         grad_x, image_bar = frame_gradients(x, settings[3], terms)
     by_channel = sums.sum((0, 2), dtype=torch.float64).view(NUM_SUMS, n, c, t - 1).sum((1, 3))  # (11, C)

@@ -1,14 +1,11 @@
 """Forward pass of the flow solver in Triton: the kernel, the choice of a tile and the launcher.
 
-See README.md in this folder for what is held where.
+README.md in the folder above says what is held where, and why.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
-import math
-from typing import NamedTuple
 
 import torch
 import triton
@@ -26,6 +23,7 @@ from repflow_mm.ops.triton.steps import (
     taps_before_columns,
     taps_of_columns,
 )
+from repflow_mm.ops.triton.tile_choice import FORWARD, Tile, ceil_div, choose_tile
 from repflow_mm.ops.triton.tiles import (
     load_state,
     load_taps,
@@ -35,14 +33,6 @@ from repflow_mm.ops.triton.tiles import (
     zero_state,
 )
 
-WARP = 32
-MAX_EXTENT = 64
-MAX_STRIPS = 8
-HALO = 6
-# Pixels a thread where the plane fits, and where it is streamed: what the registers hold.
-FORWARD_PIXELS = (8, 16)
-# A tile's rim is wrong from the start (the image gradient lacks neighbours) and by one pixel more an iteration.
-FORWARD_RIM = 1
 # Device memory for what lies between launches, per call.
 SCRATCH_BYTES = 256 * 2**20
 COMPONENTS = 6  # u_x, u_y, p_xx, p_xy, p_yx, p_yy
@@ -63,8 +53,8 @@ def rep_flow_fwd_kernel(
     image_ptr,  # (2, C, 3, 3)
     flow_ptr,  # (2, C, 2)
     div_ptr,  # (2, C, 2)
-    state_in_ptr,  # (6, num_planes, H, W) float32; read where LOAD_STATE
-    state_out_ptr,  # (iterations or 1, 6, num_planes, H, W) float32; written where STORE > 0
+    state_in_ptr,  # (6, num_planes, H, W); read where LOAD_STATE
+    state_out_ptr,  # (iterations or 1, 6, num_planes, H, W); written where STORE > 0
     u_ptr,  # (N, 2C, T-1, H, W); written where STORE == 0
     num_iters,
     first_plane,
@@ -138,58 +128,6 @@ def rep_flow_fwd_kernel(
         store_field(u_ptr, u_base, u_y, y0, x0, valid, owned, width, ROWS, PHASES)
 
 
-def ceil_div(a: int, b: int) -> int:
-    """Quotient rounded up; Triton's ``cdiv`` takes microseconds outside of a kernel."""
-    return -(-a // b)
-
-
-class Tile(NamedTuple):
-    """Shape of the tile that a program holds, see ``triton_tiles``; ``halo`` is 0 where it covers the plane."""
-
-    rows: int
-    phases: int
-    strips: int
-    lanes: int
-    halo: int = 0
-
-    def count(self, height: int, width: int) -> tuple[int, int]:
-        """How many tiles cover a plane, along y and along x."""
-        return tuple(
-            1 if size <= extent else ceil_div(size - extent, extent - 2 * self.halo) + 1
-            for size, extent in ((height, self.strips * self.rows), (width, self.lanes * self.phases))
-        )
-
-    def programs(self, num_planes: int, height: int, width: int) -> int:
-        """How many programs cover ``num_planes`` planes."""
-        return ceil_div(num_planes, WARP // self.lanes) * math.prod(self.count(height, width))
-
-    def constants(self, height: int) -> dict[str, int]:
-        """The kernels' compile-time arguments; EXACT: the last strip's last row is the last row of planes that high."""
-        exact = self.halo == 0 and self.strips * self.rows == height
-        sizes = dict(ROWS=self.rows, PHASES=self.phases, STRIPS=self.strips, LANES=self.lanes, HALO=self.halo)
-        return dict(**sizes, EXACT=exact)
-
-
-@functools.cache
-def choose_tile(height: int, width: int, pixels: int, streamed_pixels: int) -> Tile:
-    """The tile for planes (height, width): the whole plane where both are <= 64, else one with a halo.
-
-    Args:
-        height (int): H.
-        width (int): W.
-        pixels (int): How many pixels a thread is to hold at most, as long as 8 warps suffice for that.
-        streamed_pixels (int): How many it holds where the plane does not fit.
-    """
-    phases = 1 if width <= WARP else 2
-    lanes = min(WARP, max(4, triton.next_power_of_2(width)))
-    if height > MAX_EXTENT or width > MAX_EXTENT:
-        return Tile(streamed_pixels // phases, phases, MAX_STRIPS, lanes, halo=HALO)
-    strips = 1
-    while strips < MAX_STRIPS and ceil_div(height, strips) * phases > pixels:
-        strips *= 2
-    return Tile(ceil_div(height, strips), phases, strips, lanes)
-
-
 def plane_strides(x: Tensor) -> dict[str, int]:
     """Shape and strides of x (N, C, T, H, W) as the kernels name them."""
     names = ('stride_n', 'stride_c', 'stride_t', 'stride_h', 'stride_w')
@@ -233,8 +171,12 @@ def launch_forward(
 
 
 def plane_chunks(num_planes: int, bytes_per_plane: int) -> list[tuple[int, int]]:
-    """(first plane, number of planes) of each chunk whose scratch stays within SCRATCH_BYTES, or is one plane's."""
-    size = max(1, SCRATCH_BYTES // max(1, bytes_per_plane))
+    """(first plane, number of planes) of chunks whose scratch stays within SCRATCH_BYTES, or is one plane's.
+
+    They are as even as can be: a small one at the end would leave most of the GPU idle.
+    """
+    most = max(1, SCRATCH_BYTES // max(1, bytes_per_plane))
+    size = ceil_div(num_planes, ceil_div(num_planes, most))
     return [(first, min(size, num_planes - first)) for first in range(0, num_planes, size)]
 
 
@@ -251,12 +193,11 @@ def triton_forward(
 ) -> Tensor:
     """Representation flow of every pair of neighbouring frames; computes what ``rep_flow_ref`` specifies.
 
-    The arithmetic is float32 whatever the dtypes. Planes up to 64 x 64 are solved in one launch that reads F1 and
-    F2 and writes u; larger ones in launches of a few iterations, with u and p in between in device memory, at most
-    ``SCRATCH_BYTES`` of it.
+    Planes up to 64 x 64 are solved in one launch that reads F1 and F2 and writes u; larger ones in launches of a few
+    iterations, with u and p in between in device memory, at most ``SCRATCH_BYTES`` of it. All tensors are float32.
 
     Args:
-        x (Tensor): Features (N, C, T, H, W), float32, float16 or bfloat16, any strides.
+        x (Tensor): Features (N, C, T, H, W), any strides.
         theta (Tensor): ().
         lam (Tensor): ().
         tau (Tensor): ().
@@ -267,7 +208,7 @@ def triton_forward(
         tile (Tile, optional): Defaults to the choice of ``choose_tile``.
 
     Returns:
-        Tensor: u, (N, 2C, T-1, H, W), of x's dtype, in feature-grid pixels per frame step.
+        Tensor: u, (N, 2C, T-1, H, W), in feature-grid pixels per frame step.
     """
     n, c, t, h, w = x.shape
     u = x.new_empty((n, 2 * c, t - 1, h, w))
@@ -275,7 +216,7 @@ def triton_forward(
     if num_planes == 0:
         return u
     settings = tuple(s.contiguous() for s in (theta, lam, tau, image_kernel, flow_kernel, div_kernel))
-    tile = tile or choose_tile(h, w, *FORWARD_PIXELS)
+    tile = tile or choose_tile(h, w, FORWARD)
     with on_device(x):
         if tile.halo == 0:
             pointers = dict(state_in_ptr=None, state_out_ptr=None, u_ptr=u, STORE=STORE_NONE)
@@ -288,11 +229,11 @@ def triton_forward(
 def _stream_forward(x: Tensor, settings: tuple[Tensor, ...], tile: Tile, num_iters: int, u: Tensor) -> None:
     """Write u (N, 2C, T-1, H, W) in launches of a few iterations."""
     n, c, t, h, w = x.shape
-    step = tile.halo - FORWARD_RIM
+    step = tile.halo - FORWARD.rim
     for first_plane, num_planes in plane_chunks(n * c * (t - 1), bytes_per_plane=2 * COMPONENTS * 4 * h * w):
         shape = (COMPONENTS, num_planes, h, w)
         # Two states in turn, because a tile reads what its neighbours own.
-        states = [x.new_empty(shape, dtype=torch.float32) for _ in range(2 if num_iters > step else 0)]
+        states = [x.new_empty(shape) for _ in range(2 if num_iters > step else 0)]
         state = None
         for done in range(0, max(num_iters, 1), step):
             last = done + step >= num_iters

@@ -7,7 +7,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from repflow_mm.ops.triton.forward import SHAPE, ceil_div, plane_strides
+from repflow_mm.ops.triton.forward import SHAPE, plane_strides
+from repflow_mm.ops.triton.tile_choice import ceil_div
 
 BLOCK_PIXELS = 256
 
@@ -16,9 +17,9 @@ BLOCK_PIXELS = 256
 def frame_bwd_kernel(
     x_ptr,  # (N, C, T, H, W), any strides
     image_ptr,  # (2, C, 3, 3)
-    terms_ptr,  # (3, N*C*(T-1), H, W) float32: gradients of g_x, g_y and rho_c
+    terms_ptr,  # (3, N*C*(T-1), H, W): gradients of g_x, g_y and rho_c
     grad_x_ptr,  # (N, C, T, H, W)
-    sums_ptr,  # (18, blocks, N*C*T) float32: parts of the gradient of image_kernel
+    sums_ptr,  # (18, blocks, N*C*T): parts of the gradient of image_kernel
     total_frames,
     channels,
     num_pairs,
@@ -45,7 +46,7 @@ def frame_bwd_kernel(
     second_ptr = first_ptr - size
 
     x_offset = clip * stride_n + channel * stride_c + time * stride_t + y * stride_h + x * stride_w
-    value = tl.load(x_ptr + x_offset, mask=as_second, other=0.0).to(tl.float32)
+    value = tl.load(x_ptr + x_offset, mask=as_second, other=0.0)
     total = tl.load(second_ptr + 2 * terms_stride + pixel, mask=as_second, other=0.0)
     for k in tl.static_range(9):
         at_y, at_x = y + (1 - k // 3), x + (1 - k % 3)
@@ -56,7 +57,7 @@ def frame_bwd_kernel(
                 inside = (at_y > 0) & (at_y < height - 1) & (at_x >= 0) & (at_x < width)
             source = second_ptr + axis * terms_stride + at_y * width + at_x
             bar = tl.load(source, mask=as_second & inside, other=0.0)
-            tap = tl.load(image_ptr + (axis * channels + channel) * 9 + k).to(tl.float32)
+            tap = tl.load(image_ptr + (axis * channels + channel) * 9 + k)
             total += tap * bar
             target = sums_ptr + ((axis * 9 + k) * blocks + block).to(tl.int64) * total_frames + frame
             tl.store(target, tl.sum(bar * value, axis=0))
@@ -70,7 +71,7 @@ def frame_bwd_kernel(
         far = (position == extent - 1).to(tl.float32) - (position == extent - 2).to(tl.float32)
         total += 0.5 * near * tl.load(line, mask=as_first & (near != 0), other=0.0)
         total += 0.5 * far * tl.load(line + (extent - 1) * step, mask=as_first & (far != 0), other=0.0)
-    tl.store(grad_x_ptr + frame * size + pixel, total.to(grad_x_ptr.dtype.element_ty), mask=pixel < size)
+    tl.store(grad_x_ptr + frame * size + pixel, total, mask=pixel < size)
 
 
 def frame_gradients(x: Tensor, image_kernel: Tensor, terms: Tensor) -> tuple[Tensor, Tensor]:
@@ -78,7 +79,7 @@ def frame_gradients(x: Tensor, image_kernel: Tensor, terms: Tensor) -> tuple[Ten
     n, c, t, h, w = x.shape
     grad_x = torch.empty_like(x, memory_format=torch.contiguous_format)
     blocks = ceil_div(h * w, BLOCK_PIXELS)
-    sums = x.new_empty((18, blocks, n, c, t), dtype=torch.float32)
+    sums = x.new_empty((18, blocks, n, c, t))
     frame_bwd_kernel[(blocks * n * c * t,)](
         x_ptr=x,
         image_ptr=image_kernel,

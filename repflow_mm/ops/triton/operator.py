@@ -1,4 +1,4 @@
-"""The Triton backend as the public op sees it; Triton itself is imported at the first call."""
+"""The Triton solver as an operator of PyTorch, and when it can run; the first call imports the kernels, and Triton."""
 
 from __future__ import annotations
 
@@ -9,14 +9,33 @@ import os
 import torch
 from torch import Tensor
 
-from repflow_mm.ops.library import register
+from repflow_mm.ops.library import check_launch, forward_mode_reasons, register
 
-DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+DTYPES = (torch.float32,)
 MIN_CAPABILITY = (8, 0)
 
 
+def _forward(*inputs):
+    """Check the inputs and launch the forward pass."""
+    check_launch(_devices(), DTYPES, *inputs)
+    from repflow_mm.ops.triton.forward import triton_forward
+
+    return triton_forward(*inputs)
+
+
+def _backward(grad_u, *inputs):
+    """Check the inputs and launch the backward pass."""
+    check_launch(_devices(), DTYPES, *inputs, grad_u=grad_u)
+    from repflow_mm.ops.triton.backward import triton_backward
+
+    return triton_backward(grad_u, *inputs)
+
+
+solve = register('rep_flow_triton', _forward, _backward)
+
+
 def unsupported_reasons(x: Tensor) -> list[str]:
-    """Why the Triton backend cannot run on features ``x``.
+    """Why the Triton solver cannot run on ``x``.
 
     Args:
         x (Tensor): Features (N, C, T, H, W).
@@ -24,11 +43,11 @@ def unsupported_reasons(x: Tensor) -> list[str]:
     Returns:
         list[str]: One sentence for each reason; empty if it can run.
     """
-    reasons = []
+    reasons = forward_mode_reasons()
+    if x.device.type not in _devices():
+        reasons.append(f'device is {x.device.type} (supported: cuda; cpu for tests, with TRITON_INTERPRET=1)')
     if x.device.type == 'cuda':
         reasons += _device_reasons(x.device)
-    elif x.device.type != 'cpu' or not interpreted():
-        reasons.append(f'device is {x.device.type} (supported: cuda; cpu for tests, with TRITON_INTERPRET=1)')
     if x.dtype not in DTYPES:
         supported = ', '.join(str(dtype).removeprefix('torch.') for dtype in DTYPES)
         reasons.append(f'dtype is {str(x.dtype).removeprefix("torch.")} (supported: {supported})')
@@ -42,22 +61,8 @@ def interpreted() -> bool:
     return os.environ.get('TRITON_INTERPRET', '').lower() in ('1', 'true', 'on', 'y', 'yes')
 
 
-def triton_forward(x, theta, lam, tau, image_kernel, flow_kernel, div_kernel, num_iters):
-    """See :func:`repflow_mm.ops.triton.forward.triton_forward`."""
-    from repflow_mm.ops.triton import forward as triton_kernels
-
-    return triton_kernels.triton_forward(x, theta, lam, tau, image_kernel, flow_kernel, div_kernel, num_iters)
-
-
-def triton_backward(grad_u, x, theta, lam, tau, image_kernel, flow_kernel, div_kernel, num_iters):
-    """See :func:`repflow_mm.ops.triton.backward.triton_backward`."""
-    from repflow_mm.ops.triton import backward as module
-
-    terms = (theta, lam, tau, image_kernel, flow_kernel, div_kernel)
-    return module.triton_backward(grad_u, x, *terms, num_iters)
-
-
-solve = register('rep_flow_triton', triton_forward, triton_backward)
+def _devices() -> tuple[str, ...]:
+    return ('cuda', 'cpu') if interpreted() else ('cuda',)
 
 
 @functools.cache

@@ -71,9 +71,9 @@ INTERPRETED = tl.constexpr(not isinstance(pixel_mask, JITFunction))
 
 @triton.jit
 def load_pixel(ptr, inside):
-    """The elements at ``ptr`` in float32, 0 where they are not ``inside``."""
-    if INTERPRETED or ptr.dtype.element_ty != tl.float32:
-        return tl.load(ptr, mask=inside, other=0.0).to(tl.float32)
+    """The elements at ``ptr``, 0 where they are not ``inside``."""
+    if INTERPRETED:
+        return tl.load(ptr, mask=inside, other=0.0)
     else:
         return tl.inline_asm_elementwise(
             '{ .reg .pred inside; setp.ne.b32 inside, $2, 0; mov.b32 $0, 0; @inside ld.global.b32 $0, [$1]; }',
@@ -87,9 +87,9 @@ def load_pixel(ptr, inside):
 
 @triton.jit
 def store_pixel(ptr, value, inside):
-    """Write ``value`` to ``ptr``, in the type that is there, where ``inside``."""
-    if INTERPRETED or ptr.dtype.element_ty != tl.float32:
-        tl.store(ptr, value.to(ptr.dtype.element_ty), mask=inside)
+    """Write ``value`` to ``ptr`` where ``inside``."""
+    if INTERPRETED:
+        tl.store(ptr, value, mask=inside)
     else:
         tl.inline_asm_elementwise(
             '{ .reg .pred inside; setp.ne.b32 inside, $3, 0; mov.b32 $0, 0; @inside st.global.b32 [$1], $2; }',
@@ -103,7 +103,7 @@ def store_pixel(ptr, value, inside):
 
 @triton.jit
 def load_frame(ptr, y0, x0, valid, height, width, stride_h, stride_w, ROWS: tl.constexpr, PHASES: tl.constexpr):
-    """A field of the tile in float32 from the frame at ``ptr``, any strides; 0 outside the plane."""
+    """A field of the tile from the frame at ``ptr``, any strides; 0 outside the plane."""
     field = ()
     for j in tl.static_range(ROWS):
         for i in tl.static_range(PHASES):
@@ -157,8 +157,7 @@ def load_taps(ptr, stride_axis, mask, COUNT: tl.constexpr):
     taps = ()
     for axis in tl.static_range(2):
         for k in tl.static_range(COUNT):
-            tap = tl.load(ptr + (axis * stride_axis + k), mask=mask, other=0.0)
-            taps = taps + (tap.to(tl.float32),)
+            taps = taps + (load_pixel(ptr + (axis * stride_axis + k), mask),)
     return taps
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from helpers import running_processes
 
+from repflow_mm.classical_flow import METHODS
 from repflow_mm.datasets.flow import extraction as flow_extraction
 from repflow_mm.datasets.flow.extraction import FlowOptions, extract_flow, flow_names
 from repflow_mm.datasets.flow.frames import FORMATS
@@ -24,7 +25,7 @@ from repflow_mm.datasets.video_files import write_video
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters
 
 FAST = TVL1Parameters(num_scales=1, num_warps=1, inner_iters=2, outer_iters=1)
-OPTIONS = FlowOptions(bound=8.0, tvl1=FAST)
+OPTIONS = FlowOptions(bound=8.0, parameters=FAST)
 
 
 @pytest.fixture
@@ -96,7 +97,26 @@ def test_record(folder, here):
     record = json.loads((folder / 'out' / 'flow.json').read_text())
     assert record['bound'] == 8.0 and record['short_side'] == 24 and record['jpeg_quality'] == 95
     assert record['encoding'] == 'uint8 = round((clip(u, -bound, bound) + bound) / (2 * bound) * 255), u in pixels'
+    assert record['method'] == 'tvl1'
     assert {name: record[name] for name in vars(FAST)} == vars(FAST)
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_record_of_every_method(folder, here, method):
+    options = FlowOptions(bound=8.0, method=method, parameters=FAST if method == 'tvl1' else None)
+    assert extract(folder, options)['counts']['ok'] == 3
+    record = json.loads((folder / 'out' / 'flow.json').read_text())
+    assert record['method'] == method
+    assert {name: record[name] for name in vars(options.parameters)} == vars(options.parameters)
+
+
+def test_folder_of_an_earlier_version_is_that_of_tvl1(folder, here):
+    extract(folder)
+    file = folder / 'out' / 'flow.json'
+    record = json.loads(file.read_text())
+    file.write_text(json.dumps({name: value for name, value in record.items() if name != 'method'}))
+    assert extract(folder)['extracted_now'] == 0
+    assert json.loads(file.read_text()) == record
 
 
 @pytest.mark.parametrize(
@@ -104,7 +124,8 @@ def test_record(folder, here):
     [
         (replace(OPTIONS, bound=20.0), r'holds flow made with bound=8.0 \(now 20.0\). Take another folder'),
         (replace(OPTIONS, short_side=64), r'short_side=None \(now 64\)'),
-        (replace(OPTIONS, tvl1=replace(FAST, tau=0.2)), r'tau=0.25 \(now 0.2\)'),
+        (replace(OPTIONS, parameters=replace(FAST, tau=0.2)), r'tau=0.25 \(now 0.2\)'),
+        (FlowOptions(bound=8.0, method='dis'), r"method='tvl1' \(now 'dis'\)"),
         (replace(OPTIONS, format='mp4'), r"format='jpg' \(now 'mp4'\), jpeg_quality=95 \(now None\)"),
     ],
 )
@@ -339,10 +360,20 @@ def test_errors(folder):
         extract(folder, timeout=0)
     with pytest.raises(ValueError, match="device must be 'cpu', 'cuda' or 'cuda:<index>', got 'gpu'"):
         extract(folder, device='gpu')
-    with pytest.raises(ValueError, match='bound must be > 0 pixels, got 0'):
+    with pytest.raises(ValueError, match='bound must be > 0 and finite, in pixels, got 0'):
         FlowOptions(bound=0)
-    with pytest.raises(ValueError, match='short_side must be an int >= 2 or None, got 1'):
+    with pytest.raises(TypeError, match="bound must be a number, got str 'a'"):
+        FlowOptions(bound='a')
+    with pytest.raises(TypeError, match='bound must be a number, got bool True'):
+        FlowOptions(bound=True)
+    with pytest.raises(ValueError, match='short_side must be >= 2, got 1'):
         FlowOptions(short_side=1)
+    with pytest.raises(TypeError, match=r'short_side must be an int, got float 24\.0'):
+        FlowOptions(short_side=24.0)
+    with pytest.raises(ValueError, match=r"method must be one of \('tvl1', 'brox', 'farneback', 'dis'\), got 'hs'"):
+        FlowOptions(method='hs')
+    with pytest.raises(TypeError, match="parameters of 'dis' must be DISParameters, got TVL1Parameters"):
+        FlowOptions(method='dis', parameters=FAST)
     with pytest.raises(ValueError, match=r"format must be one of \('jpg', 'mp4'\), got 'png'"):
         FlowOptions(format='png')
     (folder / 'out').mkdir()

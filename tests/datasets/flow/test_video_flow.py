@@ -23,16 +23,16 @@ def flow_of(*arguments):
 
 
 def test_flow_from_every_frame_to_the_next(video):
-    u = flow_of(video, None, FAST)
+    u = flow_of(video, None, 'tvl1', FAST)
     assert u.shape == (7, 2, 48, 48) and u.dtype == np.float32
     inner = u[:, :, 8:-8, 8:-8]
     assert np.allclose(inner.mean(axis=(2, 3)), (1.5, 0), atol=0.2)
 
 
 def test_batches_do_not_show(video):
-    whole = flow_of(video, None, FAST, 16)
+    whole = flow_of(video, None, 'tvl1', FAST, 16)
     for batch in (1, 3, 7):
-        runs = list(video_flow(video, None, FAST, batch))
+        runs = list(video_flow(video, None, 'tvl1', FAST, batch))
         assert all(len(run) == batch for run in runs[:-1]) and 0 < len(runs[-1]) <= batch
         assert np.array_equal(np.concatenate(runs), whole)
 
@@ -40,16 +40,16 @@ def test_batches_do_not_show(video):
 @pytest.mark.parametrize(('size', 'short_side', 'expected'), [((30, 40), 24, (24, 32)), ((64, 32), 48, (96, 48))])
 def test_short_side(tmp_path, size, short_side, expected):
     write_video(tmp_path / 'a.mp4', np.random.default_rng(0).integers(0, 255, (3, *size, 3), dtype=np.uint8), fps=8)
-    assert flow_of(str(tmp_path / 'a.mp4'), short_side, FAST).shape == (2, 2, *expected)
+    assert flow_of(str(tmp_path / 'a.mp4'), short_side, 'tvl1', FAST).shape == (2, 2, *expected)
 
 
 def test_displacements_are_in_pixels_of_the_resized_frames(video):
-    u = flow_of(video, 96, FAST)
+    u = flow_of(video, 96, 'tvl1', FAST)
     assert np.median(u[:, 0]) == pytest.approx(3, abs=0.4)
 
 
 def test_one_frame(tmp_path):
     write_video(tmp_path / 'a.mp4', np.zeros((1, 32, 32, 3), np.uint8), fps=8)
     with pytest.raises(BadVideoError, match='the video has 1 frame; flow needs 2') as error:
-        flow_of(str(tmp_path / 'a.mp4'), None, FAST)
+        flow_of(str(tmp_path / 'a.mp4'), None, 'tvl1', FAST)
     assert error.value.status == 'short'

@@ -1,6 +1,6 @@
 import pytest
 
-from repflow_mm.datasets.lists.list_files import ListEntry, check_unique, read_list
+from repflow_mm.datasets.lists.list_files import ListEntry, check_unique, missing_files, read_list
 
 
 def test_reads_paths_with_spaces(tmp_path):
@@ -46,3 +46,10 @@ def test_delimiter_and_number_of_classes(tmp_path):
         read_list(file, delimiter=',', num_classes=3)
     with pytest.raises(ValueError, match="expected 'path;label'"):
         read_list(file, delimiter=';')
+
+
+def test_missing_files(tmp_path):
+    (tmp_path / 'a.mp4').write_text('')
+    assert missing_files(tmp_path, iter(['a.mp4', 'b.mp4', 'c/d.mp4'])) == ['b.mp4', 'c/d.mp4']
+    with pytest.raises(FileNotFoundError, match='folder of videos nowhere does not exist'):
+        missing_files('nowhere', [])

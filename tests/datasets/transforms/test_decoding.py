@@ -9,9 +9,6 @@ from torch.utils.data import DataLoader
 from repflow_mm.datasets import CheckedVideoDataset
 from repflow_mm.datasets.motion_clips.clips import MotionClipOptions, render_clip
 from repflow_mm.datasets.video_files import write_video
-from repflow_mm.registration import register_all
-
-register_all()
 
 PIPELINE = [
     dict(type='mmaction.CheckedDecordInit'),

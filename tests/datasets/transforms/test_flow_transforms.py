@@ -5,17 +5,14 @@ import numpy as np
 import pytest
 import torch
 from mmaction.datasets import RawframeDataset
-from mmaction.registry import TRANSFORMS
+from mmaction.registry import MODELS, TRANSFORMS
 
 from repflow_mm.datasets.flow.extraction import FlowOptions, extract_flow
 from repflow_mm.datasets.flow.frames import FLOW_TEMPLATE, FORMATS, dequantize_flow, quantize_flow, write_flow_file
 from repflow_mm.datasets.motion_clips.clips import MotionClipOptions
 from repflow_mm.datasets.motion_clips.files import make_motion_clips
-from repflow_mm.datasets.transforms import CheckedRawFrameDecode, FlowFileDecode, FlowFlip
+from repflow_mm.datasets.transforms import CheckedRawFrameDecode, ComputeFlow, FlowFileDecode, FlowFlip
 from repflow_mm.ops import tvl1_flow
-from repflow_mm.registration import register_all
-
-register_all()
 
 BOUND = 8.0
 SPEED = 1.5
@@ -252,3 +249,101 @@ def test_offset_of_a_clip_in_a_long_video(tmp_path):
     write_flow_file(tmp_path / 'clip.mp4', levels)
     imgs = decode(tmp_path / 'clip.mp4', (1, 2), FlowFileDecode(), offset=4)['imgs']
     assert [round(img.mean() / 20) for img in imgs] == [5, 6]
+
+
+FEW = dict(num_scales=2, num_warps=2, inner_iters=10, outer_iters=2)
+VIEWS = {
+    'one clip': ((), 1),
+    'clips': ((), 2),
+    'mirrored': ((dict(type='mmaction.Flip', flip_ratio=1),), 2),
+    'three crops': ((dict(type='mmaction.ThreeCrop', crop_size=24),), 2),
+}
+
+
+def colour_frames(number=8, height=24, width=40, seed=0):
+    """Frames (H, W, 3), uint8, of a smooth texture that moves to the right by a pixel a frame."""
+    texture = np.random.default_rng(seed).integers(0, 255, (6, 12, 3), dtype=np.uint8)
+    wide = cv2.resize(texture, (width + number, height), interpolation=cv2.INTER_CUBIC)
+    return [wide[:, number - t : number - t + width].copy() for t in range(number)]
+
+
+def packed(steps, num_clips, *, flow, stream):
+    """What a pipeline packs of ``num_clips`` clips of 4 frames; with ``flow``, computed in it."""
+    frames = [frame for clip in range(num_clips) for frame in colour_frames(4, seed=clip)]
+    results = dict(imgs=frames, num_clips=num_clips, clip_len=4, img_shape=(24, 40), modality='RGB', label=0)
+    compute = (dict(type='ComputeFlow', **stream),) if flow else ()
+    pack = (dict(type='mmaction.FormatShape', input_format='NCTHW'), dict(type='mmaction.PackActionInputs'))
+    for step in (*steps, *compute, *pack):
+        results = TRANSFORMS.build(dict(step))(results)
+    return results
+
+
+@pytest.mark.parametrize(('steps', 'num_clips'), VIEWS.values(), ids=VIEWS)
+@pytest.mark.parametrize(
+    'stream',
+    [
+        dict(bound=5, parameters=FEW),
+        dict(num_flows=2, stack_length=2, bound=3, parameters=FEW),
+        dict(method='brox', max_pairs=2),
+        dict(method='dis', stack_length=3),
+    ],
+    ids=str,
+)
+def test_computed_flow_is_what_the_preprocessor_computes(steps, num_clips, stream):
+    frames, flows = (packed(steps, num_clips, flow=flow, stream=stream) for flow in (False, True))
+    expected, actual = (
+        MODELS.build(preprocessor)(dict(inputs=[sample['inputs']], data_samples=[sample['data_samples']]))['inputs']
+        for preprocessor, sample in (
+            (dict(type='FlowDataPreprocessor', **stream), frames),
+            (dict(type='mmaction.ActionDataPreprocessor', format_shape='NCTHW'), flows),
+        )
+    )
+    assert actual.shape == expected.shape and actual.dtype == torch.float32
+    assert torch.equal(actual, expected)
+    assert actual.abs().max() > 0.01
+
+
+def test_plain_flip_before_it_mirrors_the_flow():
+    stream = dict(bound=5, method='brox')
+    flow = packed((), 1, flow=True, stream=stream)['inputs']  # (1, 2, 3, H, W)
+    mirrored = packed(VIEWS['mirrored'][0], 1, flow=True, stream=stream)['inputs']
+    expected = flow.flip(-1) * torch.tensor([-1.0, 1.0])[:, None, None, None]
+    assert flow[:, 0].mean() * 5 == pytest.approx(1, abs=0.2)
+    assert (mirrored - expected).abs()[..., 4:-4, 4:-4].max() * 5 < 0.1
+
+
+class Clips(torch.utils.data.Dataset):
+    """Clips whose flow the pipeline computes, with the number of torch's threads there."""
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        results = dict(imgs=colour_frames(seed=index), num_clips=1, clip_len=8)
+        return np.stack(ComputeFlow(bound=5)(results)['imgs']), torch.get_num_threads()
+
+
+@pytest.mark.parametrize('context', ['fork', 'spawn'])
+def test_data_workers_compute_on_one_thread_what_the_main_process_does(context):
+    expected = [Clips()[index][0] for index in range(4)]
+    loader = torch.utils.data.DataLoader(Clips(), batch_size=1, num_workers=2, multiprocessing_context=context)
+    for (flow, threads), wanted in zip(loader, expected):
+        assert threads.item() == 1
+        assert np.array_equal(flow[0].numpy(), wanted)
+
+
+def test_computed_flow_refuses_other_frames():
+    grey = dict(imgs=[np.zeros((16, 16, 1), np.uint8)] * 2, num_clips=1, clip_len=2)
+    with pytest.raises(ValueError, match=r'ComputeFlow: frames must be \(H, W, 3\), RGB, got \(16, 16, 1\)'):
+        ComputeFlow()(grey)
+    floating = dict(imgs=[np.zeros((16, 16, 3), np.float32)] * 2, num_clips=1, clip_len=2)
+    with pytest.raises(TypeError, match=r'frames must be uint8, got torch\.float32'):
+        ComputeFlow()(floating)
+    with pytest.raises(ValueError, match='clips must have T >= 2 frames for .*, got T = 1'):
+        ComputeFlow()(dict(imgs=colour_frames(2), num_clips=2, clip_len=1))
+
+
+def test_computed_flow_shows_its_arguments():
+    transform = TRANSFORMS.build(dict(type='ComputeFlow', bound=5, method='dis'))
+    assert repr(transform).startswith("ComputeFlow(bound=5.0, num_flows=1, stack_length=None, method='dis'")
+    assert transform.out_channels == 2

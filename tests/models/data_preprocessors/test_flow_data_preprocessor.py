@@ -5,8 +5,9 @@ from mmaction.structures import ActionDataSample
 from mmengine.registry import init_default_scope
 from torch.testing import assert_close
 
+from repflow_mm.classical_flow.stream import stack_flows
 from repflow_mm.models import FlowDataPreprocessor
-from repflow_mm.models.data_preprocessors.flow_data_preprocessor import stack_flows
+from repflow_mm.models.data_preprocessors.flow_data_preprocessor import recommend_workers
 from repflow_mm.ops import tvl1_flow
 
 FAST = dict(num_scales=2, num_warps=2, inner_iters=10, outer_iters=2)
@@ -72,20 +73,20 @@ def test_colours_are_red_green_blue(channel, weight):
 
 def test_views_and_samples_do_not_depend_on_each_other():
     clips = noise(2, 3, 3, 4, 20, 24)  # (N, M, 3, T, H, W) in two samples of three views
-    together = flow_of(*clips, tvl1=FAST)
+    together = flow_of(*clips, parameters=FAST)
     assert together.shape == (2, 3, 2, 3, 20, 24)
     for sample in range(2):
         for view in range(3):
-            alone = flow_of(clips[sample, view][None], tvl1=FAST)
+            alone = flow_of(clips[sample, view][None], parameters=FAST)
             assert_close(together[sample, view], alone[0, 0])
-    assert_close(flow_of(*clips, tvl1=FAST, max_pairs=4), together)
+    assert_close(flow_of(*clips, parameters=FAST, max_pairs=4), together)
 
 
 def test_samples_of_another_size_are_padded_with_no_motion():
     small, large = noise(1, 3, 3, 16, 20), noise(1, 3, 3, 24, 20, seed=1)
-    flow = flow_of(small, large, tvl1=FAST)
+    flow = flow_of(small, large, parameters=FAST)
     assert flow.shape == (2, 1, 2, 2, 24, 20)
-    assert_close(flow[0, :, :, :, :16], flow_of(small, tvl1=FAST)[0])
+    assert_close(flow[0, :, :, :, :16], flow_of(small, parameters=FAST)[0])
     assert flow[0, :, :, :, 16:].abs().max() == 0
 
 
@@ -99,15 +100,15 @@ def test_stacks_are_windows_with_x_and_y_in_turn():
 
 def test_stacks_of_a_batch():
     clips = noise(2, 3, 3, 6, 16, 16)
-    single, stacked = flow_of(*clips, tvl1=FAST), flow_of(*clips, stack_length=2, tvl1=FAST)
+    single, stacked = flow_of(*clips, parameters=FAST), flow_of(*clips, stack_length=2, parameters=FAST)
     assert stacked.shape == (2, 3, 4, 2, 16, 16)
     assert_close(stacked[:, :, :, 1], torch.cat([single[:, :, :, 2], single[:, :, :, 3]], dim=2))
 
 
 def test_flow_of_flow_takes_the_components_of_the_first_as_images():
     frames = moving((1, 0), 4)[None]
-    first = flow_of(frames, bound=3, tvl1=FAST)[0]  # (1, 2, 3, H, W)
-    twice = flow_of(frames, bound=3, num_flows=2, tvl1=FAST)
+    first = flow_of(frames, bound=3, parameters=FAST)[0]  # (1, 2, 3, H, W)
+    twice = flow_of(frames, bound=3, num_flows=2, parameters=FAST)
     assert twice.shape == (1, 1, 4, 2, 32, 32)
     images = (first + 1) / 2 * 255
     for component in (0, 1):
@@ -127,9 +128,9 @@ def test_mirrored_frames_give_mirrored_flow():
 @pytest.mark.parametrize('training', [True, False])
 def test_result_is_float32_without_gradient_whatever_the_context(training):
     clip = noise(1, 3, 3, 16, 16)
-    wanted = flow_of(clip, tvl1=FAST)
+    wanted = flow_of(clip, parameters=FAST)
     with torch.autocast('cpu', dtype=torch.bfloat16), torch.enable_grad():
-        flow = flow_of(clip, training=training, tvl1=FAST)
+        flow = flow_of(clip, training=training, parameters=FAST)
     assert flow.dtype == torch.float32 and not flow.requires_grad
     assert_close(flow, wanted, rtol=0, atol=0)
 
@@ -138,7 +139,7 @@ def test_data_samples_pass_and_blending_blends_the_flow():
     init_default_scope('mmaction')
     samples = [ActionDataSample().set_gt_label(label) for label in (0, 1, 1, 0)]
     clips = [noise(1, 3, 2, 16, 16, seed=seed) for seed in range(4)]
-    preprocessor = FlowDataPreprocessor(tvl1=FAST, blending=dict(type='MixupBlending', num_classes=2, alpha=9.0))
+    preprocessor = FlowDataPreprocessor(parameters=FAST, blending=dict(type='MixupBlending', num_classes=2, alpha=9.0))
     plain = preprocessor(dict(inputs=clips, data_samples=samples))
     assert [sample.gt_label.item() for sample in plain['data_samples']] == [0, 1, 1, 0]
     torch.manual_seed(0)
@@ -152,32 +153,30 @@ def test_data_samples_pass_and_blending_blends_the_flow():
     [({}, 2), (dict(stack_length=5), 10), (dict(num_flows=2), 4), (dict(num_flows=2, stack_length=2), 8)],
 )
 def test_number_of_channels(kwargs, channels):
-    preprocessor = MODELS.build(dict(type='FlowDataPreprocessor', tvl1=FAST, **kwargs))
+    preprocessor = MODELS.build(dict(type='FlowDataPreprocessor', parameters=FAST, **kwargs))
     assert preprocessor.out_channels == channels
     assert preprocessor(dict(inputs=[noise(1, 3, 6, 16, 16)], data_samples=None))['inputs'].shape[2] == channels
 
 
-@pytest.mark.parametrize(
-    ('kwargs', 'message'),
-    [
-        (dict(bound=0), 'bound must be > 0 and finite, in pixels, got 0'),
-        (dict(bound=float('inf')), 'bound must be > 0 and finite, in pixels, got inf'),
-        (dict(num_flows=3), r'num_flows must be one of \(1, 2\), got 3'),
-        (dict(stack_length=0), 'stack_length must be an integer >= 1, got 0'),
-        (dict(stack_length=2.0), 'stack_length must be an integer >= 1, got 2.0'),
-        (dict(max_pairs=0), 'max_pairs must be an integer >= 1, got 0'),
-        (dict(tvl1=dict(iterations=5)), r"tvl1 must have keys from \('tau', .*'backend'\), got 'iterations'"),
-        (dict(tvl1=dict(num_warps=0)), 'num_warps must be >= 1, got 0'),
-    ],
-)
-def test_wrong_arguments_are_quoted(kwargs, message):
-    with pytest.raises(ValueError, match=message):
-        FlowDataPreprocessor(**kwargs)
+def test_wrong_arguments_are_those_of_the_stream():
+    with pytest.raises(ValueError, match='bound must be > 0 and finite, in pixels, got 0'):
+        FlowDataPreprocessor(bound=0)
 
 
-def test_bound_that_is_no_number():
-    with pytest.raises(TypeError, match="bound must be a number, got str '20'"):
-        FlowDataPreprocessor(bound='20')
+def test_other_methods():
+    frames = moving((1.5, -1))[None]
+    for method in ('brox', 'farneback', 'dis'):
+        inner = flow_of(frames, bound=8, method=method)[0, 0, :, :, 8:-8, 8:-8] * 8
+        assert_close(inner.mean(dim=(1, 2, 3)), torch.tensor([1.5, -1]), rtol=0, atol=0.2)
+
+
+def test_batches_on_another_device_are_told_once_of_the_transform(caplog):
+    recommend_workers.cache_clear()
+    for device in ('cpu', 'cuda', 'cuda'):
+        recommend_workers(device)
+    (record,) = caplog.records
+    assert record.getMessage().startswith('FlowDataPreprocessor: classical flow has no cuda solver')
+    assert 'ComputeFlow' in record.getMessage()
 
 
 def test_frames_of_another_kind_are_refused():
@@ -193,4 +192,4 @@ def test_frames_of_another_kind_are_refused():
 def test_clips_that_are_too_short_are_refused(kwargs, least):
     with pytest.raises(ValueError, match=rf'clips must have T >= {least} frames for .*, got T = {least - 1}'):
         flow_of(noise(1, 3, least - 1, 16, 16), **kwargs)
-    assert flow_of(noise(1, 3, least, 16, 16), tvl1=FAST, **kwargs).shape[3] == 1
+    assert flow_of(noise(1, 3, least, 16, 16), parameters=FAST, **kwargs).shape[3] == 1

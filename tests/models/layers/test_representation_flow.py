@@ -62,7 +62,7 @@ def test_solves_with_its_terms(x):
     u = layer(x)
     assert u.shape == (2, 6, 2, 6, 5)
     kernels = (default_image_kernel(3, 'sobel'), layer.flow_kernel, layer.div_kernel)
-    assert_close(u, rep_flow_ref(x, 0.4, 0.1, 0.2, 4, *kernels))
+    assert_close(u, rep_flow_ref(x, 0.4, 0.1, 0.2, *kernels, num_iters=4))
 
 
 def test_every_parameter_gets_a_gradient(x):
@@ -140,6 +140,11 @@ def test_is_registered_and_shows_its_settings():
 def test_bad_argument(arguments, message):
     with pytest.raises(ValueError, match=message):
         RepresentationFlow(**{'channels': 2, **arguments})
+
+
+def test_start_values_must_be_numbers():
+    with pytest.raises(TypeError, match="theta must be a number, got str '0.3'"):
+        RepresentationFlow(2, theta='0.3')
 
 
 def test_num_iters_must_be_an_integer():

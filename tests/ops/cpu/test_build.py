@@ -12,8 +12,7 @@ import torch
 
 from repflow_mm.ops import rep_flow
 from repflow_mm.ops.backends import BACKENDS, choose_backend
-from repflow_mm.ops.cpu import build
-from repflow_mm.ops.cpu import operator as cpu
+from repflow_mm.ops.cpu import build, launch
 
 needs_compiler = pytest.mark.skipif(not build.find_compilers(), reason='no C compiler')
 
@@ -34,9 +33,9 @@ def tiny_source(tmp_path, monkeypatch):
 @pytest.fixture
 def fresh_backend():
     """The CPU backend as a new process finds it."""
-    cpu._load.cache_clear()
+    launch.load.cache_clear()
     yield
-    cpu._load.cache_clear()
+    launch.load.cache_clear()
 
 
 def _count_compilations(monkeypatch):
@@ -125,12 +124,12 @@ def test_without_compiler_one_warning_and_the_reference(fresh_backend, monkeypat
     x = torch.rand(1, 2, 2, 5, 5)
     for _ in range(2):
         assert choose_backend(x) is BACKENDS['reference']
-        rep_flow(x, 0.3, 0.15, 0.25, 2)
+        rep_flow(x, 0.3, 0.15, 0.25, num_iters=2)
     messages = [str(warning.message) for warning in recwarn]
     assert len(messages) == 1
     assert 'CC and cc, gcc, clang' in messages[0] and 'reference runs' in messages[0]
     with pytest.raises(NotImplementedError, match=r"backend='cpu' cannot run\n.*\n  - the C solver could not be built"):
-        rep_flow(x, 0.3, 0.15, 0.25, 2, backend='cpu')
+        rep_flow(x, 0.3, 0.15, 0.25, num_iters=2, backend='cpu')
 
 
 def test_operator_without_compiler_says_so(fresh_backend, monkeypatch):

@@ -91,8 +91,19 @@ def test_nan_spreads_as_in_the_reference():
     x = torch.rand(1, 1, 2, 9, 11) * 255
     x[0, 0, 1, 4, 5] = float('nan')
     for num_iters in (1, 3):
-        expected = rep_flow_ref(x, 0.3, 0.15, 0.25, num_iters).isnan()
-        assert torch.equal(rep_flow(x, 0.3, 0.15, 0.25, num_iters, backend='cpu').isnan(), expected)
+        expected = rep_flow_ref(x, 0.3, 0.15, 0.25, num_iters=num_iters).isnan()
+        assert torch.equal(rep_flow(x, 0.3, 0.15, 0.25, num_iters=num_iters, backend='cpu').isnan(), expected)
+
+
+@pytest.mark.parametrize('backend', ['cpu', 'reference'])
+@pytest.mark.parametrize('name, num_iters', [('theta', 1), ('lam', 1), ('theta', 6), ('lam', 6), ('tau', 6)])
+def test_nan_in_a_scalar_gives_nan_everywhere(name, num_iters, backend):
+    x = torch.rand(1, 2, 3, 7, 9, requires_grad=True)
+    scalars = dict(theta=0.3, lam=0.15, tau=0.25) | {name: float('nan')}
+    u = rep_flow(x, **scalars, num_iters=num_iters, backend=backend)
+    u.sum().backward()
+    assert u.isnan().all()
+    assert x.grad[:, :, 1:].isnan().any(dim=(3, 4)).all()
 
 
 def _folded(x):
@@ -116,7 +127,7 @@ def test_noncontiguous_input(view):
     expected = evaluate(rep_flow, inputs, grad_u, 5, backend='cpu')
     x, *rest = inputs
     viewed = view(x).requires_grad_()
-    u = rep_flow(viewed, *rest[:3], 5, *rest[3:], backend='cpu')
+    u = rep_flow(viewed, *rest, num_iters=5, backend='cpu')
     assert torch.equal(u, expected['u'])
     (grad_x,) = torch.autograd.grad(u, viewed, view(grad_u))
     assert torch.equal(grad_x, expected['x'])
@@ -128,7 +139,7 @@ def test_expanded_gradient_and_transposed_kernels():
     expected = evaluate(rep_flow, inputs, torch.ones_like(grad_u), 5, backend='cpu')
     strided = [taps.transpose(0, 1).contiguous().transpose(0, 1) for taps in kernels]
     x = x.clone().requires_grad_()
-    rep_flow(x, theta, lam, tau, 5, *strided, backend='cpu').sum().backward()
+    rep_flow(x, theta, lam, tau, *strided, num_iters=5, backend='cpu').sum().backward()
     assert torch.equal(x.grad, expected['x'])
 
 
@@ -139,7 +150,7 @@ def test_runs_in_a_forked_process():
         'x = torch.rand(2, 16, 4, 28, 28)\n'
         'torch.set_num_threads(2)\n'
         'def solve():\n'  # bytes, because torch itself would wait for its parent's threads to compare tensors
-        '    return rep_flow(x, 0.3, 0.15, 0.25, 20, backend="cpu").numpy().tobytes()\n'
+        '    return rep_flow(x, 0.3, 0.15, 0.25, num_iters=20, backend="cpu").numpy().tobytes()\n'
         'u = solve()\n'
         'pid = os.fork()\n'
         'if pid == 0:\n'
@@ -163,7 +174,7 @@ def test_parity_with_narrower_vectors(architecture, tmp_path):
         'for case in CASES[:3]:\n'
         '    check_parity(functools.partial(rep_flow, backend="cpu"), case)\n'
         'import torch\n'
-        'from repflow_mm.benchmarks.warps import draw_pair\n'
+        'from repflow_mm.testing.warps import draw_pair\n'
         'prev, next = (image[None].double() for image in draw_pair("shear", 40, seed=0)[:2])\n'
         'options = dict(num_warps=2, num_scales=2)\n'
         'u = tvl1_flow(prev, next, backend="cpu", **options)\n'
@@ -185,10 +196,10 @@ def test_runs_on_torchs_own_threads():
         'x = torch.rand(2, 32, 16, 56, 56)\n'
         'with torch.no_grad():\n'
         '    (x + x).sum()\n'
-        '    rep_flow(x, 0.3, 0.15, 0.25, 1, backend="cpu")\n'
+        '    rep_flow(x, 0.3, 0.15, 0.25, num_iters=1, backend="cpu")\n'
         '    before = ticks()\n'
         '    for _ in range(4):\n'
-        '        rep_flow(x, 0.3, 0.15, 0.25, 100, backend="cpu")\n'
+        '        rep_flow(x, 0.3, 0.15, 0.25, num_iters=100, backend="cpu")\n'
         'busy = [name for name, count in ticks().items() if count - before.get(name, 0) >= 10]\n'
         'assert len(busy) == 2 and set(busy) <= set(before), (busy, before)\n'
     )

@@ -17,7 +17,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from repflow_mm.benchmarks.compiled_code import WARP, intercepted_launches
+from repflow_mm.testing.triton_launches import WARP, intercepted_launches
 
 TYPES = {f'{kind}{8 * size}': np.dtype(f'{letter}{size}') for kind, letter in ('si', 'uu', 'bu') for size in (2, 4, 8)}
 TYPES.update(bf16=np.dtype('u2'), f16=np.dtype('f2'), f32=np.dtype('f4'), pred=np.dtype('?'))
@@ -35,8 +35,10 @@ CALCULATIONS: dict[str, Callable[..., np.ndarray]] = {
     'shr': lambda a, b: np.right_shift(a, b.astype(a.dtype)),
     'div': lambda a, b: _divide(a, b),
     'rem': np.fmod,
-    'min': np.minimum,
-    'max': np.maximum,
+    'min': np.fmin,
+    'max': np.fmax,
+    'min.NaN': np.minimum,  # NaN if either is
+    'max.NaN': np.maximum,
     'mad': lambda a, b, c: a * b + c,
     'selp': lambda a, b, c: np.where(c, a, b),
     'eq': np.equal,
@@ -163,6 +165,8 @@ class Machine:
         if 'wide' in modifiers:
             wide = np.dtype(f'{dtype.kind}{2 * dtype.itemsize}')
             values = [value.astype(wide) for value in values[:2]] + [self._read(s, wide) for s in sources[2:]]
+        if 'NaN' in modifiers:
+            name += '.NaN'
         return CALCULATIONS[modifiers[0] if name == 'setp' else name](*values)
 
     def _read(self, operand: str, dtype: np.dtype) -> np.ndarray:
@@ -278,9 +282,9 @@ def _flush(value: np.ndarray) -> np.ndarray:
     return np.where(np.abs(value) < np.finfo(np.float32).tiny, np.copysign(np.float32(0), value), value)
 
 
-def emulate_launches() -> None:
-    """From now on compile Triton kernels for compute capability 9.0 and run their launches here, on CPU tensors."""
-    _LAUNCHES.enter_context(intercepted_launches(_emulate))
+def emulated_launches() -> contextlib.AbstractContextManager:
+    """Within it, Triton compiles kernels for compute capability 9.0 and their launches run here, on CPU tensors."""
+    return intercepted_launches(_emulate)
 
 
 def _emulate(compiled, grid: tuple[int, ...], arguments: dict, seconds: float) -> None:
@@ -288,6 +292,3 @@ def _emulate(compiled, grid: tuple[int, ...], arguments: dict, seconds: float) -
     program, num_threads = Program(compiled.asm['ptx']), WARP * compiled.metadata.num_warps
     scratch = [0] * (len(program.parameters) - len(values))  # of memory that Triton would allocate
     Machine(program, grid[0], num_threads, compiled.metadata.shared, values + scratch).run()
-
-
-_LAUNCHES = contextlib.ExitStack()

@@ -57,6 +57,14 @@ def test_arithmetic_of_floats_and_bits():
     assert torch.equal(field, -(THREAD >> 5 & 1))
 
 
+def test_minimum_and_maximum_of_nan():
+    x = torch.tensor([torch.nan, -2.0, 2.0, 0.0]).repeat(32)
+    assert torch.equal(run('min.f32 %r5, %r4, 0f3F800000;', x), x.nan_to_num(1).clamp(max=1))
+    torch.testing.assert_close(
+        run('max.NaN.f32 %r5, %r4, 0f3F800000;', x), x.clamp(min=1), equal_nan=True, rtol=0, atol=0
+    )
+
+
 def test_predicated_instructions_touch_active_threads_alone():
     body = 'mov.b32 %r5, 7; setp.gt.s32 %p1, %r1, 9; @%p1 mov.b32 %r5, 8; @!%p1 add.s32 %r5, %r5, %r9;'
     assert torch.equal(run(body, THREAD, number=-3), torch.where(THREAD > 9, 8, 4).int())

@@ -28,16 +28,16 @@ static void NAME(arithmetic_block)(const NAME(terms) *terms, REAL *block, ptrdif
             const REAL div_u_y = div_x0 * p_yx[j] + div_x1 * p_yx[j] + (div_y0 * p_yy[j] + div_y1 * p_yy[j]);
             const REAL u_x = flow_x[j] + step * grad_x + theta * div_u_x;
             const REAL u_y = flow_y[j] + step * grad_y + theta * div_u_y;
-            const REAL ax = flow_x0 * u_x + flow_x1 * u_y, ay = flow_y0 * u_x + flow_y1 * u_y;
-            const REAL bx = flow_x0 * u_y + flow_x1 * u_x, by = flow_y0 * u_y + flow_y1 * u_x;
-            const REAL shrink_x = 1 / (1 + rate * SQRT(ax * ax + ay * ay + (REAL)EPSILON));
-            const REAL shrink_y = 1 / (1 + rate * SQRT(bx * bx + by * by + (REAL)EPSILON));
+            const REAL ax_x = flow_x0 * u_x + flow_x1 * u_y, ay_x = flow_y0 * u_x + flow_y1 * u_y;
+            const REAL ax_y = flow_x0 * u_y + flow_x1 * u_x, ay_y = flow_y0 * u_y + flow_y1 * u_x;
+            const REAL inv_shrink_x = 1 / (1 + rate * SQRT(ax_x * ax_x + ay_x * ay_x + (REAL)EPSILON));
+            const REAL inv_shrink_y = 1 / (1 + rate * SQRT(ax_y * ax_y + ay_y * ay_y + (REAL)EPSILON));
             flow_x[j] = u_x;
             flow_y[j] = u_y;
-            p_xx[j] = (p_xx[j] + rate * ax) * shrink_x;
-            p_xy[j] = (p_xy[j] + rate * ay) * shrink_x;
-            p_yx[j] = (p_yx[j] + rate * bx) * shrink_y;
-            p_yy[j] = (p_yy[j] + rate * by) * shrink_y;
+            p_xx[j] = (p_xx[j] + rate * ax_x) * inv_shrink_x;
+            p_xy[j] = (p_xy[j] + rate * ay_x) * inv_shrink_x;
+            p_yx[j] = (p_yx[j] + rate * ax_y) * inv_shrink_y;
+            p_yy[j] = (p_yy[j] + rate * ay_y) * inv_shrink_y;
         }
     }
 }

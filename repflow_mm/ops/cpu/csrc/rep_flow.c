@@ -1,9 +1,10 @@
-/* The fused CPU solver, forward and backward, and TV-L1 over it, in float and double. ../README.md says how and why. */
+/* The fused CPU solver, forward and backward, TV-L1 over it, and Brox flow, in float and double. ../README.md says how and why. */
 
 #define _GNU_SOURCE /* RTLD_DEFAULT */
 #include <math.h>
 #include <string.h>
 
+#include "brox_problem.h"
 #include "layout.h"
 #include "problem.h"
 #include "tasks.h"
@@ -21,7 +22,9 @@
 #include "adjoint.h"
 #include "backward.h"
 #include "median.h"
+#include "warp.h"
 #include "tvl1.h"
+#include "brox.h"
 #undef REAL
 #undef SUFFIX
 #undef SQRT
@@ -35,4 +38,6 @@
 #include "adjoint.h"
 #include "backward.h"
 #include "median.h"
+#include "warp.h"
 #include "tvl1.h"
+#include "brox.h"

@@ -98,6 +98,10 @@ static void NAME(set_fixed)(
             for (ptrdiff_t j = 0; j < width; j++) grad_y[j] = (lower[j] - upper[j]) * half;
         }
         SIMD for (ptrdiff_t j = 0; j < width; j++) rho_c[j] = f2[j] - f1[j];
+        /* The clamp of the step would not notice that its limit is NaN. */
+        if (isnan(terms->limit)) {
+            for (ptrdiff_t j = 0; j < width; j++) rho_c[j] = terms->limit;
+        }
         NAME(complete_fixed_row)(plane, row);
     }
 }
@@ -147,16 +151,16 @@ INLINE void NAME(iterate_row)(
             }
             if (with_p) {
                 const REAL *above_u_x = to_above + U_X * stride + j, *above_u_y = to_above + U_Y * stride + j;
-                const REAL xx = flow_x0[j] * above_u_x[0] + flow_x1[j] * above_u_x[1];
-                const REAL yx = flow_x0[j] * above_u_y[0] + flow_x1[j] * above_u_y[1];
-                const REAL xy = with_u ? flow_y0 * above_u_x[0] + flow_y1 * u_x : 0;
-                const REAL yy = with_u ? flow_y0 * above_u_y[0] + flow_y1 * u_y : 0;
-                const REAL scale_x = 1 / (1 + rate * SQRT(xx * xx + (xy * xy + (REAL)EPSILON)));
-                const REAL scale_y = 1 / (1 + rate * SQRT(yx * yx + (yy * yy + (REAL)EPSILON)));
-                to_above[P_XX * stride + j] = (from_above[P_XX * stride + j] + rate * xx) * scale_x;
-                to_above[P_XY * stride + j] = (above_xy + rate * xy) * scale_x;
-                to_above[P_YX * stride + j] = (from_above[P_YX * stride + j] + rate * yx) * scale_y;
-                to_above[P_YY * stride + j] = (above_yy + rate * yy) * scale_y;
+                const REAL ax_x = flow_x0[j] * above_u_x[0] + flow_x1[j] * above_u_x[1];
+                const REAL ax_y = flow_x0[j] * above_u_y[0] + flow_x1[j] * above_u_y[1];
+                const REAL ay_x = with_u ? flow_y0 * above_u_x[0] + flow_y1 * u_x : 0;
+                const REAL ay_y = with_u ? flow_y0 * above_u_y[0] + flow_y1 * u_y : 0;
+                const REAL inv_shrink_x = 1 / (1 + rate * SQRT(ax_x * ax_x + (ay_x * ay_x + (REAL)EPSILON)));
+                const REAL inv_shrink_y = 1 / (1 + rate * SQRT(ax_y * ax_y + (ay_y * ay_y + (REAL)EPSILON)));
+                to_above[P_XX * stride + j] = (from_above[P_XX * stride + j] + rate * ax_x) * inv_shrink_x;
+                to_above[P_XY * stride + j] = (above_xy + rate * ay_x) * inv_shrink_x;
+                to_above[P_YX * stride + j] = (from_above[P_YX * stride + j] + rate * ax_y) * inv_shrink_y;
+                to_above[P_YY * stride + j] = (above_yy + rate * ay_y) * inv_shrink_y;
             }
         }
     }

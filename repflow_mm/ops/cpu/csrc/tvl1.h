@@ -6,24 +6,12 @@
 #define IMAGE_FIELDS 4
 /* What a pixel costs in a warp besides the iterations, in pixel-iterations, roughly. */
 #define WARP_WORK 30
-/* How far, in pixels, a place may lie outside the image and count as inside: rounding alone must not switch the data
- * term of a border pixel that does not move. */
-#define BORDER_MARGIN 0.01
 #endif
 
 typedef struct {
     const tvl1_level *level;
     layout plane;
 } NAME(tvl1_context);
-
-/* Weights of cubic convolution (Keys, 1981, with a = -3/4) for the fraction t in [0, 1). */
-INLINE void NAME(cubic_weights)(REAL t, REAL *weights) {
-    const REAL a = (REAL)-0.75, s = 1 - t;
-    weights[0] = a * t * s * s;
-    weights[1] = ((a + 2) * t - (a + 3)) * t * t + 1;
-    weights[2] = ((a + 2) * s - (a + 3)) * s * s + 1;
-    weights[3] = a * s * t * t;
-}
 
 /* The second image and its central differences, borders repeated, pixel by pixel: (H, W, IMAGE_FIELDS). */
 static void NAME(interleave)(const layout *plane, const REAL *second, REAL *pixels) {
@@ -41,40 +29,17 @@ static void NAME(interleave)(const layout *plane, const REAL *second, REAL *pixe
     }
 }
 
-/* The four fields of `pixels` at (x, y), less than a pixel outside the image at most; out there the border is repeated. */
-INLINE void NAME(sample)(const layout *plane, const REAL *pixels, REAL x, REAL y, REAL *values) {
-    const ptrdiff_t left = (ptrdiff_t)(x + 1) - 1, top = (ptrdiff_t)(y + 1) - 1;  /* rounded down */
-    REAL along_x[4], along_y[4];
-    NAME(cubic_weights)(x - left, along_x);
-    NAME(cubic_weights)(y - top, along_y);
-    ptrdiff_t columns[4];
-    for (int k = 0; k < 4; k++) {
-        const ptrdiff_t j = left + k - 1;
-        columns[k] = (j < 0 ? 0 : j < plane->width ? j : plane->width - 1) * IMAGE_FIELDS;
-    }
-    for (int field = 0; field < IMAGE_FIELDS; field++) values[field] = 0;
-    for (int k = 0; k < 4; k++) {
-        const ptrdiff_t i = top + k - 1;
-        const REAL *row = pixels + (i < 0 ? 0 : i < plane->height ? i : plane->height - 1) * plane->width * IMAGE_FIELDS;
-        for (int field = 0; field < IMAGE_FIELDS; field++) {
-            values[field] += along_y[k] * ((along_x[0] * row[columns[0] + field] + along_x[1] * row[columns[1] + field]) +
-                                           (along_x[2] * row[columns[2] + field] + along_x[3] * row[columns[3] + field]));
-        }
-    }
-}
-
 /* The fixed fields for the linearisation of the second image around the flow u of the state. */
 static void NAME(warp)(const layout *plane, const REAL *first, const REAL *pixels, const REAL *state, REAL *fixed) {
     const ptrdiff_t height = plane->height, width = plane->width, stride = plane->stride;
-    const REAL margin = (REAL)BORDER_MARGIN, right = width - 1 + margin, bottom = height - 1 + margin;
     for (ptrdiff_t i = 0; i < height; i++) {
         const REAL *u_x = state + i * row_size(plane, STATE_FIELDS) + U_X * stride, *u_y = u_x + (U_Y - U_X) * stride;
         REAL *row = fixed + i * row_size(plane, CONST_FIELDS);
         for (ptrdiff_t j = 0; j < width; j++) {
             const REAL x = j + u_x[j], y = i + u_y[j];
-            /* A pixel that leaves the image has no data term. NaN fails the comparisons too. */
+            /* A pixel that leaves the image has no data term. */
             REAL values[IMAGE_FIELDS] = {first[i * width + j]};
-            if (x >= -margin && x <= right && y >= -margin && y <= bottom) NAME(sample)(plane, pixels, x, y, values);
+            if (NAME(is_inside)(height, width, 0, x, y)) NAME(sample)(height, width, pixels, IMAGE_FIELDS, x, y, values);
             row[GRAD_X * stride + j] = values[1];
             row[GRAD_Y * stride + j] = values[2];
             row[RHO_C * stride + j] = values[0] - first[i * width + j] - (values[1] * u_x[j] + values[2] * u_y[j]);
@@ -100,20 +65,19 @@ static double NAME(iterate_measured)(const layout *plane, const NAME(terms) *ter
     return total;
 }
 
-/* Solve one linearisation: median filter and iterations in turn, until u changes no more than `tolerance`; both are
- * counted in `work`. */
+/* Solve one linearisation: median filter and iterations in turn, until u changes no more than `tolerance`. */
 static void NAME(solve_warp)(
     const tvl1_level *level, const layout *plane, const NAME(terms) *terms, REAL *state, const REAL *fixed,
-    REAL *median_scratch, int64_t *work
+    REAL *median_scratch
 ) {
     const double tolerance = level->epsilon * level->epsilon * plane->height * plane->width;
     double change = INFINITY;
-    for (ptrdiff_t outer = 0; outer < level->outer_iters && change > tolerance; outer++, work[0]++) {
+    for (ptrdiff_t outer = 0; outer < level->outer_iters && change > tolerance; outer++) {
         if (level->median_filter > 1) {
             NAME(median_filter)(plane, state, U_X, level->median_filter, median_scratch);
             NAME(median_filter)(plane, state, U_Y, level->median_filter, median_scratch);
         }
-        for (ptrdiff_t inner = 0; inner < level->inner_iters && change > tolerance; inner++, work[1]++) {
+        for (ptrdiff_t inner = 0; inner < level->inner_iters && change > tolerance; inner++) {
             change = NAME(iterate_measured)(plane, terms, state, fixed);
         }
     }
@@ -146,7 +110,6 @@ static void NAME(tvl1_task)(void *argument, void *scratch, ptrdiff_t pair) {
     REAL *state = NAME(take_plane)(&free_scratch, plane, STATE_FIELDS);
     REAL *fixed = NAME(take_plane)(&free_scratch, plane, CONST_FIELDS);
     REAL *median_scratch = free_scratch, *pixels = free_scratch + NAME(median_scratch_size)(plane);
-    int64_t uncounted[2] = {0}, *work = level->work ? level->work + 2 * pair : uncounted;
     NAME(set_tvl1_terms)(&terms, plane, level);
     NAME(interleave)(plane, first + area, pixels);
     memset(state, 0, plane->height * row_size(plane, STATE_FIELDS) * sizeof(REAL));
@@ -154,7 +117,7 @@ static void NAME(tvl1_task)(void *argument, void *scratch, ptrdiff_t pair) {
     NAME(pad_rows)(plane, u + area, state + U_Y * plane->stride, row_size(plane, STATE_FIELDS));
     for (ptrdiff_t warp = 0; warp < level->num_warps; warp++) {
         NAME(warp)(plane, first, pixels, state, fixed);
-        NAME(solve_warp)(level, plane, &terms, state, fixed, median_scratch, work);
+        NAME(solve_warp)(level, plane, &terms, state, fixed, median_scratch);
     }
     NAME(store_field)(plane, state, U_X, u);
     NAME(store_field)(plane, state, U_Y, u + area);

@@ -1,5 +1,5 @@
 /* The interface of TV-L1 to Python: one struct of sizes, numbers and addresses. Its twin is `_Level` in
- * ../tvl1_cpu.py. */
+ * ../tvl1.py. */
 #ifndef REP_FLOW_TVL1_PROBLEM_H
 #define REP_FLOW_TVL1_PROBLEM_H
 
@@ -10,7 +10,6 @@ typedef struct {
     double tau, lam, theta, epsilon;
     const void *images; /* (N, 2, H, W): the first and the second image of each pair */
     void *u;            /* (N, 2, H, W): where to start, then the result */
-    int64_t *work;      /* (N, 2): rounds of the median filter and iterations are added to it; or NULL */
 } tvl1_level;
 
 #endif

@@ -1,9 +1,0 @@
-# TV-L1 flow of HMDB51 from disk, split 2 of 3, stacks of 10 flows.
-_base_ = './hmdb51_split1_flow-stack10_224.py'
-
-ann_file_train = 'data/hmdb51/flow/hmdb51_train_split_2_videos.txt'
-ann_file_val = 'data/hmdb51/flow/hmdb51_val_split_2_videos.txt'
-
-train_dataloader = dict(dataset=dict(ann_file=ann_file_train))
-val_dataloader = dict(dataset=dict(ann_file=ann_file_val))
-test_dataloader = dict(dataset=dict(ann_file=ann_file_val))

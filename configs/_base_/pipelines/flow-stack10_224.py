@@ -1,0 +1,37 @@
+# Stacks of 10 neighbouring flows from disk for 2D networks, (20, 224, 224) each, channels x, y, x, y, ...; three
+# stacks of a video in training.
+_base_ = './loaders.py'
+
+stack_length = 10
+train_pipeline = [
+    dict(type='SampleFrames', clip_len=stack_length, frame_interval=1, num_clips=3),
+    dict(type='CheckedRawFrameDecode'),
+    dict(type='Resize', scale=(-1, 256)),
+    dict(type='RandomResizedCrop'),
+    dict(type='Resize', scale=(224, 224), keep_ratio=False),
+    dict(type='FlowFlip', flip_ratio=0.5),
+    dict(type='FormatShape', input_format='NCHW'),
+    dict(type='PackActionInputs'),
+]
+val_pipeline = [
+    dict(type='SampleFrames', clip_len=stack_length, frame_interval=1, num_clips=3, test_mode=True),
+    dict(type='CheckedRawFrameDecode'),
+    dict(type='Resize', scale=(-1, 256)),
+    dict(type='CenterCrop', crop_size=224),
+    dict(type='FormatShape', input_format='NCHW'),
+    dict(type='PackActionInputs'),
+]
+# The paper: 25 clips.
+test_pipeline = [
+    dict(type='SampleFrames', clip_len=stack_length, frame_interval=1, num_clips=25, test_mode=True),
+    dict(type='CheckedRawFrameDecode'),
+    dict(type='Resize', scale=(-1, 256)),
+    dict(type='CenterCrop', crop_size=224),
+    dict(type='FormatShape', input_format='NCHW'),
+    dict(type='PackActionInputs', meta_keys=('frame_dir', 'img_shape')),
+]
+
+dataset = dict(type='RawframeDataset', modality='Flow', filename_tmpl='{}_{:05d}.jpg')
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline, **dataset))
+val_dataloader = dict(dataset=dict(pipeline=val_pipeline, test_mode=True, **dataset))
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline, test_mode=True, **dataset))

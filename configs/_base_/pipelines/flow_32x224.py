@@ -1,0 +1,38 @@
+# Clips of 32 flows from disk for 3D networks: (2, 32, 224, 224).
+_base_ = './loaders.py'
+
+# Flow of neighbouring frames, every second one, over the time of the RGB clips.
+# For files made with --format mp4 put dict(type='FlowFileDecode') in the place of CheckedRawFrameDecode.
+clip_len, frame_interval = 32, 2
+train_pipeline = [
+    dict(type='SampleFrames', clip_len=clip_len, frame_interval=frame_interval, num_clips=1),
+    dict(type='CheckedRawFrameDecode'),
+    dict(type='Resize', scale=(-1, 256)),
+    dict(type='RandomResizedCrop'),
+    dict(type='Resize', scale=(224, 224), keep_ratio=False),
+    dict(type='FlowFlip', flip_ratio=0.5),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs'),
+]
+val_pipeline = [
+    dict(type='SampleFrames', clip_len=clip_len, frame_interval=frame_interval, num_clips=1, test_mode=True),
+    dict(type='CheckedRawFrameDecode'),
+    dict(type='Resize', scale=(-1, 256)),
+    dict(type='CenterCrop', crop_size=224),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs'),
+]
+# The views of the RGB networks.
+test_pipeline = [
+    dict(type='SampleFrames', clip_len=clip_len, frame_interval=frame_interval, num_clips=25, test_mode=True),
+    dict(type='CheckedRawFrameDecode'),
+    dict(type='Resize', scale=(-1, 256)),
+    dict(type='CenterCrop', crop_size=224),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs', meta_keys=('frame_dir', 'img_shape')),
+]
+
+dataset = dict(type='RawframeDataset', modality='Flow', filename_tmpl='{}_{:05d}.jpg')
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline, **dataset))
+val_dataloader = dict(dataset=dict(pipeline=val_pipeline, test_mode=True, **dataset))
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline, test_mode=True, **dataset))

@@ -1,4 +1,0 @@
-# Flow of flow with convolutions between (FcF).
-_base_ = './repflow-block1_r18_motion-clips-hard.py'
-
-model = dict(backbone=dict(flow=dict(steps=('flow', 'conv', 'flow'))))

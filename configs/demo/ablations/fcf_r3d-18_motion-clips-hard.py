@@ -1,4 +1,0 @@
-# 3D, flow of flow with convolutions between (FcF).
-_base_ = './repflow-block1_r3d-18_motion-clips-hard.py'
-
-model = dict(backbone=dict(flow=dict(steps=('flow', 'conv', 'flow'))))

@@ -1,4 +1,0 @@
-# FcFcF: flow three times, with convolutions between.
-_base_ = './repflow-block1_r18_motion-clips-hard.py'
-
-model = dict(backbone=dict(flow=dict(steps=('flow', 'conv', 'flow', 'conv', 'flow'))))

@@ -1,4 +1,0 @@
-# The scalars are learned.
-_base_ = './repflow-block1_r18_motion-clips-hard.py'
-
-model = dict(backbone=dict(flow=dict(learn=('theta', 'lam', 'tau'))))

@@ -1,4 +1,0 @@
-# Flow after block 3.
-_base_ = './repflow-block1_r18_motion-clips-hard.py'
-
-model = dict(backbone=dict(flow=dict(after='block3')))

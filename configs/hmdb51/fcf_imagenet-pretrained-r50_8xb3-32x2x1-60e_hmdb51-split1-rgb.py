@@ -1,9 +1,0 @@
-# 2D FcF on HMDB51, split 1, from ImageNet weights.
-_base_ = [
-    '../_base_/models/fcf_r50.py',
-    '../_base_/datasets/hmdb51_split1_32x224.py',
-    '../_base_/schedules/sgd_60e.py',
-    '../_base_/default_runtime.py',
-]
-
-model = dict(cls_head=dict(num_classes=51))

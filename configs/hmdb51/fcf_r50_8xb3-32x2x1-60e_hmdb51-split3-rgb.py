@@ -1,9 +1,0 @@
-# 2D FcF on HMDB51, split 3, from scratch.
-_base_ = [
-    '../_base_/models/fcf_r50.py',
-    '../_base_/datasets/hmdb51_split3_32x224.py',
-    '../_base_/schedules/sgd_60e.py',
-    '../_base_/default_runtime.py',
-]
-
-model = dict(backbone=dict(pretrained=None), cls_head=dict(num_classes=51))

@@ -1,0 +1,12 @@
+# 2D RepFlow on HMDB51, fine-tuned from a Kinetics-400 checkpoint.
+_base_ = [
+    '../_base_/models/repflow_r50.py',
+    '../_base_/datasets/hmdb51_32x224.py',
+    '../_base_/schedules/sgd_60e_finetune.py',
+    '../_base_/default_runtime.py',
+]
+
+work_dir = './work_dirs/{{fileBasenameNoExtension}}/split{{$HMDB51_SPLIT:1}}'
+model = dict(backbone=dict(pretrained=None), cls_head=dict(num_classes=51))
+# Your own, trained with configs/repflow_r50_kinetics.py.
+load_from = 'checkpoints/repflow_r50_kinetics.pth'

@@ -1,9 +1,0 @@
-# 2D RepFlow on HMDB51, split 2, from scratch.
-_base_ = [
-    '../_base_/models/repflow_r50.py',
-    '../_base_/datasets/hmdb51_split2_32x224.py',
-    '../_base_/schedules/sgd_60e.py',
-    '../_base_/default_runtime.py',
-]
-
-model = dict(backbone=dict(pretrained=None), cls_head=dict(num_classes=51))

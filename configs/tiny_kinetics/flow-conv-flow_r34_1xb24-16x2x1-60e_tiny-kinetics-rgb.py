@@ -1,0 +1,4 @@
+# Flow of flow with convolutions between, and nothing added to it, as in the other rows.
+_base_ = './repflow-block3_r34_1xb24-16x2x1-60e_tiny-kinetics-rgb.py'
+
+model = dict(backbone=dict(flow=dict(steps=('flow', 'conv', 'flow'))))

@@ -1,0 +1,104 @@
+"""A picture of what the demo's network sees: of each motion a frame, the learned flow and the prediction."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from mmaction.registry import DATASETS, MODELS
+from mmengine.config import Config
+from mmengine.dataset import BaseDataset, pseudo_collate
+from mmengine.model import BaseModel
+from mmengine.registry import init_default_scope
+from mmengine.runner import load_checkpoint
+from torch import Tensor
+
+from repflow_mm.files import completed
+from repflow_mm.visualization import flow_legend, flow_to_image
+from repflow_mm.visualization.layer_flow import recorded_flow
+
+
+class Sight(NamedTuple):
+    """What the network made of a clip; ``flow`` is (2, H, W), the mean over channels and frame steps."""
+
+    motion: str
+    predicted: str
+    frame: np.ndarray
+    flow: Tensor
+
+
+def see_clips(model: BaseModel, dataset: BaseDataset) -> list[Sight]:
+    """The first clip of each class through the network.
+
+    Args:
+        model (BaseModel): A recognizer with one flow layer or several, of which the first is shown.
+        dataset (BaseDataset): Clips whose pipeline gives one view; its videos' names begin with their class.
+
+    Returns:
+        list[Sight]: One for each class, in the order of the labels.
+    """
+    first = {}
+    for index in range(len(dataset)):
+        first.setdefault(dataset.get_data_info(index)['label'], index)
+    names = {
+        label: Path(dataset.get_data_info(index)['filename']).stem.rpartition('_')[0] for label, index in first.items()
+    }
+    return [_see(model, dataset[first[label]], names) for label in sorted(first)]
+
+
+def _see(model: BaseModel, sample: dict, names: dict[int, str]) -> Sight:
+    with torch.no_grad(), recorded_flow(model) as flows:
+        result = model.test_step(pseudo_collate([sample]))[0]
+    flow = next(iter(flows.values()))[0].mean(dim=(1, 2))  # (1, 2, C, T-1, H, W) -> (2, H, W)
+    clip = sample['inputs'][0]  # (C, T, H, W)
+    frame = clip[:, clip.shape[1] // 2].permute(1, 2, 0).numpy()  # (C, H, W) -> (H, W, C)
+    return Sight(names[int(result.gt_label)], names[int(result.pred_label)], frame, flow)
+
+
+def draw_picture(sights: Sequence[Sight], path: str | Path) -> None:
+    """Draw the clips side by side, their flow below in the colours of the legend, to an image file."""
+    import matplotlib
+
+    matplotlib.use('Agg')
+    from matplotlib import pyplot as plt
+
+    # One scale for all, so that colours can be compared: most pixels' flow is shorter.
+    scale = float(torch.stack([sight.flow.square().sum(0).sqrt() for sight in sights]).quantile(0.95))
+    figure, axes = plt.subplots(2, len(sights) + 1, figsize=(1.3 * len(sights) + 1.3, 3.1), layout='constrained')
+    for column, sight in zip(axes.T, sights):
+        column[0].imshow(sight.frame)
+        column[0].set_title(sight.motion.replace('_', ' '), fontsize=10)
+        column[1].imshow(flow_to_image(sight.flow, scale).permute(1, 2, 0).numpy(), interpolation='nearest')
+        correct = sight.predicted == sight.motion
+        column[1].set_xlabel(f'{sight.predicted.replace("_", " ")} {"✓" if correct else "✗"}', fontsize=9)
+    axes[0, 0].set_ylabel('clip', fontsize=10)
+    axes[1, 0].set_ylabel('learned flow', fontsize=10)
+    axes[1, -1].imshow(flow_legend(128).permute(1, 2, 0).numpy())
+    axes[1, -1].set_xlabel('direction', fontsize=9)
+    for axis in axes.flat:
+        axis.set(xticks=[], yticks=[])
+    axes[0, -1].axis('off')
+    with completed(Path(path)) as temporary:
+        figure.savefig(temporary, dpi=110)
+    plt.close(figure)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Draw what the command line says."""
+    parser = argparse.ArgumentParser(description="Draw the learned flow of a network on the demo's clips.")
+    parser.add_argument('config', help="a config with flow, e.g. the demo's")
+    parser.add_argument('checkpoint', help='its trained weights')
+    parser.add_argument('--out', default='work_dirs/demo/flow.png', help='image file (default: %(default)s)')
+    args = parser.parse_args(argv)
+    cfg = Config.fromfile(args.config)
+    init_default_scope(cfg.get('default_scope', 'mmaction'))
+    model = MODELS.build(cfg.model).eval()
+    load_checkpoint(model, args.checkpoint, map_location='cpu', strict=True)
+    Path(args.out).parent.mkdir(parents=True, exist_ok=True)
+    draw_picture(see_clips(model, DATASETS.build(cfg.test_dataloader.dataset)), args.out)
+    sys.stdout.write(f'learned flow:    {args.out}\n')

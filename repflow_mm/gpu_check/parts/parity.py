@@ -1,0 +1,91 @@
+"""Part: every Triton case against the float64 reference, and the same bits every time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
+from multiprocessing import get_context
+
+from repflow_mm.gpu_check.context import Context, Emit, emit_outcome
+from repflow_mm.gpu_check.solver_inputs import draw_inputs, same_bits, solve_with_gradients
+from repflow_mm.gpu_check.tables import Table, yes_or_no
+
+TIMES = 10
+REPEATED = ((2, 32, 5, 28, 28), (1, 4, 3, 56, 56), (1, 2, 3, 112, 112))
+REHEARSED_CASES = slice(2, 4)  # the interpreter takes longer for the others
+REHEARSED_TIMES = 2
+
+
+def run(emit: Emit, context: Context) -> None:
+    """Emit a record for the output and each gradient of each case, then for each repeated solve."""
+    # Triton, which must know by then whether it is to interpret, is imported with it.
+    from repflow_mm.testing.solver_cases import CASES, LARGE_CASES
+
+    if context.rehearsal:
+        for case in CASES[REHEARSED_CASES]:
+            _emit_case(emit, case, lambda case=case: compare_case(case, 'cpu', draws=1, eager_draws=4))
+    else:
+        _compare_in_processes(emit, LARGE_CASES[::-1] + CASES)
+    for shape in ((1, 1, 2, 5, 6),) if context.rehearsal else REPEATED:
+        emit_outcome(emit, partial(_repeat, shape, context), table='repeated', shape=shape)
+
+
+def _compare_in_processes(emit: Emit, cases: Sequence) -> None:
+    """Compare each case in a process of its own, so that a crash is that case's; the reference needs the cores."""
+    processes = min(len(cases), len(os.sched_getaffinity(0)))
+    with ProcessPoolExecutor(processes, mp_context=get_context('spawn'), max_tasks_per_child=1) as pool:
+        futures = {pool.submit(compare_case, case, 'cuda'): case for case in cases}
+        for future in as_completed(futures):
+            _emit_case(emit, futures[future], future.result)
+
+
+def compare_case(case, device: str, **draws: int) -> list[dict]:
+    """The comparisons of one case, of the output and of every gradient."""
+    from repflow_mm.testing.solver_cases import compare
+
+    found = compare(case, device, **draws)
+    return [dict(name=c.name, error=c.error, bound=c.bound, ok=c.error <= c.bound) for c in found]
+
+
+def _emit_case(emit: Emit, case, compare: Callable[[], list[dict]]) -> None:
+    """Emit the comparisons of a case, or the error that it ended with."""
+    try:
+        found = compare()
+    except Exception as error:  # whatever it is, it is this case's failure
+        found = [dict(name=f'{type(error).__name__}: {error}'.splitlines()[0], ok=False)]
+    for comparison in found:
+        emit(table='parity', case=str(case), **comparison)
+
+
+def _repeat(shape: tuple[int, ...], context: Context) -> dict:
+    """Whether u and all gradients have the same bits each time that the same inputs are solved."""
+    times, num_iters = (REHEARSED_TIMES, 2) if context.rehearsal else (TIMES, 20)
+    inputs = draw_inputs(shape, context.device)
+    first = solve_with_gradients(inputs, num_iters, 'triton')
+    again = (solve_with_gradients(inputs, num_iters, 'triton') for _ in range(times - 1))
+    return dict(times=times, ok=all(same_bits(first, found) for found in again))
+
+
+def tables(records: Sequence[dict]) -> list[Table]:
+    """Each output and gradient with its error and bound, and the repeated solves."""
+    parity = [r for r in records if r['table'] == 'parity']
+    rows = [(r['case'], r['name'], *_figures(r), yes_or_no(r)) for r in parity]
+    about = (
+        'Largest error against the reference in float64, and what is allowed: twice the error of the eager reference '
+        'in float32, and rounding.'
+    )
+    repeated = [
+        ('×'.join(map(str, r['shape'])), r.get('times', r.get('why')), yes_or_no(r))
+        for r in records
+        if r['table'] == 'repeated'
+    ]
+    return [
+        Table('Parity with the reference', about, ('case', 'value', 'error', 'allowed', 'holds'), rows),
+        Table('The same bits every time', 'u and all gradients.', ('shape of x', 'solves', 'same'), repeated),
+    ]
+
+
+def _figures(record: dict) -> tuple[str, str]:
+    return tuple(f'{record[key]:.3g}' if key in record else '–' for key in ('error', 'bound'))

@@ -1,0 +1,35 @@
+"""The parameters of Brox flow, checked once for every backend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from repflow_mm.ops.arguments import check_count, check_finite, check_positive
+
+
+@dataclass(frozen=True)
+class BroxParameters:
+    """What :func:`repflow_mm.ops.brox_flow` takes besides the images; its docstring says what they mean.
+
+    Raises:
+        TypeError: If a value is no number, or a count no integer.
+        ValueError: If a value is out of range.
+    """
+
+    alpha: float = 0.197
+    gamma: float = 50.0
+    scale_factor: float = 0.8
+    inner_iterations: int = 5
+    outer_iterations: int = 150
+    solver_iterations: int = 10
+
+    def __post_init__(self):
+        for name in ('alpha', 'gamma', 'scale_factor'):
+            check_finite(name, getattr(self, name))
+        for name in ('inner_iterations', 'outer_iterations', 'solver_iterations'):
+            check_count(name, getattr(self, name))
+        check_positive('alpha', self.alpha)
+        if self.gamma < 0:
+            raise ValueError(f'gamma must be >= 0, got {self.gamma}')
+        if not 0 < self.scale_factor < 1:
+            raise ValueError(f'scale_factor must be between 0 and 1, both excluded, got {self.scale_factor}')

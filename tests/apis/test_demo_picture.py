@@ -1,0 +1,38 @@
+import matplotlib.image
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from repflow_mm.apis import demo_picture
+
+CONFIG = 'configs/demo/repflow_r18_motion_clips.py'
+
+
+@pytest.fixture
+def config(motion_clips, monkeypatch):
+    monkeypatch.setenv('MOTION_CLIPS', str(motion_clips))
+    init_default_scope('mmaction')
+    return Config.fromfile(CONFIG)
+
+
+def test_picture_of_every_motion(config, tmp_path, capsys):
+    model = demo_picture.MODELS.build(config.model)
+    torch.save(dict(state_dict=model.state_dict()), tmp_path / 'epoch_1.pth')
+    out = tmp_path / 'pictures' / 'flow.png'
+    demo_picture.main([CONFIG, str(tmp_path / 'epoch_1.pth'), '--out', str(out)])
+    assert str(out) in capsys.readouterr().out
+    picture = matplotlib.image.imread(out)
+    assert (
+        picture.shape[1] > 3 * picture.shape[0] and len(np.unique(picture.reshape(-1, picture.shape[2]), axis=0)) > 100
+    )
+
+
+def test_sights_are_of_one_clip_a_class(config):
+    model = demo_picture.MODELS.build(config.model).eval()
+    sights = demo_picture.see_clips(model, demo_picture.DATASETS.build(config.test_dataloader.dataset))
+    names = ['left', 'right', 'up', 'down', 'zoom_in', 'zoom_out', 'clockwise', 'anticlockwise']
+    assert [sight.motion for sight in sights] == names
+    assert all(sight.predicted in names and sight.flow.shape == (2, 8, 8) for sight in sights)
+    assert all(sight.frame.shape == (32, 32, 3) for sight in sights)
