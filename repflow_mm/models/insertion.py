@@ -86,9 +86,6 @@ class FlowInsertion:
         ValueError: If the network has flow blocks already, or another ``num_segments``.
     """
 
-    # Arguments of FlowBlock where a config says nothing.
-    defaults = dict(keep_length=True, act_cfg=None)
-
     def __init__(self, network: nn.Module, num_segments: int | None = None) -> None:
         if hasattr(network, 'flow_blocks'):
             raise ValueError(f'{type(network).__name__} has flow blocks already: insert all of them at once')
@@ -172,7 +169,8 @@ class FlowInsertion:
         return block.to(None if parameter is None else parameter.device)
 
     def _defaults_for(self, name: str) -> dict:
-        return self.defaults
+        """Arguments of a module's block where the config says nothing."""
+        return dict(keep_length=True, act_cfg=None)
 
     def _hook(self, modules: Sequence[str], blocks: Sequence[FlowBlock], layouts: Sequence[Layout]) -> None:
         """Register what runs in a forward pass: notes of the input and of grids of tokens, then the blocks."""

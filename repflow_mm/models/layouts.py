@@ -138,7 +138,10 @@ class Tokens:
 
 @dataclass(frozen=True)
 class TokensAndGrid:
-    """A tuple of tokens (N, [cls +] T*H*W, C) and of their T, H and W, as transformers have it that pool tokens."""
+    """A tuple of tokens and of their grid, as transformers have it that pool tokens.
+
+    The tokens are (N, [cls +] T*H*W, C) with T, H and W, or (N*T, [cls +] H*W, C) with H and W.
+    """
 
     def num_channels(self, x: tuple) -> int:
         """C of features that lie so."""
@@ -147,12 +150,13 @@ class TokensAndGrid:
     def to_clips(self, x: tuple, shape: ClipShape) -> Tensor:
         """The tokens that are positions, as (N, C, T, H, W)."""
         tokens, grid = x
-        return _positions_to_clips(tokens, 'thw', tuple(grid), shape)
+        order, grid = ('thw', tuple(grid)) if len(grid) == 3 else ('hw', (None, *grid))
+        return _positions_to_clips(tokens, order, grid, shape)
 
     def from_clips(self, clips: Tensor, x: tuple, shape: ClipShape) -> tuple:
         """The inverse of :meth:`to_clips`, with the class tokens of ``x``."""
         tokens, grid = x
-        return _clips_to_positions(clips, 'thw', tokens), grid
+        return _clips_to_positions(clips, 'thw' if len(grid) == 3 else 'hw', tokens), grid
 
 
 Layout = Clips | Frames | NetworkInput | Tokens | TokensAndGrid
@@ -240,7 +244,7 @@ def _is_tokens_and_grid(output) -> bool:
     if not isinstance(output, (tuple, list)) or len(output) != 2 or not isinstance(output[0], Tensor):
         return False
     tokens, grid = output
-    is_grid = isinstance(grid, (tuple, list, torch.Size)) and len(grid) == 3 and all(isinstance(n, int) for n in grid)
+    is_grid = isinstance(grid, (tuple, list)) and len(grid) in (2, 3) and all(isinstance(n, int) for n in grid)
     return is_grid and tokens.ndim == 3 and 0 <= tokens.shape[1] - math.prod(grid) <= MAX_CLASS_TOKENS
 
 

@@ -84,6 +84,15 @@ def test_tokens_with_their_grid(clips):
     assert_close(tokens, torch.cat((positions[:, :1], 2 * positions), 1), rtol=0, atol=0)
 
 
+def test_tokens_of_frames_with_their_grid(clips):
+    x = (LAYOUTS['hw'][1](clips), (H, W))
+    assert layout_of(x, N, SIZE, None, ()) == TokensAndGrid()
+    assert_close(TokensAndGrid().to_clips(x, shape()), clips, rtol=0, atol=0)
+    tokens, grid = TokensAndGrid().from_clips(2 * clips, x, shape())
+    assert grid == (H, W)
+    assert_close(tokens, 2 * x[0], rtol=0, atol=0)
+
+
 def test_input_may_be_frames_or_clips(clips):
     for is_folded, x in ((False, clips), (True, LAYOUTS['frames'][1](clips))):
         assert_close(NetworkInput().to_clips(x, shape(is_folded)), clips, rtol=0, atol=0)
@@ -100,7 +109,7 @@ def test_layout_is_found_from_a_shape(name, clips):
 def test_tuple_of_tokens_and_grid_is_found():
     tokens = torch.rand(N, 1 + T * H * W, C)
     assert layout_of((tokens, [T, H, W]), N, SIZE, None, ()) == TokensAndGrid()
-    for other in ((tokens, [T, H]), (tokens, [T, H, 2 * W]), (tokens[0], [T, H, W])):
+    for other in ((tokens, [T]), (tokens, [T, H]), (tokens, [T, H, 2 * W]), (tokens[0], [T, H, W])):
         with pytest.raises(ValueError, match='found is a tuple of a tensor of shape'):
             layout_of(other, N, SIZE, None, ())
 

@@ -71,7 +71,7 @@ class PaperNetwork(nn.Module):
 
     def _selected(self, stages: Sequence[Tensor]) -> Tensor | tuple[Tensor, ...]:
         """The stages ``out_indices``: a tuple if there are several."""
-        outs = tuple(stages[i] for i in self.out_indices)
+        outs = tuple(x for i, x in enumerate(stages) if i in self.out_indices)
         return outs[0] if len(outs) == 1 else outs
 
 
@@ -80,8 +80,6 @@ class PaperInsertion(FlowInsertion):
 
     Folded frames, whose number a network's head expects to stay, keep T: a clip's last flow is repeated.
     """
-
-    defaults = dict()
 
     def _module_of(self, cfg: dict) -> str:
         places, after = self.network.places(), cfg.get('after')

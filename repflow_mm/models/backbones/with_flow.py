@@ -71,7 +71,7 @@ def _library(module: str, name: str):
         return import_module(module)
     except ImportError as error:
         library = module.partition('.')[0]
-        raise ImportError(f'the backbone {library}.{name} needs {library}: pip install {library}') from error
+        raise ImportError(f'the backbone {library}.{name} needs pip install {library} ({error})') from error
 
 
 def _unpack(network: nn.Module, args: tuple, output: tuple | Tensor) -> tuple | Tensor:
