@@ -61,7 +61,7 @@ def exit_on_user_error(prepare: Callable[[], Runner]) -> Runner:
     """Call ``prepare()``; an error in what the user gave ends the program in one line instead of a traceback."""
     try:
         return prepare()
-    except (FileNotFoundError, ValueError) as error:
+    except (FileNotFoundError, ConnectionError, ValueError) as error:
         if os.environ.get('RANK', '0') == '0':
             sys.exit(f'error: {error}')
         sys.exit(1)

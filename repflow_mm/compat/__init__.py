@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 from repflow_mm.compat.checkpoints import load_checkpoints_safely
+from repflow_mm.compat.config_text import read_config_text_as_data
 from repflow_mm.compat.distributed import run_distributed_on_cpu
 from repflow_mm.compat.heads import accept_bfloat16_scores
 from repflow_mm.compat.missing_modules import add_missing_drn, leave_out_multimodal, silence_missing_mmcv_ops
@@ -17,6 +18,7 @@ WORKAROUNDS = {
     'mmaction2: its retrieval models fail with new versions of transformers': leave_out_multimodal,
     'mmcv#3035, #3263: no wheels of full mmcv, and mmcv-lite warns': silence_missing_mmcv_ops,
     'mmengine#1655, #1650: checkpoints do not load on torch >= 2.6': load_checkpoints_safely,
+    'mmengine: the config in a checkpoint is run': read_config_text_as_data,
     'mmengine: distributed launchers need CUDA': run_distributed_on_cpu,
     'mmaction2: no head trains on bfloat16 scores': accept_bfloat16_scores,
 }

@@ -1,14 +1,23 @@
+import hashlib
+import http.server
+import json
 import os
 import pickle
+import shutil
+import sys
+import threading
+import types
 import zipfile
 
+import mmengine
+import mmengine.runner.checkpoint as mmengine_checkpoint
 import numpy as np
 import pytest
 import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader, load_checkpoint
 
-from repflow_mm.compat import apply_workarounds
+from repflow_mm.compat import apply_workarounds, checkpoints
 
 apply_workarounds()
 
@@ -112,3 +121,166 @@ def test_garbage_checkpoint(tmp_path):
         archive.writestr('notes.txt', 'no checkpoint')
     with pytest.raises(ValueError, match='other.pth is damaged'):
         CheckpointLoader.load_checkpoint(str(tmp_path / 'other.pth'))
+
+
+@pytest.fixture
+def serve(tmp_path, monkeypatch):
+    """Serve a folder on this machine; returns a function that saves content there and gives its address."""
+    folder = tmp_path / 'served'
+    folder.mkdir()
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
+    monkeypatch.setenv('MMENGINE_HOME', str(tmp_path / 'mmengine'))
+    monkeypatch.setenv('no_proxy', '127.0.0.1')
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args):
+            super().__init__(*args, directory=str(folder))
+
+        def log_message(self, *args):
+            pass
+
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def save(content, name='weights.pth'):
+        torch.save(content, folder / name)
+        return f'http://127.0.0.1:{server.server_port}/{name}'
+
+    save.folder, save.cache = folder, tmp_path / 'torch' / 'hub' / 'checkpoints'
+    yield save
+    server.shutdown()
+    server.server_close()
+
+
+class FakeModelCloud(types.ModuleType):
+    """What the scheme pavi:// needs of its client."""
+
+    def __init__(self, file):
+        super().__init__('pavi')
+        model = types.SimpleNamespace(name='weights.pth', download=lambda path: shutil.copy(file, path))
+        self.modelcloud = types.SimpleNamespace(get=lambda name: model)
+
+
+@pytest.fixture
+def address_of(serve, tmp_path, monkeypatch):
+    """Save content where each of MMEngine's schemes finds it; returns the address."""
+
+    def address_of(scheme, content):
+        address = serve(content)
+        file = serve.folder / 'weights.pth'
+        monkeypatch.setattr(mmengine_checkpoint, 'get_torchvision_models', lambda: {'ours': address})
+        monkeypatch.setattr(mmengine_checkpoint, 'get_mmcls_models', lambda: {'ours': address})
+        (tmp_path / 'mmengine').mkdir(exist_ok=True)
+        places = json.dumps({'ours': address, 'local': str(file)})
+        (tmp_path / 'mmengine' / 'open_mmlab.json').write_text(places)
+        monkeypatch.setitem(sys.modules, 'pavi', FakeModelCloud(file))
+        backend = types.SimpleNamespace(get=lambda path: file.read_bytes())
+        monkeypatch.setattr(mmengine.fileio, 'get_file_backend', lambda *args, **kwargs: backend)
+        return dict(local=str(file), http=address).get(scheme, scheme)
+
+    return address_of
+
+
+SCHEMES = [
+    'local',
+    'http',
+    'torchvision://ours',
+    'modelzoo://ours',
+    'open-mmlab://ours',
+    'openmmlab://ours',
+    'openmmlab://local',
+    'mmcls://ours',
+    'pavi://ours',
+    's3://bucket/weights.pth',
+    'cluster:petrel://bucket/weights.pth',
+]
+
+
+@pytest.mark.parametrize('scheme', SCHEMES)
+def test_no_scheme_runs_code(address_of, scheme, tmp_path):
+    made = tmp_path / 'made'
+    address = address_of(scheme, dict(state_dict={}, extra=RunsCode(os.system, f'touch {made}')))
+    with pytest.raises(ValueError, match=r'checkpoint \S+ is refused.*posix\.system.*code is never run'):
+        CheckpointLoader.load_checkpoint(address)
+    assert not made.exists()
+
+
+@pytest.mark.parametrize('scheme', SCHEMES)
+def test_every_scheme_loads_plain_checkpoints(address_of, scheme):
+    content = runner_checkpoint(torch.nn.Linear(2, 3))
+    prefix = 'backbone.' if scheme.startswith('mmcls') else ''
+    content['state_dict'] = {f'{prefix}{name}': value for name, value in content['state_dict'].items()}
+    loaded = CheckpointLoader.load_checkpoint(address_of(scheme, content), map_location='cpu')
+    torch.testing.assert_close(loaded['state_dict']['weight'], content['state_dict'][f'{prefix}weight'])
+
+
+def test_every_scheme_of_mmengine_has_the_safe_loader():
+    assert {loader.__module__ for loader in CheckpointLoader._schemes.values()} == {checkpoints.__name__}
+
+
+@pytest.mark.parametrize('prefix', [None, 'backbone.'])
+def test_pretrained_weights_from_an_address_run_no_code(serve, tmp_path, prefix):
+    made = tmp_path / 'made'
+    address = serve({'backbone.weight': torch.ones(1, 1), 'extra': RunsCode(os.system, f'touch {made}')})
+    init_cfg = dict(type='Pretrained', checkpoint=address, **(dict(prefix=prefix) if prefix else {}))
+    with pytest.raises(ValueError, match='is refused'):
+        mmengine.model.BaseModule(init_cfg).init_weights()
+    assert not made.exists()
+
+
+def test_what_lies_in_the_hub_cache_runs_no_code(serve, tmp_path):
+    made, address = tmp_path / 'made', serve(dict(state_dict={}))
+    serve.cache.mkdir(parents=True)
+    torch.save(RunsCode(os.system, f'touch {made}'), serve.cache / 'weights.pth')
+    with pytest.raises(ValueError, match='is refused'):
+        CheckpointLoader.load_checkpoint(address)
+    assert not made.exists()
+
+
+def hashed_name(serve, content):
+    """The name that a served file has when its hash is put in."""
+    serve(content)
+    digest = hashlib.sha256((serve.folder / 'weights.pth').read_bytes()).hexdigest()
+    (serve.folder / 'weights.pth').rename(serve.folder / f'r18_20200614-{digest[:8]}.pth')
+    return f'r18_20200614-{digest[:8]}.pth'
+
+
+def test_hash_in_the_name_is_checked(serve):
+    content = dict(state_dict=dict(weight=torch.ones(1)))
+    root = serve(content).rpartition('/')[0]
+    name = hashed_name(serve, content)
+    for _ in range(2):
+        assert CheckpointLoader.load_checkpoint(f'{root}/{name}')['state_dict']['weight'] == 1
+    with open(serve.cache / name, 'ab') as file:
+        file.write(b'more')
+    with pytest.raises(ValueError, match=rf'{name} is refused: its SHA-256 begins with [0-9a-f]{{8}}, not with the '):
+        CheckpointLoader.load_checkpoint(f'{root}/{name}')
+
+
+def test_download_with_another_hash_is_refused_and_not_kept(serve):
+    address = serve(dict(state_dict={}), 'r18-0123abcd.pth')
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r'r18-0123abcd\.pth is refused: invalid hash value .*"0123abcd"'):
+            CheckpointLoader.load_checkpoint(address)
+        assert list(serve.cache.iterdir()) == []
+
+
+@pytest.mark.parametrize('name', ['r18-50.pth', 'r18-imagenet.pth', 'r18_0123abcd.pth'])
+def test_names_without_a_hash(serve, name):
+    assert CheckpointLoader.load_checkpoint(serve(dict(state_dict={}), name)) == dict(state_dict={})
+
+
+def test_addresses_that_lead_nowhere(serve):
+    root = serve(dict(state_dict={})).rpartition('/')[0]
+    with pytest.raises(ConnectionError, match=rf'checkpoint {root}/none\.pth cannot be downloaded: .*404'):
+        CheckpointLoader.load_checkpoint(f'{root}/none.pth')
+    for address in (f'{root}/', f'{root}/a/..'):
+        with pytest.raises(ValueError, match='cannot be downloaded: the address ends in no file name'):
+            CheckpointLoader.load_checkpoint(address)
+
+
+@pytest.mark.parametrize('scheme', ['torchvision', 'openmmlab', 'mmcls'])
+def test_names_that_a_scheme_does_not_know(address_of, scheme):
+    address_of(scheme, {})
+    with pytest.raises(ValueError, match=rf"^{scheme}:// knows no weights 'our'; similar names: ours"):
+        CheckpointLoader.load_checkpoint(f'{scheme}://our')
