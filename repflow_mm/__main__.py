@@ -18,7 +18,14 @@ COMMANDS = {
     'publish_model': ('repflow_mm.apis.publish', 'write a checkpoint for others'),
     'convert_released_weights': ('repflow_mm.apis.convert', "convert the authors' released weights"),
     'demo_report': ('repflow_mm.apis.demo', "report the demo's results"),
+    'demo_picture': ('repflow_mm.apis.demo_picture', "draw what the demo's network sees"),
     'metafiles': ('repflow_mm.apis.metafiles', "make the metafiles of configs and the paper's results"),
+    'check_videos': ('repflow_mm.apis.data.check_videos', 'decode every video of a list and report the bad ones'),
+    'extract_flow': ('repflow_mm.apis.data.extract_flow', 'write the flow of the videos of a list'),
+    'hmdb51': ('repflow_mm.apis.data.hmdb51', "make the lists of HMDB51's splits"),
+    'tiny_kinetics': ('repflow_mm.apis.data.tiny_kinetics', 'make the lists of Tiny-Kinetics'),
+    'make_motion_clips': ('repflow_mm.apis.data.make_motion_clips', 'render the clips of the demo and its ablations'),
+    'gpu_check': ('repflow_mm.gpu_check.cli', 'say whether the solver works on this GPU, and how fast'),
     'doctor': ('repflow_mm.doctor', 'say what is installed, what is worked around and what can run'),
 }
 

@@ -23,5 +23,24 @@ def markdown_table(header: Sequence[object], rows: Iterable[Sequence[object]]) -
     return '\n'.join(lines)
 
 
+def replace_section(text: str, name: str, lines: Sequence[str], file: object) -> str:
+    """A text with other lines between its markers ``<!-- name: begin -->`` and ``<!-- name: end -->``.
+
+    Args:
+        text (str): The text.
+        name (str): The section's name.
+        lines (Sequence[str]): What comes between the markers.
+        file (object): What the error calls the text.
+
+    Raises:
+        ValueError: If the markers are not there, each once and in order.
+    """
+    begin, end = f'<!-- {name}: begin -->', f'<!-- {name}: end -->'
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
+        raise ValueError(f'{file} must have the lines {begin} and {end}, each once and in this order')
+    before, after = text.split(begin)[0], text.split(end)[1]
+    return '\n'.join([before + begin, '', *lines, '', end + after])
+
+
 def _line(cells: Sequence[object]) -> str:
     return f'| {" | ".join(map(str, cells))} |'

@@ -38,11 +38,12 @@ def test_import_with_a_wrong_version_says_found_and_allowed(tmp_path, too_new_mm
 
 OPS_ALONE = """
 import sys, torch
-from repflow_mm.ops import rep_flow, rep_flow_ref, tvl1_flow
+from repflow_mm.ops import brox_flow, rep_flow, rep_flow_ref, tvl1_flow
 x = torch.rand(1, 2, 3, 8, 8)
 for solve in (rep_flow, rep_flow_ref):
     assert solve(x, 0.3, 0.15, 0.25, num_iters=2).shape == (1, 4, 2, 8, 8)
-assert tvl1_flow(x[:, :1, 0], x[:, :1, 1]).shape == (1, 2, 8, 8)
+for flow in (tvl1_flow, brox_flow):
+    assert flow(x[:, :1, 0], x[:, :1, 1]).shape == (1, 2, 8, 8)
 names = ('mmaction', 'mmengine', 'mmcv', 'cv2', 'matplotlib', 'numpy', 'triton', 'torch._dynamo')
 print([name for name in names if name in sys.modules])
 """

@@ -4,4 +4,4 @@
 from repflow_mm.apis.demo_picture import main
 
 if __name__ == '__main__':
-    print(main())
+    main()

@@ -14,6 +14,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
+from repflow_mm.apis.command_line import one_line_errors
 from repflow_mm.files import completed
 from repflow_mm.models.convert import Conversion, convert_released_weights, fit_to
 
@@ -86,8 +87,6 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     """Convert as the command line says."""
     args = parse_args(argv)
-    try:
+    with one_line_errors():
         conversion = convert_file(args.weights, args.out, args.config, args.prefix)
-    except (FileNotFoundError, ValueError) as error:
-        sys.exit(f'error: {error}')
     sys.stdout.write('\n'.join([*conversion.report(), f'{args.out}: written']) + '\n')

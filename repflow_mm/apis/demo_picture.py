@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -87,8 +88,8 @@ def draw_picture(sights: Sequence[Sight], path: str | Path) -> None:
     plt.close(figure)
 
 
-def main(argv: Sequence[str] | None = None) -> str:
-    """Draw what the command line says; returns the text to show."""
+def main(argv: Sequence[str] | None = None) -> None:
+    """Draw what the command line says."""
     parser = argparse.ArgumentParser(description="Draw the learned flow of a network on the demo's clips.")
     parser.add_argument('config', help="a config with flow, e.g. the demo's")
     parser.add_argument('checkpoint', help='its trained weights')
@@ -100,4 +101,4 @@ def main(argv: Sequence[str] | None = None) -> str:
     load_checkpoint(model, args.checkpoint, map_location='cpu', strict=True)
     Path(args.out).parent.mkdir(parents=True, exist_ok=True)
     draw_picture(see_clips(model, DATASETS.build(cfg.test_dataloader.dataset)), args.out)
-    return f'learned flow:    {args.out}'
+    sys.stdout.write(f'learned flow:    {args.out}\n')

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from repflow_mm.apis.command_line import one_line_errors
 from repflow_mm.evaluation.fusion import (
     Scores,
     check_same_samples,
@@ -217,11 +218,9 @@ def _fuse_from_args(args: argparse.Namespace) -> dict:
 def main(argv: Sequence[str] | None = None) -> None:
     """Fuse as the command line says; shows the table and writes the JSON file."""
     args = parse_args(argv)
-    try:
+    with one_line_errors():
         results = _fuse_from_args(args)
         if args.out is not None:
             args.out.parent.mkdir(parents=True, exist_ok=True)
             write_json(args.out, results)
-    except (OSError, ValueError) as error:
-        sys.exit(f'error: {error}')
     sys.stdout.write(f'{fusion_table(results)}\n')

@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 from mmengine.config import Config
 
+from repflow_mm.apis.command_line import one_line_errors
 from repflow_mm.files import write_text
 
 TABLE = 'paper_results.yml'
@@ -119,10 +120,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('configs', nargs='?', default='configs', type=Path, help='folder of configs (default: configs)')
     parser.add_argument('--check', action='store_true', help='write nothing, name the files that are not current')
     args = parser.parse_args(argv)
-    try:
+    with one_line_errors():
         texts = metafiles(args.configs)
-    except (FileNotFoundError, ValueError) as error:
-        sys.exit(f'error: {error}')
     old = [file for file, text in texts.items() if not file.is_file() or file.read_text(encoding='utf-8') != text]
     for file in old:
         if not args.check:

@@ -7,7 +7,6 @@ import logging
 import os
 import os.path as osp
 import sys
-from collections.abc import Callable
 
 import torch
 from mmaction.registry import RUNNERS
@@ -15,7 +14,7 @@ from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 from repflow_mm.apis.checkpoint import check_checkpoint
-from repflow_mm.apis.preflight import check_config
+from repflow_mm.apis.preflight import check_config, check_custom_keys
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,19 +51,11 @@ def build_runner(cfg: Config, modes: tuple[str, ...]) -> Runner:
     """The runner of a config, once its data and settings for ``modes`` (``'train'``, ...) have been checked."""
     check_config(cfg, modes)
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    if 'train' in modes:
+        check_custom_keys(cfg, runner.model)
     if cfg.get('load_from') is not None:
         check_checkpoint(runner.model, cfg.load_from, with_head=modes == ('test',))
     return runner
-
-
-def exit_on_user_error(prepare: Callable[[], Runner]) -> Runner:
-    """Call ``prepare()``; an error in what the user gave ends the program in one line instead of a traceback."""
-    try:
-        return prepare()
-    except (FileNotFoundError, ConnectionError, ValueError) as error:
-        if os.environ.get('RANK', '0') == '0':
-            sys.exit(f'error: {error}')
-        sys.exit(1)
 
 
 def leave_process_group() -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import os.path as osp
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from mmaction.registry import MODELS
 from mmengine.config import Config
+from torch import nn
 
+from repflow_mm.datasets import ComputeFlow
 from repflow_mm.models import FlowDataPreprocessor
+
+# What the names of a flow block's parameters have in them.
+FLOW_KEYS = ('flow_blocks', 'steps.flow', 'steps.conv')
 
 
 def check_config(cfg: Config, modes: tuple[str, ...]) -> None:
@@ -41,6 +47,33 @@ def _check_imports(cfg: Config) -> None:
         raise ValueError(
             "custom_imports names 'repflow_mm', which registers nothing by itself; name 'repflow_mm.registration'"
         )
+
+
+def check_custom_keys(cfg: Config, model: nn.Module) -> None:
+    """Check that every key of ``optim_wrapper.paramwise_cfg.custom_keys`` is in the name of a parameter.
+
+    MMEngine passes over a key that is in none, and the setting it stands for is lost. A key of flow blocks' parameters
+    is let through where the network has no flow block: networks with and without share a schedule.
+
+    Raises:
+        ValueError: If a key is in no parameter's name; the message has the nearest ones.
+    """
+    keys = ((cfg.get('optim_wrapper') or {}).get('paramwise_cfg') or {}).get('custom_keys') or {}
+    names = [name for name, _ in model.named_parameters()]
+    has_flow = any('flow_blocks' in name for name in names)
+    for key in keys:
+        is_for_flow = any(part in key for part in FLOW_KEYS)
+        if not any(key in name for name in names) and (has_flow or not is_for_flow):
+            raise ValueError(f'custom_keys has {key!r}, which no parameter has in its name{_nearest(key, names)}')
+
+
+def _nearest(key: str, names: Sequence[str]) -> str:
+    """The parts of names that are most like a key, as the end of an error's message."""
+    count = key.count('.') + 1
+    parts = [name.split('.') for name in names]
+    pieces = {'.'.join(name[start : start + count]) for name in parts for start in range(len(name) - count + 1)}
+    near = difflib.get_close_matches(key, sorted(pieces), n=3, cutoff=0.5)
+    return f'; the nearest are {", ".join(map(repr, near))}' if near else ''
 
 
 def _head_classes(cfg: Config) -> int | None:
@@ -106,7 +139,11 @@ def _check_channels(dataset: dict, cfg: Config, mode: str) -> None:
     if expected is None or sampler is None or layout not in ('NCHW', 'NCTHW'):
         return
     preprocessor = dict(cfg.model.get('data_preprocessor') or {})
-    if preprocessor.pop('type', None) == 'FlowDataPreprocessor':
+    computed = next((dict(step) for step in dataset.get('pipeline', []) if step.get('type') == 'ComputeFlow'), None)
+    if computed is not None:
+        computed.pop('type')
+        channels, source = ComputeFlow(**computed).out_channels, 'ComputeFlow'
+    elif preprocessor.pop('type', None) == 'FlowDataPreprocessor':
         channels, source = FlowDataPreprocessor(**preprocessor | dict(blending=None)).out_channels, 'the preprocessor'
     elif dataset.get('modality') == 'Flow':
         channels, source = 2 * (sampler['clip_len'] if layout == 'NCHW' else 1), 'the flow on disk'

@@ -16,6 +16,8 @@ from mmengine.config import Config
 from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
+from repflow_mm.apis.command_line import one_line_errors
+
 WEIGHTS = ('state_dict', 'ema_state_dict')
 
 
@@ -119,8 +121,6 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     """Publish as the command line says."""
     args = parse_args(argv)
-    try:
+    with one_line_errors():
         path = publish_model(args.checkpoint, args.out, args.config)
-    except (FileNotFoundError, ValueError) as error:
-        sys.exit(f'error: {error}')
     sys.stdout.write(f'{path} ({path.stat().st_size / 2**20:.1f} MiB)\n')

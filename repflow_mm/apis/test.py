@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from mmengine.config import Config
 
 from repflow_mm.apis.checkpoint import check_checkpoint_file
+from repflow_mm.apis.command_line import one_line_errors
 from repflow_mm.apis.options import (
     add_common_arguments,
     build_runner,
-    exit_on_user_error,
     leave_process_group,
     load_config,
 )
@@ -62,6 +62,7 @@ def _dump_to(cfg: Config, path: str) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     """Test as the command line says."""
     args = parse_args(argv)
-    runner = exit_on_user_error(lambda: build_runner(config_from_args(args), ('test',)))
+    with one_line_errors():
+        runner = build_runner(config_from_args(args), ('test',))
     runner.test()
     leave_process_group()

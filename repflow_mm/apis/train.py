@@ -9,10 +9,10 @@ import torch
 from mmengine.config import Config
 
 from repflow_mm.apis.checkpoint import check_checkpoint_file
+from repflow_mm.apis.command_line import one_line_errors
 from repflow_mm.apis.options import (
     add_common_arguments,
     build_runner,
-    exit_on_user_error,
     leave_process_group,
     load_config,
 )
@@ -86,6 +86,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Train as the command line says."""
     args = parse_args(argv)
     modes = ('train',) if args.no_validate else ('train', 'val')
-    runner = exit_on_user_error(lambda: build_runner(config_from_args(args), modes))
+    with one_line_errors():
+        runner = build_runner(config_from_args(args), modes)
     runner.train()
     leave_process_group()

@@ -99,10 +99,17 @@ def _bad_video_errors() -> Iterator[None]:
     except FileNotFoundError:
         raise BadVideoError('missing', 'the file does not exist') from None
     except Exception as error:  # whatever decord raises (its DECORDError is a bare Exception), the video is bad
-        raise BadVideoError('corrupt', _reason(error)) from error
+        raise BadVideoError('corrupt', decord_message(error)) from error
 
 
-def _reason(error: Exception) -> str:
+def decord_errors() -> tuple[type[Exception], ...]:
+    """What decord raises for a corrupt video; its own error derives from Exception alone."""
+    from decord import DECORDError
+
+    return (DECORDError, RuntimeError, OSError, IndexError)
+
+
+def decord_message(error: Exception) -> str:
     """Decord's message without its stack trace, times and source files."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     return re.sub(r'\[\d\d:\d\d:\d\d\] \S+: ', '', lines[0]) if lines else type(error).__name__

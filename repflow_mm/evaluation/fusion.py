@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -13,16 +12,14 @@ from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
-from tqdm import tqdm
 
 from repflow_mm.evaluation.score_files import read_score_file
+from repflow_mm.flow_names import FLOW_FILE_SUFFIX, flow_name
+from repflow_mm.progress import progress_bar
 
 # Steps from 0 to 1 of the grid in which weights are searched, and how many candidates it may have.
 GRID_STEPS = (20, 10, 5, 2, 1)
 MAX_CANDIDATES = 2000
-
-# Behind the name of a video's flow that is kept in one file, in place of the video's own suffix.
-FLOW_FILE_SUFFIX = '.mp4'
 
 
 class Scores(NamedTuple):
@@ -100,9 +97,8 @@ def _shown(value: object) -> str:
 
 
 def _without_suffix(name: str, of_frames: bool) -> str:
-    """A name as that of a video's flow: without suffix, blanks as ``_``."""
-    stem = name.removesuffix(FLOW_FILE_SUFFIX) if of_frames else os.path.splitext(name)[0]
-    return re.sub(r'\s', '_', stem)
+    """A name as that of a video's flow."""
+    return flow_name(name.removesuffix(FLOW_FILE_SUFFIX) if of_frames else os.path.splitext(name)[0])
 
 
 def _below_root(run: Scores) -> list[str]:
@@ -211,5 +207,5 @@ def search_weights(runs: Sequence[Scores]) -> tuple[list[float], int]:
         right = (fuse(runs, weights).argmax(axis=1) == runs[0].labels).sum()
         return int(right), -sum(Fraction(weight, sum(weights)) ** 2 for weight in weights)
 
-    best = max(tqdm(candidates, 'searching weights', leave=False), key=worth)
+    best = max(progress_bar(candidates, 'searching weights', leave=False), key=worth)
     return [weight / sum(best) for weight in best], steps

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from repflow_mm.files import write_text
 from repflow_mm.gpu_check.parts import PARTS
+from repflow_mm.markdown import replace_section
 
-BEGIN, END = '<!-- gpu_check: begin -->', '<!-- gpu_check: end -->'
+SECTION = 'gpu_check'
 
 
 def write_docs(report: Path, docs: Path) -> None:
@@ -30,19 +31,7 @@ def write_docs(report: Path, docs: Path) -> None:
         raise ValueError(f'{report} is the report of a rehearsal, whose figures mean nothing; give one from a GPU')
     if not found['finished']:
         raise ValueError(f'{report} is the report of a check that did not come to its end; give a complete one')
-    write_text(docs, replace_section(docs.read_text(encoding='utf-8'), section(found), docs).splitlines())
-
-
-def replace_section(text: str, lines: list[str], docs: Path) -> str:
-    """``text`` with ``lines`` between the markers; ``docs`` is named in the error.
-
-    Raises:
-        ValueError: If the markers are not there, each once and in order.
-    """
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
-        raise ValueError(f'{docs} must have the lines {BEGIN} and {END}, each once and in this order')
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
-    return '\n'.join([before + BEGIN, '', *lines, '', END + after])
+    write_text(docs, replace_section(docs.read_text(encoding='utf-8'), SECTION, section(found), docs).splitlines())
 
 
 def section(report: dict | None) -> list[str]:

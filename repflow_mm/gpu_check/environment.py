@@ -6,18 +6,12 @@ import platform
 import shutil
 from importlib.metadata import PackageNotFoundError, version
 
+from repflow_mm.gpu_check.parts import MMACTION, VIDEOS
 from repflow_mm.gpu_check.runner import missing_modules
 from repflow_mm.version import __version__
 
 DISTRIBUTIONS = ('torch', 'triton', 'numpy', 'mmaction2', 'mmengine', 'mmcv-lite', 'mmcv', 'decord')
-OPTIONAL = dict(
-    mmaction='networks and training',
-    mmengine='networks and training',
-    mmcv='networks and training',
-    cv2='training',
-    decord='training',
-    tqdm='training',
-)
+OPTIONAL = dict.fromkeys(MMACTION, 'networks and training') | dict.fromkeys(VIDEOS, 'training')
 
 
 def versions() -> dict[str, str]:

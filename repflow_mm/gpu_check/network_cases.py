@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 NUM_CLASSES = 400
-FLOW = dict(after='block3', channels=32, num_iters=20, learn=('theta', 'lam', 'tau', 'div'))
+FLOW = dict(after='block3', channels=32, learn=('theta', 'lam', 'tau', 'div'))
 RESIDUAL = dict(fusion='add', zero_init_norm=True)
 FLOW_OF_FLOW = dict(FLOW, **RESIDUAL, steps=('flow', 'conv', 'flow'), expand_kernel_size=3)
 RGB, REPFLOW, FCF, TSM, TSM_FLOW = 'RGB', 'RepFlow', 'FcF', 'TSM', 'WithFlow on TSM'
@@ -70,23 +70,19 @@ class Classifier(nn.Module):
 
 
 def build_network(name: str, setting: Setting) -> Classifier:
-    """One of ``NETWORKS`` with random weights.
-
-    Raises:
-        KeyError: If MMAction2's registry does not have one of its modules.
-    """
+    """One of ``NETWORKS`` with random weights."""
     torch.manual_seed(0)
-    flow = dict(num_iters=2) if setting is TINY else {}
+    flow = dict(num_iters=2 if setting is TINY else 20)
     common = dict(depth=setting.depth, num_segments=setting.frames)
     features = dict(in_channels=2048 if setting.depth >= 50 else 512, num_classes=NUM_CLASSES)
     if name in (TSM, TSM_FLOW):
         backbone = dict(type='ResNetTSM', **common)
         if name == TSM_FLOW:
-            block = {key: value for key, value in FLOW.items() if key != 'after'} | RESIDUAL
-            backbone = dict(type='WithFlow', backbone=backbone, flow=dict(block, after='layer3', **flow))
+            block = dict(FLOW, **RESIDUAL, after='layer2', **flow)  # the module that the paper's third block is
+            backbone = dict(type='WithFlow', backbone=backbone, flow=block)
         head = dict(type='TSMHead', num_segments=setting.frames, is_shift=True, **features)
         return Classifier(backbone, head, folded=True)
-    blocks = {RGB: None, REPFLOW: FLOW | flow, FCF: FLOW_OF_FLOW | flow}
+    blocks = {RGB: None, REPFLOW: dict(FLOW, fusion='none') | flow, FCF: FLOW_OF_FLOW | flow}
     backbone = dict(type='RepFlowResNet', flow=blocks[name], **common)
     return Classifier(backbone, dict(type='I3DHead', **features), folded=False)
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from repflow_mm.gpu_check.context import Context, emit_to
 
+CANNOT_IMPORT = 77
+
 
 def command_line(module: str, records: Path, context: Context) -> list[str]:
     """The command that runs a part in a process of its own."""
@@ -37,7 +39,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     context = Context(args.folder, args.seconds, args.rehearse)
-    importlib.import_module(args.module).run(emit_to(args.records), context)
+    try:
+        importlib.import_module(args.module).run(emit_to(args.records), context)
+    except ImportError as error:
+        sys.exit(_say_missing(error))
+
+
+def _say_missing(error: ImportError) -> int:
+    """Leave the error as the process's last line; returns the status that means that something is not installed."""
+    sys.stderr.write(f'{type(error).__name__}: {error}'.splitlines()[0] + '\n')
+    return CANNOT_IMPORT
 
 
 def _end_with_parent() -> None:

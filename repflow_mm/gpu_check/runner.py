@@ -13,7 +13,7 @@ from pathlib import Path
 
 import repflow_mm
 from repflow_mm.gpu_check.context import Context, read_records
-from repflow_mm.gpu_check.part_process import command_line
+from repflow_mm.gpu_check.part_process import CANNOT_IMPORT, command_line
 from repflow_mm.gpu_check.parts import Part
 
 POLL_SECONDS = 0.2
@@ -80,7 +80,7 @@ def _run_part(part: Part, context: Context, outcome: dict, update: Callable[[], 
             _end_group(process)
     outcome.update(seconds=round(context.seconds - context.seconds_left(), 2), records=read_records(records))
     if outcome['status'] == RUNNING:
-        outcome['status'] = FAILED if process.returncode else DONE
+        outcome['status'] = {0: DONE, CANNOT_IMPORT: LEFT_OUT}.get(process.returncode, FAILED)
         outcome['reason'] = last_line(log, process.returncode) if process.returncode else ''
 
 
@@ -122,5 +122,7 @@ def _environment(part: Part, context: Context) -> dict[str, str]:
 def last_line(log: Path, status: int) -> str:
     """What a failed process said last, or the signal or status that it ended with."""
     lines = [line.strip() for line in log.read_text(encoding='utf-8', errors='replace').splitlines() if line.strip()]
+    if status == CANNOT_IMPORT and lines:
+        return lines[-1]
     ended = f'ended by signal {-status}' if status < 0 else f'ended with status {status}'
     return f'{ended}: {lines[-1]}' if lines else ended

@@ -12,7 +12,15 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from repflow_mm.models.layers import FlowBlock
-from repflow_mm.models.layouts import ClipShape, Layout, NetworkInput, layout_from_config, layout_of
+from repflow_mm.models.layouts import (
+    ClipShape,
+    Layout,
+    NetworkInput,
+    Tokens,
+    TokensAndGrid,
+    layout_from_config,
+    layout_of,
+)
 from repflow_mm.models.trial import Trial, find_trial, grid_of
 
 FlowConfig = dict | Sequence[dict] | None
@@ -36,9 +44,10 @@ def insert_flow(
     Args:
         network (nn.Module): Any network that takes clips (N, C, T, H, W) or frames (N*T, C, H, W), changed in place.
         flow (dict | list[dict], optional): One block or several: ``after``, the name of a module or ``'input'``; the
-            arguments of :class:`repflow_mm.models.FlowBlock` but ``in_channels``, with ``keep_length=True`` and
-            ``act_cfg=None`` as defaults; and ``layout``, if the module's output cannot tell it, see
-            :func:`repflow_mm.models.layouts.layout_from_config`. None leaves the network as it is.
+            arguments of :class:`repflow_mm.models.FlowBlock`, with ``keep_length=True`` and ``act_cfg=None`` as
+            defaults; and ``layout``, if the module's output cannot tell it, see
+            :func:`repflow_mm.models.layouts.layout_from_config`. ``in_channels`` is found; with ``layout`` and
+            ``in_channels`` given there is no trial pass. None leaves the network as it is.
         num_segments (int, optional): Frames T of one clip, for networks that take frames. Defaults to the network's
             attribute ``num_segments``, if it has one.
         input_shape (Sequence[int], optional): Shape of one clip, (C, T, H, W), or of one frame, (C, H, W), if the
@@ -94,10 +103,11 @@ class FlowInsertion:
     def insert(self, configs: Sequence[dict], input_shape: Sequence[int] | None = None) -> None:
         """Build a block for each config and hook it behind its module; see :func:`insert_flow`."""
         modules = [self._module_of(cfg) for cfg in configs]
-        trial = find_trial(self.network, [m for m in modules if m != 'input'], self.num_segments, input_shape)
+        unknown = [name for cfg, name in zip(configs, modules) if name != 'input' and not _is_described(cfg)]
+        trial = find_trial(self.network, unknown, self.num_segments, input_shape)
         layouts = [self._layout(cfg, name, trial) for cfg, name in zip(configs, modules)]
         blocks = [self._build(cfg, name, layout, trial) for cfg, name, layout in zip(configs, modules, layouts)]
-        self.blocks = self.network.flow_blocks = self._named(configs, blocks)
+        self.blocks = self.network.flow_blocks = self._named(configs, blocks).train(self.network.training)
         self._hook(modules, blocks, layouts)
         self._take_over()
 
@@ -141,18 +151,22 @@ class FlowInsertion:
         return trial.input.shape[0] // (1 if trial.input.ndim == 5 else self.num_segments)
 
     def _build(self, cfg: dict, name: str, layout: Layout, trial: Trial) -> FlowBlock:
-        """The block of a config, on the network's device and in its mode."""
+        """The block of a config, on the network's device."""
         arguments = {key: value for key, value in cfg.items() if key not in ('after', 'layout')}
-        allowed = [key for key in inspect.signature(FlowBlock).parameters if key != 'in_channels']
+        allowed = list(inspect.signature(FlowBlock).parameters)
         for key in arguments:
             if key not in allowed:
                 nearest = difflib.get_close_matches(key, allowed, n=1, cutoff=0.4)
                 hint = f', nearest is {nearest[0]!r}' if nearest else ''
                 raise ValueError(f'flow has no argument {key!r}{hint}; there are after, layout, {", ".join(allowed)}')
-        output = trial.input if name == 'input' else _only_call(name, trial)
-        block = FlowBlock(layout.num_channels(output), **{**self._defaults_for(name), **arguments})
+        if not _is_described(cfg):
+            output = trial.input if name == 'input' else _only_call(name, trial)
+            arguments['in_channels'] = layout.num_channels(output)
+        block = FlowBlock(**{**self._defaults_for(name), **arguments})
+        if isinstance(layout, (Tokens, TokensAndGrid)) and not block.keep_length:
+            raise ValueError(f'keep_length must be True for the tokens of {name!r}, which have fixed places, got False')
         parameter = next(self.network.parameters(), None)
-        return block.to(None if parameter is None else parameter.device).train(self.network.training)
+        return block.to(None if parameter is None else parameter.device)
 
     def _defaults_for(self, name: str) -> dict:
         return self.defaults
@@ -280,11 +294,17 @@ def as_list(flow: FlowConfig) -> list[dict]:
     return list(blocks)
 
 
+def _is_described(cfg: dict) -> bool:
+    """Whether a config tells the layout and the channels, so that no trial pass need find them."""
+    return 'layout' in cfg and 'in_channels' in cfg
+
+
 def _only_call(name: str, trial: Trial):
     """The output of a module's only call in the trial pass."""
     outputs = trial.outputs[name]
     if len(outputs) != 1:
         raise ValueError(
-            f'{name!r} must be called once in a forward pass to have a flow block, got {len(outputs)} calls'
+            f'{name!r} must be called once in a forward pass to have a flow block, got {len(outputs)} calls: name a '
+            'module that computes, not a list of modules or one that serves several places'
         )
     return outputs[0]

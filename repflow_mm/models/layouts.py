@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import permutations
 
 import torch
 from torch import Tensor
@@ -63,7 +64,7 @@ class Clips:
 
     def from_clips(self, clips: Tensor, x: Tensor, shape: ClipShape) -> Tensor:
         """The inverse of :meth:`to_clips`."""
-        return clips.movedim(1, -1) if self.channels_last else clips
+        return _stored_like(x, clips.movedim(1, -1) if self.channels_last else clips)
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class Frames:
     def from_clips(self, clips: Tensor, x: Tensor, shape: ClipShape) -> Tensor:
         """The inverse of :meth:`to_clips`."""
         frames = fold_time(clips)  # (N*T, C, H, W)
-        return frames.movedim(1, -1) if self.channels_last else frames
+        return _stored_like(x, frames.movedim(1, -1) if self.channels_last else frames)
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class NetworkInput:
 
     def from_clips(self, clips: Tensor, x: Tensor, shape: ClipShape) -> Tensor:
         """The inverse of :meth:`to_clips`."""
-        return fold_time(clips) if shape.is_folded else clips
+        return _stored_like(x, fold_time(clips) if shape.is_folded else clips)
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,28 @@ def _clips_to_positions(clips: Tensor, order: str, tokens: Tensor) -> Tensor:
     else:
         positions = clips.permute(0, 3, 4, 2, 1).flatten(1, 3)  # (N, H, W, T, C) -> (N, H*W*T, C)
     num_class_tokens = tokens.shape[1] - positions.shape[1]
-    return torch.cat((tokens[:, :num_class_tokens], positions), dim=1)
+    return _stored_like(tokens, torch.cat((tokens[:, :num_class_tokens], positions), dim=1))
+
+
+# Orders of the dimensions in memory, slowest first, in which a network may store features beside the plain one.
+STORAGE_ORDERS = {
+    3: tuple(permutations(range(3)))[1:],
+    4: ((0, 2, 3, 1), (0, 3, 1, 2)),
+    5: ((0, 2, 3, 4, 1), (0, 2, 1, 3, 4), (0, 4, 1, 2, 3)),
+}
+
+
+def _stored_like(x: Tensor, features: Tensor) -> Tensor:
+    """``features`` in the order in memory that ``x`` has, which a network may rely on.
+
+    Sums over another order in memory are rounded differently, too.
+    """
+    if not x.is_contiguous():
+        for order in STORAGE_ORDERS[x.ndim]:
+            if x.permute(order).is_contiguous():
+                back = [order.index(dim) for dim in range(x.ndim)]
+                return features.permute(order).contiguous().permute(back)
+    return features.contiguous()
 
 
 MAX_CLASS_TOKENS = 16
@@ -265,8 +287,9 @@ def layout_from_config(cfg: str | dict, grid: tuple | None) -> Layout:
     if kind not in KINDS:
         raise ValueError(f"a layout's kind must be one of {tuple(KINDS)}, got {kind!r}")
     if kind == 'tokens':
-        if grid is not None:
-            settings.setdefault('grid', grid[0])
+        if 'grid' not in settings and grid is None:
+            raise ValueError("the layout 'tokens' needs grid, the name of the convolution that makes them, got None")
+        settings.setdefault('grid', grid and grid[0])
         if settings.get('order') not in ORDERS:
             raise ValueError(f"order of the layout 'tokens' must be one of {ORDERS}, got {settings.get('order')!r}")
     allowed = tuple(KINDS[kind].__dataclass_fields__)

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from mmengine.config import DictAction
 
+from repflow_mm.apis.command_line import one_line_errors
 from repflow_mm.files import write_json
 from repflow_mm.sweeps.rows import Row, load_tables, networks_of
 from repflow_mm.sweeps.run_times import seconds_a_video
@@ -79,11 +80,9 @@ def _status(run: Run, gpus: int) -> str:
 def main(argv: Sequence[str] | None = None, show: Callable[[str], object] = sys.stdout.write) -> int:
     """Run what the command line says; returns the number of runs that failed."""
     args = parse_args(argv)
-    try:
+    with one_line_errors():
         tables = load_tables(args.what, args.tables)
         runs = [] if args.list else runs_of(tables, args)
-    except (FileNotFoundError, ValueError) as error:
-        sys.exit(f'error: {error}')
     if args.list:
         show(_listed(tables))
         return 0

@@ -17,12 +17,12 @@ def config(motion_clips, monkeypatch):
     return Config.fromfile(CONFIG)
 
 
-def test_picture_of_every_motion(config, tmp_path):
+def test_picture_of_every_motion(config, tmp_path, capsys):
     model = demo_picture.MODELS.build(config.model)
     torch.save(dict(state_dict=model.state_dict()), tmp_path / 'epoch_1.pth')
     out = tmp_path / 'pictures' / 'flow.png'
-    shown = demo_picture.main([CONFIG, str(tmp_path / 'epoch_1.pth'), '--out', str(out)])
-    assert str(out) in shown
+    demo_picture.main([CONFIG, str(tmp_path / 'epoch_1.pth'), '--out', str(out)])
+    assert str(out) in capsys.readouterr().out
     picture = matplotlib.image.imread(out)
     assert (
         picture.shape[1] > 3 * picture.shape[0] and len(np.unique(picture.reshape(-1, picture.shape[2]), axis=0)) > 100

@@ -2,8 +2,9 @@ import re
 
 import pytest
 from mmengine.config import Config
+from torch import nn
 
-from repflow_mm.apis.preflight import check_config
+from repflow_mm.apis.preflight import check_config, check_custom_keys
 
 FLOW = dict(after='block3')
 KINETICS_STEPS = [dict(type='SampleFrames', clip_len=8, num_clips=1), dict(type='FormatShape', input_format='NCTHW')]
@@ -179,6 +180,13 @@ def test_channels_of_stored_flow(make_config, tmp_path, steps, channels):
         check_config(make_config(backbone=dict(type='RepFlowResNet'), **flow), ('train',))
 
 
+def test_channels_of_flow_computed_in_the_pipeline(make_config):
+    steps = [KINETICS_STEPS[0], dict(type='ComputeFlow', num_flows=2, method='dis'), KINETICS_STEPS[1]]
+    check_config(make_config(backbone=dict(type='RepFlowResNet3d', in_channels=4), pipeline=steps), ('train',))
+    with pytest.raises(ValueError, match='^train: ComputeFlow gives 4 channels, but backbone.in_channels is 3$'):
+        check_config(make_config(backbone=dict(type='RepFlowResNet3d'), pipeline=steps), ('train',))
+
+
 def test_channels_of_flow_on_the_fly(make_config):
     preprocessor = dict(type='FlowDataPreprocessor', stack_length=5, blending=dict(type='MixupBlending'))
     backbone = dict(type='RepFlowResNet3d', in_channels=10)
@@ -193,3 +201,30 @@ def test_channels_of_rgb(make_config):
     with pytest.raises(ValueError, match='^train: RGB gives 3 channels, but backbone.in_channels is 2$'):
         check_config(make_config(backbone=dict(type='RepFlowResNet', in_channels=2)), ('train',))
     check_config(make_config(backbone=dict(type='ResNet', in_channels=2)), ('train',))
+
+
+@pytest.fixture
+def flow_model():
+    steps = nn.ModuleDict(dict(steps=nn.ModuleDict(dict(flow0=nn.Linear(1, 1)))))
+    return nn.ModuleDict(dict(flow_blocks=nn.ModuleDict(dict(block3=steps)), layer1=nn.Linear(1, 1)))
+
+
+def with_keys(*keys):
+    return Config(dict(optim_wrapper=dict(paramwise_cfg=dict(custom_keys={key: dict(lr_mult=0.1) for key in keys}))))
+
+
+def test_custom_keys_are_in_the_name_of_a_parameter(flow_model):
+    check_custom_keys(with_keys('steps.flow', 'layer1'), flow_model)
+    check_custom_keys(Config(dict()), flow_model)
+    message = "custom_keys has 'stages.flow', which no parameter has in its name; the nearest are 'steps.flow0'"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        check_custom_keys(with_keys('layer1', 'stages.flow'), flow_model)
+    with pytest.raises(ValueError, match=r"has 'qqq', which no parameter has in its name$"):
+        check_custom_keys(with_keys('qqq'), flow_model)
+
+
+def test_custom_keys_of_flow_blocks_may_stand_where_there_is_none(flow_model):
+    rgb = nn.ModuleDict(dict(layer1=nn.Linear(1, 1)))
+    check_custom_keys(with_keys('steps.flow'), rgb)
+    with pytest.raises(ValueError, match="has 'layer2'.*the nearest are 'layer1'"):
+        check_custom_keys(with_keys('layer2'), rgb)

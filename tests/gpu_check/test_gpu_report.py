@@ -5,14 +5,16 @@ from helpers import ROOT
 
 from repflow_mm.gpu_check import environment
 from repflow_mm.gpu_check.context import Context, emit_outcome, emit_to, read_records
-from repflow_mm.gpu_check.docs import BEGIN, END, replace_section, section, write_docs
+from repflow_mm.gpu_check.docs import SECTION, section, write_docs
 from repflow_mm.gpu_check.parts import PARTS
 from repflow_mm.gpu_check.parts.sanitizer import outcome as sanitizer_outcome
 from repflow_mm.gpu_check.parts.training import read_log, summarise
 from repflow_mm.gpu_check.report import finish, markdown, new_report, verdict, write_report
 from repflow_mm.gpu_check.tables import Table, milliseconds, ratio
+from repflow_mm.markdown import replace_section
 
 PARITY = dict(table='parity', case='N1', name='u', error=1e-5, bound=2e-5, ok=True)
+BEGIN, END = (f'<!-- {SECTION}: {edge} -->' for edge in ('begin', 'end'))
 DOCS = f'# Figures\n\n{BEGIN}\nbefore\n{END}\n\nmore\n'
 
 
@@ -111,7 +113,7 @@ def test_docs_refuse_what_is_no_result(tmp_path, change, docs, message):
 
 def test_the_docs_hold_either_no_figures_or_those_of_a_report():
     text = (ROOT / 'docs' / 'benchmarks.md').read_text()
-    unmeasured = replace_section(text, section(None), ROOT / 'docs' / 'benchmarks.md')
+    unmeasured = replace_section(text, SECTION, section(None), ROOT / 'docs' / 'benchmarks.md')
     assert text == unmeasured or 'driver' in text.split(BEGIN)[1].split(END)[0]
 
 

@@ -21,6 +21,7 @@ def run(emit, context):
     emit(table='t', child=child.pid)
     time.sleep(600)
 """,
+    importing='def run(emit, context):\n    import no_such_package',
     crashing='import os, signal\ndef run(emit, context): os.kill(os.getpid(), signal.SIGSEGV)',
 )
 
@@ -91,6 +92,12 @@ def test_a_part_whose_modules_are_missing_is_left_out_and_names_them(modules):
     found = run(modules, part('quick', needs=('torch', 'no_such_package', 'nor_this')))
     assert found.quick['status'] == LEFT_OUT
     assert found.quick['reason'] == 'needs no_such_package, nor_this, which cannot be imported'
+
+
+def test_a_part_that_finds_something_missing_on_its_way_is_left_out(modules):
+    found = run(modules, part('importing'))
+    assert found.importing['status'] == LEFT_OUT
+    assert found.importing['reason'] == "ModuleNotFoundError: No module named 'no_such_package'"
 
 
 def test_there_is_news_at_the_start_and_the_end_of_each_part_and_with_each_record(modules):

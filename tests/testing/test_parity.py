@@ -18,8 +18,8 @@ def test_slightly_wrong_output_is_named():
 
 
 def test_wrong_gradient_is_named():
-    def detached_tau(x, theta, lam, tau, **options):
-        return rep_flow_ref(x, theta, lam, tau.detach(), **options)
+    def detached_tau(x, theta, lam, tau, *rest):
+        return rep_flow_ref(x, theta, lam, tau.detach(), *rest)
 
     with pytest.raises(ValueError, match='tau: error'):
         check_parity(detached_tau, CASE, draws=3)

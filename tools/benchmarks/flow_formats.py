@@ -28,7 +28,6 @@ from repflow_mm.datasets.flow.video_flow import video_flow
 from repflow_mm.datasets.transforms.flow import CheckedRawFrameDecode, FlowFileDecode
 from repflow_mm.datasets.video_reading import BadVideoError
 from repflow_mm.markdown import markdown_table
-from repflow_mm.ops.tvl1_parameters import TVL1Parameters
 
 # Bytes that a file system keeps a file in units of.
 BLOCK = 4096
@@ -99,7 +98,7 @@ def measure_formats(videos: Sequence[str | Path], short_side: int | None, repeat
 def _flow(video: str | Path, short_side: int | None) -> np.ndarray:
     """The flow of a video, (T - 1, 2, H, W)."""
     try:
-        return np.concatenate(list(video_flow(str(video), short_side, TVL1Parameters())))
+        return np.concatenate(list(video_flow(str(video), short_side)))
     except BadVideoError as bad:
         raise ValueError(f'{video}: {bad.message}') from None
 

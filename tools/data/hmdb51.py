@@ -1,38 +1,7 @@
 #!/usr/bin/env python3
-"""Make MMAction2 lists of HMDB51's three splits from the official split files.
+"""Make the lists of HMDB51's splits: ``tools/data/hmdb51.py --help``."""
 
-The official archive test_train_splits.rar holds <class>_test_split<k>.txt; labels are the classes in alphabetical
-order, paths are <class>/<video>. With --videos, videos that are not there are left out and reported.
-Example: python tools/data/hmdb51.py data/hmdb51/annotations data/hmdb51 --videos data/hmdb51/videos
-"""
-
-import argparse
-import sys
-
-from repflow_mm.datasets.lists.hmdb51 import CLASSES_FILE, REPORT_FILE, SPLITS, make_hmdb51_lists
-
-
-def parse_args(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('annotations', help='folder of the official split files')
-    parser.add_argument('out', help='folder for the lists and the report')
-    parser.add_argument('--videos', help='folder of the videos, a folder for each class')
-    parser.add_argument('--splits', type=int, nargs='+', default=SPLITS, help='which splits; default: 1 2 3')
-    parser.add_argument('--suffix', help='ending of converted videos in place of .avi, e.g. .mp4')
-    return parser.parse_args(argv)
-
-
-def main(argv=None):
-    args = parse_args(argv)
-    try:
-        report = make_hmdb51_lists(args.annotations, args.out, args.videos, args.splits, args.suffix)
-    except (ValueError, OSError) as error:
-        sys.exit(f'error: {error}')
-    for name, counts in report.items():
-        missing = 'not looked for' if counts['missing'] is None else len(counts['missing'])
-        print(f'{name}: {counts["found"]} videos found of the official {counts["official"]}; missing: {missing}')
-    print(f'{args.out}: lists, {CLASSES_FILE}, {REPORT_FILE}')
-
+from repflow_mm.apis.data.hmdb51 import main
 
 if __name__ == '__main__':
     main()

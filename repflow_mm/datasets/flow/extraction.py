@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -34,6 +33,7 @@ from repflow_mm.datasets.lists.list_runs import (
 )
 from repflow_mm.datasets.video_reading import BadVideoError
 from repflow_mm.files import claim_folder, locked, write_json, write_text
+from repflow_mm.flow_names import flow_name
 from repflow_mm.ops.arguments import check_count
 
 PARAMETERS_FILE = 'flow.json'
@@ -183,8 +183,7 @@ def flow_names(
         path = PurePosixPath(full_path(videos, entry))
         folder = os.path.abspath(videos)
         relative = path.relative_to(folder if path.is_relative_to(folder) else path.anchor)
-        # RawframeDataset splits its lines at blanks.
-        name = re.sub(r'\s', '_', str(relative.with_suffix(''))) + FORMATS[format].suffix
+        name = flow_name(str(relative.with_suffix(''))) + FORMATS[format].suffix
         if name in names:
             raise ValueError(
                 f'{list_file}, lines {names[name].number} and {entry.number}: the flow of {names[name].path!r} and of '

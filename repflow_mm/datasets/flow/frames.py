@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 
 from repflow_mm.datasets.video_files import write_video
+from repflow_mm.flow_names import FLOW_FILE_SUFFIX
 
 # RawframeDataset's filename_tmpl for flow, with its start_index of 1.
 FLOW_TEMPLATE = '{}_{:05d}.jpg'
@@ -112,4 +113,4 @@ class FlowFormat:
     write: Callable[[Path, Iterable[np.ndarray]], int]
 
 
-FORMATS = {'jpg': FlowFormat('', write_flow_folder), 'mp4': FlowFormat('.mp4', write_flow_file)}
+FORMATS = {'jpg': FlowFormat('', write_flow_folder), 'mp4': FlowFormat(FLOW_FILE_SUFFIX, write_flow_file)}

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from repflow_mm.datasets.lists.list_files import read_lines
+from repflow_mm.datasets.lists.list_files import missing_files, read_lines
 from repflow_mm.files import write_json, write_text
 
 NUM_CLASSES = 51
@@ -61,7 +61,9 @@ def make_hmdb51_lists(
     for split in splits:
         subsets = _read_split(annotations, classes, split, suffix)
         for subset in OFFICIAL_COUNTS:
-            found, missing = _split_missing(subsets[subset], videos)
+            missing = _missing(subsets[subset], videos, f'{subset}_{split}: looking for files')
+            left_out = set(missing or ())
+            found = [entry for entry in subsets[subset] if entry[0] not in left_out]
             lists[out / f'hmdb51_{subset}_split_{split}_videos.txt'] = found
             report[f'{subset}_{split}'] = dict(
                 found=len(found), missing=missing, unused=len(subsets[None]), official=OFFICIAL_COUNTS[subset]
@@ -107,13 +109,11 @@ def _read_split(
     return subsets
 
 
-def _split_missing(
-    entries: list[tuple[str, int]], videos: str | Path | None
-) -> tuple[list[tuple[str, int]], list[str] | None]:
-    """The entries that have a file, and the paths of the others (None if files are not looked for)."""
+def _missing(entries: list[tuple[str, int]], videos: str | Path | None, title: str) -> list[str] | None:
+    """The paths that have no file; None if files are not looked for."""
     if videos is None:
-        return entries, None
-    there = {path: (Path(videos) / path).is_file() for path, _ in entries}
-    if not any(there.values()):
-        raise FileNotFoundError(f'{videos} has none of the videos; the first was looked for as {entries[0][0]}')
-    return [entry for entry in entries if there[entry[0]]], [path for path in there if not there[path]]
+        return None
+    missing = missing_files(videos, (path for path, _ in entries), title)
+    if len(missing) == len(entries):
+        raise FileNotFoundError(f'{videos} has none of the videos; the first was looked for as {missing[0]}')
+    return missing

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from repflow_mm.progress import progress_bar
+
 
 @dataclass(frozen=True)
 class ListEntry:
@@ -96,6 +98,18 @@ def check_inside(file: str | Path, paths: Iterable[tuple[int, str]], folder: str
         if first == '..' and not allow_outside:
             where = f'lies outside of the folder {folder or "."}; only allow_outside takes it'
             raise ValueError(f'{file}, line {number}: {path!r} {where}')
+
+
+def missing_files(folder: str | Path, paths: Iterable[str], title: str = '') -> list[str]:
+    """Those of the paths, relative to a folder, that have no file; shows its progress under the title.
+
+    Raises:
+        FileNotFoundError: If the folder does not exist.
+    """
+    if not Path(folder).is_dir():
+        raise FileNotFoundError(f'folder of videos {folder} does not exist')
+    paths = list(paths)
+    return [path for path in progress_bar(paths, title, unit='clip') if not Path(folder, path).is_file()]
 
 
 def _parse(place: str, number: int, line: str, delimiter: str | None, num_classes: int | None) -> ListEntry:

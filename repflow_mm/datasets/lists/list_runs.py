@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from tqdm import tqdm
-
 from repflow_mm.datasets.lists.list_files import ListEntry
 from repflow_mm.datasets.lists.worker_pool import Work, run_all
 from repflow_mm.files import write_json, write_text
+from repflow_mm.ops.arguments import check_count
+from repflow_mm.progress import progress_bar
 
 # What a video's result may be; a run's own come behind them.
 STATUSES = ('ok', 'missing', 'empty', 'corrupt', 'timeout', 'crash')
@@ -102,9 +101,7 @@ def update_journal(
     """
     items = [(key, path) for key, path in paths.items() if key not in journal.results or not is_current(key)]
     states = {key: _state(path) for key, path in items}
-    # To a log file, a line now and then instead of a moving bar.
-    interval = 0.1 if sys.stderr.isatty() else 30
-    progress = tqdm(total=len(paths), initial=len(paths) - len(items), unit='video', mininterval=interval)
+    progress = progress_bar(total=len(paths), initial=len(paths) - len(items), unit='video')
     with progress, closing(run_all(work, items, min(jobs, max(len(items), 1)), timeout)) as done:
         for (key, path), result in done:
             size, mtime_ns = states[key]
@@ -177,8 +174,7 @@ def summary_lines(report: dict) -> list[str]:
 def check_run(videos: str | Path, jobs: int | None, timeout: float) -> int:
     """Check what every run is given; returns the number of processes, for None that of usable cores."""
     jobs = len(os.sched_getaffinity(0)) if jobs is None else jobs
-    if jobs < 1:
-        raise ValueError(f'jobs must be >= 1, got {jobs}')
+    check_count('jobs', jobs)
     if not timeout > 0:
         raise ValueError(f'timeout must be > 0 seconds, got {timeout}')
     if not Path(videos).is_dir():

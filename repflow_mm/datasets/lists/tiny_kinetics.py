@@ -5,16 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import re
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from tqdm import tqdm
-
-from repflow_mm.datasets.lists.list_files import ListEntry, check_unique, read_lines, read_list
+from repflow_mm.datasets.lists.list_files import ListEntry, check_unique, missing_files, read_lines, read_list
 from repflow_mm.files import write_json, write_text
 
 # The authors' lists of February 2019 (their repository, data/kinetics/minikinetics_{train,val}.json).
@@ -224,18 +221,14 @@ def _split_missing(
     if not videos or videos.get(split) is None:
         return entries, None
     folder = Path(videos[split])
-    if not folder.is_dir():
-        raise FileNotFoundError(f'folder of videos {folder} does not exist')
-    found, missing = [], []
-    interval = 0.1 if sys.stderr.isatty() else 30
-    for entry in tqdm(entries, desc=f'{split}: looking for files', unit='clip', mininterval=interval):
-        (found if (folder / entry.path).is_file() else missing).append(entry)
-    example = folder / entries[0].path
+    missing_paths = set(missing_files(folder, (entry.path for entry in entries), f'{split}: looking for files'))
+    found = [entry for entry in entries if entry.path not in missing_paths]
+    missing = [entry for entry in entries if entry.path in missing_paths]
     _check_all_there(
         f'{folder} has no file of',
         _absent(found),
         f' ({len(missing)} of {len(entries)} clips listed in '
-        f'{file} are not there; the first was looked for as {example})',
+        f'{file} are not there; the first was looked for as {folder / entries[0].path})',
     )
     return found, missing
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from repflow_mm.datasets.motion_clips.motions import BASIC_MOTIONS, MOTIONS, TRANSLATIONS, ZOOMS_AND_TURNS, Motion
 from repflow_mm.datasets.motion_clips.textures import WaveTexture, num_octaves_for
+from repflow_mm.ops.arguments import check_count
 
 SPLITS = ('train', 'val')
 MIN_SIZE = 8
@@ -78,7 +79,7 @@ class MotionClipOptions:
     def __post_init__(self):
         lowest = dict(train=1, val=1, size=MIN_SIZE, length=MIN_LENGTH, fps=1, seed=0, num_distractors=0)
         for name, low in lowest.items():
-            _check_integer(name, getattr(self, name), low)
+            check_count(name, getattr(self, name), low)
         if self.size % 2:
             raise ValueError(f'size must be even, as the codec halves the colour planes, got {self.size}')
         _check_classes(self.classes)
@@ -99,13 +100,6 @@ class MotionClipOptions:
     def count(self, split: str) -> int:
         """Number of clips of a split, ``'train'`` or ``'val'``."""
         return {'train': self.train, 'val': self.val}[split]
-
-
-def _check_integer(name: str, value: int, low: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f'{name} must be an int, got {type(value).__name__} {value!r}')
-    if value < low:
-        raise ValueError(f'{name} must be >= {low}, got {value}')
 
 
 def _check_classes(classes: Sequence[str]) -> None:

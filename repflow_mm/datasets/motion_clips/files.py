@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from tqdm import tqdm
-
 from repflow_mm.datasets.motion_clips.clips import SPLITS, MotionClipOptions, render_clip
 from repflow_mm.datasets.video_files import write_video
 from repflow_mm.files import claim_folder, locked, write_text
 from repflow_mm.processes import start_worker, without_opencv_threads
+from repflow_mm.progress import progress_bar
 
 PARAMETERS_FILE = 'dataset.json'
 CLASSES_FILE = 'classes.txt'
@@ -92,9 +90,7 @@ def _clips(options: MotionClipOptions) -> list[tuple[str, int]]:
 
 def _write_clips(out: Path, options: MotionClipOptions, clips: Sequence[tuple[str, int]], jobs: int) -> None:
     write = partial(_write_clip, out, options)
-    # To a log file, a line now and then instead of a moving bar.
-    interval = 0.1 if sys.stderr.isatty() else 30
-    progress = partial(tqdm, total=len(clips), desc=str(out), unit='clip', mininterval=interval, disable=not clips)
+    progress = partial(progress_bar, total=len(clips), desc=str(out), unit='clip', disable=not clips)
     jobs = min(jobs, len(clips))
     if jobs <= 1:
         for _ in progress(map(write, clips)):

@@ -9,7 +9,7 @@ import numpy as np
 from mmaction.datasets.transforms import DecordDecode, DecordInit
 from mmaction.registry import TRANSFORMS
 
-from repflow_mm.datasets.video_reading import without_padding
+from repflow_mm.datasets.video_reading import decord_errors, decord_message, without_padding
 
 if TYPE_CHECKING:
     from decord import VideoReader
@@ -31,8 +31,10 @@ class CheckedDecordInit(DecordInit):
             results = super().transform(results)
         except FileNotFoundError as error:
             raise FileNotFoundError(f'video {filename} does not exist') from error
-        except _decord_errors() as error:
-            raise ValueError(f'video {filename} ({_size(filename)}) cannot be opened: {_reason(error)}') from error
+        except decord_errors() as error:
+            raise ValueError(
+                f'video {filename} ({_size(filename)}) cannot be opened: {decord_message(error)}'
+            ) from error
         if not results['total_frames']:
             raise ValueError(f'video {filename} ({_size(filename)}) has no frames')
         return results
@@ -52,31 +54,18 @@ class CheckedDecordDecode(DecordDecode):
         """Decode ``results['frame_inds']`` and add ``imgs``, ``original_shape`` and ``img_shape``."""
         try:
             return super().transform(results)
-        except _decord_errors() as error:
-            raise ValueError(f'video {results["filename"]} cannot be decoded: {_reason(error)}') from error
+        except decord_errors() as error:
+            raise ValueError(f'video {results["filename"]} cannot be decoded: {decord_message(error)}') from error
 
     def _decord_load_frames(self, container: VideoReader, frame_inds: np.ndarray) -> list[np.ndarray]:
         try:
             return super()._decord_load_frames(container, frame_inds)
-        except _decord_errors():
+        except decord_errors():
             frames = [container[int(index)].asnumpy() for index in frame_inds]
             if frames[0].shape[2] == 3:
                 raise
             return [without_padding(frame) for frame in frames]
 
 
-def _decord_errors() -> tuple[type[Exception], ...]:
-    """What decord raises for a corrupt video; its own error derives from Exception alone."""
-    from decord import DECORDError
-
-    return (DECORDError, RuntimeError, OSError, IndexError)
-
-
 def _size(filename: str) -> str:
     return f'{os.path.getsize(filename)} bytes' if os.path.isfile(filename) else 'size unknown'
-
-
-def _reason(error: Exception) -> str:
-    """Decord's message without its stack trace."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__

@@ -39,8 +39,10 @@ class Part(NamedTuple):
 
 _HERE = 'repflow_mm.gpu_check.parts'
 _TRITON = ('triton',)
-_MMACTION = ('mmaction', 'mmengine', 'mmcv')
-_VIDEOS = (*_MMACTION, 'cv2', 'decord', 'tqdm')
+# MMAction2 with what its modules import, and what the demo's training needs beside them.
+MMACTION = ('mmaction', 'mmengine', 'mmcv', 'addict', 'cv2', 'einops', 'importlib_metadata', 'PIL', 'platformdirs',
+            'rich', 'termcolor', 'yaml', 'yapf')  # fmt: skip
+VIDEOS = ('decord', 'matplotlib', 'scipy', 'tqdm')
 
 PARTS = (
     Part('device', 'Device', f'{_HERE}.device', 15),
@@ -50,8 +52,8 @@ PARTS = (
     Part('sanitizer', 'Memory and race checks', f'{_HERE}.sanitizer', 45, needs=_TRITON),
     Part('concurrency', 'Streams, graphs, threads, processes', f'{_HERE}.concurrency', 40, must_finish=True),
     Part('solver', 'Solver times', f'{_HERE}.solver', 60),
-    Part('networks', 'Networks', f'{_HERE}.networks', 80, needs=_MMACTION),
-    Part('training', 'Training', f'{_HERE}.training', 50, needs=_VIDEOS),
+    Part('networks', 'Networks', f'{_HERE}.networks', 80, needs=MMACTION),
+    Part('training', 'Training', f'{_HERE}.training', 50, needs=MMACTION + VIDEOS),
     # Compiles for tens of seconds, and nothing else depends on it.
     Part('torch_compile', 'torch.compile', f'{_HERE}.torch_compile', 40),
 )

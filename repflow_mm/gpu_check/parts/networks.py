@@ -16,8 +16,8 @@ from repflow_mm.gpu_check.network_cases import (
     NETWORKS,
     R34,
     R50,
+    REPFLOW,
     TINY,
-    TSM_FLOW,
     Mode,
     Setting,
     Trial,
@@ -40,26 +40,14 @@ def run(emit: Emit, context: Context) -> None:
         cudnn_benchmark=torch.backends.cudnn.benchmark,
     )
     for setting in (TINY,) if context.rehearsal else (R50, R34):
-        networks = _networks(setting, emit)
+        networks = {name: build_network(name, setting) for name in NETWORKS}
         for mode in MODES:
-            for name, network in networks.items():
+            for name in networks if mode is FP32 or not context.rehearsal else (REPFLOW,):
+                network = networks[name]
                 shape = dict(setting=setting.name, mode=mode.name, network=name)
                 emit_outcome(emit, partial(_measure, network, setting, mode, context), table='networks', **shape)
                 if context.device == 'cuda':
                     torch.cuda.empty_cache()
-
-
-def _networks(setting: Setting, emit: Emit) -> dict[str, torch.nn.Module]:
-    """All networks that can be built, by name."""
-    networks = {}
-    for name in NETWORKS:
-        try:
-            networks[name] = build_network(name, setting)
-        except KeyError:
-            if name != TSM_FLOW:
-                raise
-            emit(table='networks', setting=setting.name, mode='', network=name, why='is not in this version')
-    return networks
 
 
 def _measure(network: torch.nn.Module, setting: Setting, mode: Mode, context: Context) -> dict:

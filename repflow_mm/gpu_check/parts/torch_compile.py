@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from repflow_mm.gpu_check.context import Context, Emit
+from repflow_mm.gpu_check.context import Context, Emit, emit_outcome
+from repflow_mm.gpu_check.parts import MMACTION
+from repflow_mm.gpu_check.runner import missing_modules
 from repflow_mm.gpu_check.solver_inputs import Problem, draw_inputs
 from repflow_mm.gpu_check.tables import Table, milliseconds
-from repflow_mm.gpu_check.timing import call_seconds
+from repflow_mm.gpu_check.timing import call_seconds, synchronise
 from repflow_mm.ops import rep_flow_ref
 
 PROBLEM, TINY_PROBLEM = Problem(28, 2, 15), Problem(6, 1, 2, num_iters=2, channels=2)
@@ -48,9 +50,7 @@ def _inputs(problem: Problem, device: str) -> dict[str, Tensor]:
 
 def _network_calls(compiler: Callable, context: Context) -> dict[str, Callable]:
     """The training step of the RepFlow network in bfloat16, uncompiled and compiled; none without MMAction2."""
-    from repflow_mm.gpu_check.runner import missing_modules
-
-    if missing_modules(('mmaction', 'mmengine', 'mmcv')):
+    if missing_modules(MMACTION):
         return {}
     from repflow_mm.gpu_check.network_cases import BF16, R50, REPFLOW, TINY, Trial, build_network
 
@@ -63,20 +63,27 @@ def _network_calls(compiler: Callable, context: Context) -> dict[str, Callable]:
 
 
 def _emit_times(emit: Emit, context: Context, name: str, call: Callable[[], object]) -> None:
-    """The first call, which compiles, by itself, and then the others."""
-    start = time.perf_counter()
-    call()
-    first = time.perf_counter() - start
-    seconds = call_seconds([call], 1 if context.rehearsal else REPEATS, context.device)
-    emit(table='compiled', name=name, first_seconds=first, call_seconds=seconds)
+    """Emit how long the first call takes, which compiles, and the others."""
+
+    def measure() -> dict:
+        start = time.perf_counter()
+        call()
+        synchronise(context.device)
+        first = time.perf_counter() - start
+        return dict(first_seconds=first, call_seconds=call_seconds([call], repeats, context.device))
+
+    repeats = 1 if context.rehearsal else REPEATS
+    emit_outcome(emit, measure, table='compiled', name=name)
 
 
 def tables(records: Sequence[dict]) -> list[Table]:
     """Each compiled call, with how long the first one took."""
-    rows = [
-        (r['name'], f'{r["first_seconds"]:.1f}', milliseconds(r['call_seconds']))
-        for r in records
-        if r['table'] == 'compiled'
-    ]
+    rows = [_row(record) for record in records if record['table'] == 'compiled']
     about = f'The reference with {PROBLEM.clips} × {PROBLEM.pairs} pairs, 32 channels and 20 iterations; medians.'
     return [Table('torch.compile', about, ('what', 'first call, s', 'later calls, ms'), rows)]
+
+
+def _row(record: dict) -> tuple[str, str, str]:
+    if 'call_seconds' not in record:
+        return record['name'], record['why'], '–'
+    return record['name'], f'{record["first_seconds"]:.1f}', milliseconds(record['call_seconds'])

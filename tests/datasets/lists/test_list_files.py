@@ -1,6 +1,6 @@
 import pytest
 
-from repflow_mm.datasets.lists.list_files import ListEntry, check_inside, check_unique, read_list
+from repflow_mm.datasets.lists.list_files import ListEntry, check_inside, check_unique, missing_files, read_list
 
 
 def test_reads_paths_with_spaces(tmp_path):
@@ -53,3 +53,10 @@ def test_the_folder_itself_is_no_video(path):
     for allow_outside in (False, True):
         with pytest.raises(ValueError, match=rf"l\.txt, line 7: '{path}' is the folder /videos itself"):
             check_inside('l.txt', [(7, path)], '/videos', allow_outside)
+
+
+def test_missing_files(tmp_path):
+    (tmp_path / 'a.mp4').write_text('')
+    assert missing_files(tmp_path, iter(['a.mp4', 'b.mp4', 'c/d.mp4'])) == ['b.mp4', 'c/d.mp4']
+    with pytest.raises(FileNotFoundError, match='folder of videos nowhere does not exist'):
+        missing_files('nowhere', [])

@@ -1,6 +1,5 @@
-import importlib.util
+import importlib
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,13 +7,9 @@ import pytest
 from repflow_mm.datasets.lists.tiny_kinetics import tiny_kinetics_classes
 from repflow_mm.datasets.video_files import write_video
 
-FOLDER = Path(__file__).parents[2] / 'tools' / 'data'
 
-
-def run(tool, *arguments):
-    spec = importlib.util.spec_from_file_location(tool, FOLDER / f'{tool}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+def run(command, *arguments):
+    module = importlib.import_module(f'repflow_mm.apis.data.{command}')
     module.main([str(argument) for argument in arguments])
 
 

@@ -1,0 +1,1 @@
+"""Commands that make lists, check videos, extract flow and render clips."""
