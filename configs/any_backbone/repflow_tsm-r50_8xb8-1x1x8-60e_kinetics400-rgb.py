@@ -1,11 +1,12 @@
-# TSM ResNet-50 with flow after layer2, from MMAction2's weights of tsm_imagenet-pretrained-r50_8xb16-1x1x8-50e_kinetics400-rgb.
+# TSM ResNet-50 with flow after layer2, from MMAction2's weights of
+# tsm_imagenet-pretrained-r50_8xb16-1x1x8-50e_kinetics400-rgb.
 _base_ = [
     '../_base_/datasets/kinetics400_32x224.py',
     '../_base_/schedules/sgd_60e_finetune.py',
     '../_base_/default_runtime.py',
 ]
 
-load_from = 'https://download.openmmlab.com/mmaction/v1.0/recognition/tsm/tsm_imagenet-pretrained-r50_8xb16-1x1x8-50e_kinetics400-rgb/tsm_imagenet-pretrained-r50_8xb16-1x1x8-50e_kinetics400-rgb_20220831-64d69186.pth'  # noqa: E501
+load_from = 'https://download.openmmlab.com/mmaction/v1.0/recognition/tsm/tsm_imagenet-pretrained-r50_8xb16-1x1x8-50e_kinetics400-rgb/tsm_imagenet-pretrained-r50_8xb16-1x1x8-50e_kinetics400-rgb_20220831-64d69186.pth'
 model = dict(
     type='Recognizer2D',
     backbone=dict(

@@ -1,7 +1,8 @@
-# VideoMAE ViT-B with flow after block 5, from MMAction2's weights of vit-base-p16_videomae-k400-pre_16x4x1_kinetics-400.
+# VideoMAE ViT-B with flow after block 5, from MMAction2's weights of
+# vit-base-p16_videomae-k400-pre_16x4x1_kinetics-400.
 _base_ = ['../_base_/datasets/kinetics400_32x224.py', '../_base_/schedules/sgd_60e.py', '../_base_/default_runtime.py']
 
-load_from = 'https://download.openmmlab.com/mmaction/v1.0/recognition/videomae/vit-base-p16_videomae-k400-pre_16x4x1_kinetics-400_20221013-860a3cd3.pth'  # noqa: E501
+load_from = 'https://download.openmmlab.com/mmaction/v1.0/recognition/videomae/vit-base-p16_videomae-k400-pre_16x4x1_kinetics-400_20221013-860a3cd3.pth'
 model = dict(
     type='Recognizer3D',
     backbone=dict(

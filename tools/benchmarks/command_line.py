@@ -9,14 +9,14 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import compiled_code, cost, flow_formats, flow_methods, flow_workers, models, solver, tvl1
+from benchmarks import backbones, compiled_code, cost, flow_formats, flow_methods, flow_workers, models, solver, tvl1
 from benchmarks.hardware import hardware
 from benchmarks.parts import Part, positive
 from repflow_mm.files import write_json
 
 PARTS: dict[str, Part] = {
     name: part
-    for module in (solver, models, cost, tvl1, flow_methods, flow_workers, flow_formats, compiled_code)
+    for module in (solver, models, backbones, cost, tvl1, flow_methods, flow_workers, flow_formats, compiled_code)
     for name, part in module.PARTS.items()
 }
 

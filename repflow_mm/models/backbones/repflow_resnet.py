@@ -21,12 +21,13 @@ class RepFlowResNet(PaperNetwork, ResNet):
 
     Args:
         depth (int): 18, 34, 50, 101 or 152.
+        pretrained (str, optional): Path or address of torchvision's weights. Defaults to None.
         num_segments (int): Frames T of one clip, as in ``ResNetTSM``; used for input (N*T, C, H, W), where it says
             which frames belong together. Defaults to 8.
         flow (dict | list[dict], optional): One block or several: ``after`` (``'input'``, ``'block1'`` ...
             ``'block5'``) and the arguments of :class:`repflow_mm.models.FlowBlock`. None is the RGB network.
             Defaults to None.
-        **kwargs: Arguments of ``mmaction.models.ResNet`` (``pretrained``, ``num_stages``, ``norm_eval``, ...).
+        **kwargs: Arguments of ``mmaction.models.ResNet`` (``num_stages``, ``norm_eval``, ...).
             ``partial_bn`` and ``frozen_stages`` concern the ResNet's own layers, not the flow blocks; ``norm_eval``
             all norms. With ``in_channels`` other than 3, as for optical flow, the first convolution of ``pretrained``
             RGB weights is averaged over RGB and repeated for each channel.
@@ -44,9 +45,11 @@ class RepFlowResNet(PaperNetwork, ResNet):
         torch.Size([16, 512, 2, 2])
     """
 
-    def __init__(self, depth: int, num_segments: int = 8, flow: FlowConfig = None, **kwargs) -> None:
+    def __init__(
+        self, depth: int, pretrained: str | None = None, *, num_segments: int = 8, flow: FlowConfig = None, **kwargs
+    ) -> None:
         self._check_depth(depth)
-        super().__init__(depth, **kwargs)
+        super().__init__(depth, pretrained, **kwargs)
         self._insert_flow(flow, num_segments)
 
     @classmethod

@@ -26,12 +26,13 @@ class RepFlowResNet3d(PaperNetwork, ResNet3d):
 
     Args:
         depth (int): 18, 34, 50, 101 or 152.
+        pretrained (str, optional): Path or address of weights. Defaults to None.
         num_segments (int, optional): Frames T of one clip. If given, a clip that the temporal strides leave too short
             for a flow block is an error when the network is built. Defaults to None.
         flow (dict | list[dict], optional): One block or several, as in :class:`RepFlowResNet`: ``after`` (``'input'``,
             ``'block1'`` with the first pooling, ``'block2'`` with ``pool2``, ... ``'block5'``) and the arguments of
             :class:`repflow_mm.models.FlowBlock`. None is the RGB network. Defaults to None.
-        **kwargs: Arguments of ``mmaction.models.ResNet3d`` (``pretrained``, ``temporal_strides``, ``inflate``,
+        **kwargs: Arguments of ``mmaction.models.ResNet3d`` (``temporal_strides``, ``inflate``,
             ``non_local``, ...). ``frozen_stages`` concerns the ResNet's own layers, not the flow blocks;
             ``norm_eval`` all norms. Inflated RGB weights fit any ``in_channels``, as in :class:`RepFlowResNet`.
 
@@ -46,9 +47,17 @@ class RepFlowResNet3d(PaperNetwork, ResNet3d):
         torch.Size([2, 512, 7, 2, 2])
     """
 
-    def __init__(self, depth: int, num_segments: int | None = None, flow: FlowConfig = None, **kwargs) -> None:
+    def __init__(
+        self,
+        depth: int,
+        pretrained: str | None = None,
+        *,
+        num_segments: int | None = None,
+        flow: FlowConfig = None,
+        **kwargs,
+    ) -> None:
         self._check_depth(depth)
-        super().__init__(depth, **kwargs)
+        super().__init__(depth, pretrained, **kwargs)
         self._insert_flow(flow, num_segments)
 
     def places(self) -> dict[str, str]:
@@ -95,6 +104,7 @@ class RepFlowResNet2Plus1d(RepFlowResNet3d, ResNet2Plus1d):
 
     Args:
         depth (int): 18, 34, 50, 101 or 152.
+        pretrained (str, optional): Path or address of weights. Defaults to None.
         num_segments (int, optional): Frames T of one clip, see :class:`RepFlowResNet3d`. Defaults to None.
         flow (dict | list[dict], optional): See :class:`RepFlowResNet3d`. Defaults to None.
         pretrained2d (bool): Must be False. Defaults to False.
@@ -108,6 +118,8 @@ class RepFlowResNet2Plus1d(RepFlowResNet3d, ResNet2Plus1d):
     def __init__(
         self,
         depth: int,
+        pretrained: str | None = None,
+        *,
         num_segments: int | None = None,
         flow: FlowConfig = None,
         pretrained2d: bool = False,
@@ -120,4 +132,5 @@ class RepFlowResNet2Plus1d(RepFlowResNet3d, ResNet2Plus1d):
             raise ValueError(f"conv_cfg must be of type 'Conv2plus1d', got {conv_cfg!r}")
         conv_cfg = dict(conv_cfg, type=Conv2plus1d)  # by name it is found in MMAction2's scope only
         kwargs.update(with_pool1=True, with_pool2=False)
-        super().__init__(depth, num_segments, flow, pretrained2d=False, conv_cfg=conv_cfg, **kwargs)
+        settings = dict(num_segments=num_segments, flow=flow, pretrained2d=False, conv_cfg=conv_cfg)
+        super().__init__(depth, pretrained, **settings, **kwargs)

@@ -9,11 +9,11 @@ from repflow_mm.models.backbones.pretrained import averaged_over_rgb, check_pret
 
 FLOW = dict(after='block3', channels=4, num_iters=1)
 BACKBONES = {
-    '2d-18': lambda **kwargs: RepFlowResNet(18, 8, FLOW, **kwargs),
-    '2d-50': lambda **kwargs: RepFlowResNet(50, 8, FLOW, **kwargs),
-    '3d-18': lambda **kwargs: RepFlowResNet3d(18, 8, FLOW, **kwargs),
-    '3d-50': lambda **kwargs: RepFlowResNet3d(50, 8, FLOW, inflate_style='3x3x3', **kwargs),
-    '3x1x1-50': lambda **kwargs: RepFlowResNet3d(50, 8, FLOW, inflate=((1, 1, 0), 1, 0, 1), **kwargs),
+    '2d-18': lambda **kwargs: RepFlowResNet(18, num_segments=8, flow=FLOW, **kwargs),
+    '2d-50': lambda **kwargs: RepFlowResNet(50, num_segments=8, flow=FLOW, **kwargs),
+    '3d-18': lambda **kwargs: RepFlowResNet3d(18, num_segments=8, flow=FLOW, **kwargs),
+    '3d-50': lambda **kwargs: RepFlowResNet3d(50, num_segments=8, flow=FLOW, inflate_style='3x3x3', **kwargs),
+    '3x1x1-50': lambda **kwargs: RepFlowResNet3d(50, num_segments=8, flow=FLOW, inflate=((1, 1, 0), 1, 0, 1), **kwargs),
 }
 
 

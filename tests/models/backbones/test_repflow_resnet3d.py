@@ -13,10 +13,10 @@ PLACES = ('input', 'block1', 'block2', 'block3')
 SEQUENCES = [(('flow',), 1), (('flow', 'flow'), 2), (FCF, 2), ((*FCF, 'conv', 'flow'), 3)]
 
 BACKBONES = {
-    '2d': lambda flow, **kwargs: RepFlowResNet(18, 6, flow, strides=(1, 2), **TWO_STAGES, **kwargs),
-    '3d': lambda flow, **kwargs: RepFlowResNet3d(18, 6, flow, **TWO_STAGES_3D, **kwargs),
-    '3d-3x1x1': lambda flow, **kwargs: RepFlowResNet3d(50, 6, flow, **TWO_STAGES_3D, **kwargs),
-    '2plus1d': lambda flow, **kwargs: RepFlowResNet2Plus1d(18, 6, flow, **TWO_STAGES_3D, **kwargs),
+    '2d': lambda flow, **kwargs: RepFlowResNet(18, num_segments=6, flow=flow, strides=(1, 2), **TWO_STAGES, **kwargs),
+    '3d': lambda flow, **kwargs: RepFlowResNet3d(18, num_segments=6, flow=flow, **TWO_STAGES_3D, **kwargs),
+    '3d-3x1x1': lambda flow, **kwargs: RepFlowResNet3d(50, num_segments=6, flow=flow, **TWO_STAGES_3D, **kwargs),
+    '2plus1d': lambda flow, **kwargs: RepFlowResNet2Plus1d(18, num_segments=6, flow=flow, **TWO_STAGES_3D, **kwargs),
 }
 
 
@@ -41,7 +41,7 @@ def test_flow_fits_after_every_place(build, place):
 def test_all_five_blocks_take_a_flow_block(cls):
     flow = [dict(SMALL, after=f'block{i}') for i in (1, 4, 5)]
     kwargs = {} if cls is RepFlowResNet else dict(with_pool2=False)
-    assert cls(18, 6, flow, **kwargs).eval()(torch.rand(1, 3, 6, 64, 64)).shape == (1, 512, 3, 2, 2)
+    assert cls(18, num_segments=6, flow=flow, **kwargs).eval()(torch.rand(1, 3, 6, 64, 64)).shape == (1, 512, 3, 2, 2)
 
 
 @pytest.mark.parametrize('temporal_strides, least', [((1, 1, 1, 1), 3), ((1, 2, 2, 2), 5), ((1, 1, 2, 1), 3)])
@@ -50,8 +50,8 @@ def test_least_clip_length_follows_from_temporal_strides(cls, temporal_strides, 
     settings = dict(flow=dict(SMALL, steps=FCF), temporal_strides=temporal_strides, with_pool2=False)
     message = f"num_segments must be > {least - 1} for the flow blocks, got {least - 1}: T = 2 after 'block3'"
     with pytest.raises(ValueError, match=message):
-        cls(18, least - 1, **settings)
-    assert cls(18, least, **settings).eval()(torch.rand(1, 3, least, 32, 32)).shape[2] == 1
+        cls(18, num_segments=least - 1, **settings)
+    assert cls(18, num_segments=least, **settings).eval()(torch.rand(1, 3, least, 32, 32)).shape[2] == 1
 
 
 @pytest.mark.parametrize(
@@ -65,8 +65,8 @@ def test_least_clip_length_follows_from_temporal_strides(cls, temporal_strides, 
 def test_least_clip_length_follows_from_stem_and_pooling(stem, least):
     settings = dict(TWO_STAGES_3D, flow=dict(SMALL, steps=FCF), **{'with_pool2': False, **stem})
     with pytest.raises(ValueError, match=f'num_segments must be > {least - 1} for the flow blocks, got 2'):
-        RepFlowResNet3d(18, 2, **settings)
-    assert RepFlowResNet3d(18, least, **settings).eval()(torch.rand(1, 3, least, 32, 32)).shape[2] == 1
+        RepFlowResNet3d(18, num_segments=2, **settings)
+    assert RepFlowResNet3d(18, num_segments=least, **settings).eval()(torch.rand(1, 3, least, 32, 32)).shape[2] == 1
 
 
 def test_a_short_clip_of_unknown_length_is_an_error_of_the_block():
@@ -123,7 +123,7 @@ def test_every_parameter_gets_a_gradient(build, fusion):
 def test_non_local_blocks_are_mmactions_and_get_gradients():
     non_local_cfg = dict(sub_sample=True, use_scale=False, mode='dot_product')
     settings = dict(TWO_STAGES_3D, non_local=((0, 0, 0), (0, 1, 0, 1)), non_local_cfg=non_local_cfg)
-    model = RepFlowResNet3d(50, 6, dict(SMALL, after='block2'), **settings)
+    model = RepFlowResNet3d(50, num_segments=6, flow=dict(SMALL, after='block2'), **settings)
     assert [name for name, _ in model.named_modules() if name.endswith('non_local_block')] == [
         'layer2.1.non_local_block',
         'layer2.3.non_local_block',
