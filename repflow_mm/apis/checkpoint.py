@@ -8,6 +8,8 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
+from repflow_mm.models.layers.flow_block import current_name
+
 # What a network that starts from another one's weights may have beside them.
 _NEW_PARTS = ('.flow_blocks.', '.non_local_block.')
 
@@ -37,7 +39,8 @@ def check_checkpoint(model: nn.Module, path: str, with_head: bool) -> None:
     """
     check_checkpoint_file(path)
     found = CheckpointLoader.load_checkpoint(path, map_location='cpu')
-    found = _without_head(found.get('state_dict', found), with_head)
+    found = {current_name(name): value for name, value in found.get('state_dict', found).items()}
+    found = _without_head(found, with_head)
     needed = _without_head((model.module if is_model_wrapper(model) else model).state_dict(), with_head)
     wrong = [
         f'{name} {_shape(found.get(name))} instead of {_shape(value)}'

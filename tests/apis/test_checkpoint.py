@@ -34,6 +34,14 @@ def test_own_checkpoint_fits(tmp_path):
     check_checkpoint(recognizer(flow=FLOW), save(recognizer(flow=FLOW), tmp_path / 'a.pth'), with_head=True)
 
 
+def test_checkpoint_from_before_the_steps_had_their_name(tmp_path):
+    model = recognizer(flow=FLOW)
+    state = {name.replace('.steps.flow', '.stages.flow'): value for name, value in model.state_dict().items()}
+    assert set(state) != set(model.state_dict())
+    torch.save(dict(state_dict=state, meta={}), tmp_path / 'a.pth')
+    check_checkpoint(recognizer(flow=FLOW), str(tmp_path / 'a.pth'), with_head=True)
+
+
 @pytest.mark.parametrize('flow', [None, FLOW])
 def test_fine_tuning_takes_another_head_and_new_flow_blocks(tmp_path, flow):
     path = save(recognizer(num_classes=7, flow=flow), tmp_path / 'a.pth')

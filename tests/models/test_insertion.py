@@ -11,7 +11,7 @@ from mmengine.runner import load_checkpoint, save_checkpoint
 from torch import nn
 from torch.testing import assert_close
 
-import repflow_mm  # noqa: F401
+import repflow_mm.models  # noqa: F401
 from repflow_mm.models import insert_flow
 from repflow_mm.models.insertion import FlowHook
 

@@ -3,7 +3,7 @@ import torch
 from mmaction.registry import MODELS
 from torch import nn
 
-import repflow_mm  # noqa: F401
+import repflow_mm.models  # noqa: F401
 from repflow_mm.models.trial import find_trial, run_trial
 
 

@@ -11,7 +11,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.optim import OptimWrapper
 from mmengine.registry import init_default_scope
 
-import repflow_mm  # noqa: F401
+import repflow_mm.models  # noqa: F401
 
 FLOW = dict(channels=4, num_iters=2, fusion='add', zero_init_norm=True)
 CLASSES = 3

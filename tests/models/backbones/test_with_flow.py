@@ -10,7 +10,7 @@ from mmengine.registry import MODELS as ROOT_MODELS
 from mmengine.registry import Registry, init_default_scope
 from torch import nn
 
-import repflow_mm  # noqa: F401
+import repflow_mm.models  # noqa: F401
 
 FLOW = dict(channels=4, num_iters=2, fusion='add', zero_init_norm=True)
 
