@@ -27,7 +27,8 @@ def check_checkpoint(model: nn.Module, path: str, with_head: bool) -> None:
 
     Args:
         model (nn.Module): The recognizer, wrapped for distributed training or not.
-        path (str): The checkpoint, or an address with a scheme that MMEngine knows.
+        path (str): The checkpoint. One from an address is loaded, so that it is refused here if it is no plain one, but
+            not compared: those of other projects have names of their own.
         with_head (bool): Whether the checkpoint must be of the whole model, as in testing. Otherwise, as in
             fine-tuning, the head may differ, and flow and non-local blocks may be missing in it.
 
@@ -39,6 +40,8 @@ def check_checkpoint(model: nn.Module, path: str, with_head: bool) -> None:
     """
     check_checkpoint_file(path)
     found = CheckpointLoader.load_checkpoint(path, map_location='cpu')
+    if '://' in path:
+        return
     found = {current_name(name): value for name, value in found.get('state_dict', found).items()}
     found = _without_head(found, with_head)
     needed = _without_head((model.module if is_model_wrapper(model) else model).state_dict(), with_head)

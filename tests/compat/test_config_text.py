@@ -1,3 +1,4 @@
+import itertools
 import os
 
 import pytest
@@ -5,7 +6,10 @@ import torch
 from helpers import config_files
 from mmengine.config import Config
 from mmengine.infer import BaseInferencer
+from mmengine.logging import MessageHub, MMLogger
+from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
+from mmengine.visualization import Visualizer
 
 from repflow_mm.compat import apply_workarounds
 from repflow_mm.compat.config_text import parse_config_text
@@ -20,8 +24,11 @@ def made(tmp_path):
 
 
 @pytest.fixture
-def resume(tmp_path):
+def resume(tmp_path, monkeypatch):
     """Resume a run of one weight from a checkpoint with the ``meta`` given."""
+    for kind in (DefaultScope, MessageHub, MMLogger, Visualizer):
+        monkeypatch.setattr(kind, '_instance_dict', kind._instance_dict.copy())
+    runs = itertools.count()
 
     def resume(**meta):
         model = torch.nn.Linear(1, 1)
@@ -35,7 +42,7 @@ def resume(tmp_path):
             train_dataloader=torch.utils.data.DataLoader(dataset),
             train_cfg=dict(by_epoch=True, max_epochs=5),
             optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
-            experiment_name=tmp_path.name,
+            experiment_name=f'{tmp_path.name}_{next(runs)}',
             default_scope='mmengine',
         )
         runner.resume(str(tmp_path / 'epoch_3.pth'))
