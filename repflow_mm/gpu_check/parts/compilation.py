@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from typing import NamedTuple
@@ -14,6 +14,7 @@ import torch
 
 from repflow_mm.gpu_check.context import Context, Emit, emit_outcome
 from repflow_mm.gpu_check.tables import Table
+from repflow_mm.testing.triton_launches import absent_device, replaced_launches
 
 SIZES = (112, 56, 28, 14, 7)
 TILE_CONSTANTS = ('ROWS', 'PHASES', 'STRIPS', 'LANES', 'HALO')
@@ -92,7 +93,7 @@ def list_jobs(solves: Sequence[Solve], device: str) -> list[Job]:
 def _distinct_launches(solve: Solve) -> list[tuple]:
     """Keys of the different launches of a pass, in their order; nothing is compiled or run."""
     keys = {}
-    with launches_replaced(lambda kernel, arguments, compile_it: keys.setdefault(launch_key(kernel, arguments))):
+    with replaced_launches(lambda kernel, grid, arguments, compile_it: keys.setdefault(launch_key(kernel, arguments))):
         solve.launch('cpu')
     return list(keys)
 
@@ -113,7 +114,7 @@ def compile_job(job: Job) -> dict:
     """
     seen, record = {}, {}
 
-    def compile_one(kernel, arguments: dict, compile_it: Callable[[], object]) -> None:
+    def compile_one(kernel, grid, arguments: dict, compile_it: Callable[[], object]) -> None:
         key = launch_key(kernel, arguments)
         if key in seen or seen.setdefault(key, len(seen)) != job.number:
             return
@@ -122,29 +123,9 @@ def compile_job(job: Job) -> dict:
         record.update(kernel=kernel.fn.__name__, seconds=time.perf_counter() - start, **_registers(compiled))
         record['tile'] = [arguments[name] for name in TILE_CONSTANTS if name in arguments]
 
-    if job.device != 'cuda':
-        _compile_for_no_device()
-    with launches_replaced(compile_one):
+    with contextlib.nullcontext() if job.device == 'cuda' else absent_device(), replaced_launches(compile_one):
         job.solve.launch(job.device)
     return record
-
-
-@contextlib.contextmanager
-def launches_replaced(handle: Callable) -> Iterator[None]:
-    """Within it, a launch calls ``handle(kernel, arguments, compile_it)`` instead of compiling and running."""
-    from triton.runtime.jit import JITFunction
-
-    original = JITFunction.run
-
-    def run(self, *args, grid, warmup, **kwargs):
-        arguments = dict(zip(self.arg_names, args)) | kwargs
-        return handle(self, arguments, lambda: original(self, *args, grid=grid, warmup=True, **kwargs))
-
-    JITFunction.run = run
-    try:
-        yield
-    finally:
-        JITFunction.run = original
 
 
 def _registers(compiled) -> dict[str, int]:
@@ -153,28 +134,6 @@ def _registers(compiled) -> dict[str, int]:
         return {}
     compiled._init_handles()
     return dict(registers=compiled.n_regs, spilled=compiled.n_spills)
-
-
-class _NoDevice:
-    """What Triton asks of its driver when it compiles, for a rehearsal: a GPU of compute capability 9.0."""
-
-    def get_current_target(self):
-        from triton.backends.compiler import GPUTarget
-
-        return GPUTarget('cuda', 90, 32)
-
-    def get_current_device(self) -> int:
-        return 0
-
-    def get_current_stream(self, device: int) -> int:
-        return 0
-
-
-def _compile_for_no_device() -> None:
-    """Make Triton compile for a device that is not there, as long as this process lives."""
-    from triton.runtime import driver
-
-    driver.set_active(_NoDevice())
 
 
 def tables(records: Sequence[dict]) -> list[Table]:
