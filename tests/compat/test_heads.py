@@ -1,9 +1,13 @@
 import torch
+from mmengine.registry import init_default_scope
 
+from repflow_mm.compat import prepare_upstream
 from repflow_mm.compat.heads import accept_bfloat16_scores
 
 
 def test_heads_take_bfloat16_scores():
+    prepare_upstream()
+    init_default_scope('mmaction')
     from mmaction.models.heads import I3DHead
     from mmaction.structures import ActionDataSample
 
