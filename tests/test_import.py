@@ -86,7 +86,7 @@ import json
 from mmaction.registry import DATASETS, HOOKS, MODELS, OPTIM_WRAPPERS, TRANSFORMS
 
 names = {
-    MODELS: ('RepFlowResNet', 'FlowBlock', 'RepresentationFlow'),
+    MODELS: ('RepFlowResNet', 'WithFlow', 'FlowBlock', 'RepresentationFlow'),
     DATASETS: ('CheckedVideoDataset',),
     TRANSFORMS: ('CheckedDecordInit', 'CheckedDecordDecode'),
     HOOKS: ('EpochSeedHook',),

@@ -138,7 +138,10 @@ class FlowInsertion:
         if name == 'input':
             return NetworkInput()
         if 'layout' in cfg:
-            return layout_from_config(cfg['layout'], trial.grid)
+            layout = layout_from_config(cfg['layout'], trial.grid)
+            if isinstance(layout, Tokens) and layout.grid not in dict(self.network.named_modules()):
+                raise ValueError(f'grid must be a module of {type(self.network).__name__}, got {layout.grid!r}')
+            return layout
         classes = tuple(cls.__name__ for cls in type(self.network).__mro__)
         output = _only_call(name, trial)
         try:

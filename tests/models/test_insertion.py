@@ -158,8 +158,13 @@ class TestGuards:
                 ValueError,
                 r"order of the layout 'tokens' must be one of \('thw', 'hwt', 'hw'\), got 'twh'",
             ),
+            (
+                dict(FLOW, layout=dict(kind='tokens', order='thw', grid='stem')),
+                ValueError,
+                "grid must be a module of ResNet, got 'stem'",
+            ),
         ],
-        ids=['text', 'name', 'no_name', 'same', 'argument', 'fusion', 'layout', 'layout_setting', 'order'],
+        ids=['text', 'name', 'no_name', 'same', 'argument', 'fusion', 'layout', 'layout_setting', 'order', 'grid'],
     )
     def test_bad_flow(self, flow, error, message):
         with pytest.raises(error, match=message):
@@ -210,6 +215,12 @@ class TestGuards:
     def test_module_outside_of_a_forward_pass(self):
         with pytest.raises(RuntimeError, match='can be called in a forward pass of its network only'):
             resnet().layer1(torch.rand(2 * T, 64, 8, 8))
+
+    def test_tokens_keep_their_number(self):
+        backbone = dict(type='VisionTransformer', img_size=32, patch_size=8, embed_dims=8, depth=1, num_heads=1)
+        flow = dict(FLOW, after='blocks.0', keep_length=False)
+        with pytest.raises(ValueError, match="keep_length must be True for the tokens of 'blocks.0', .* got False"):
+            MODELS.build(dict(type='WithFlow', backbone=backbone, flow=flow))
 
     def test_inserting_twice(self):
         with pytest.raises(ValueError, match='ResNet has flow blocks already: insert all of them at once'):

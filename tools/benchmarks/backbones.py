@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from mmaction.registry import MODELS
+from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
 from benchmarks.models import count_parameters
@@ -120,6 +121,7 @@ def measure_backbone(name: str, device: str, repeats: int) -> dict:
 
 def _build_both(cfg: dict, after: str, shape: Sequence[int], device: str) -> tuple[nn.Module, nn.Module, dict]:
     """The network without flow and the one with it, with the same weights, and what the block's hook saw."""
+    init_default_scope('mmaction')
     num_segments = shape[0] if len(shape) == 4 else None
     arguments = dict(type='WithFlow', num_segments=num_segments)
     plain, network = (

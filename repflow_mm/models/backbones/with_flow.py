@@ -41,7 +41,7 @@ def with_flow(
 
 def _expected_input(cfg: dict) -> dict:
     """What the network of a ``'WithFlow'`` config takes: ``channels``, and ``num_segments`` or None."""
-    backbone = cfg['backbone']
+    backbone = cfg.get('backbone') or {}
     return dict(
         channels=backbone.get('in_channels', backbone.get('in_chans', 3)),
         num_segments=cfg.get('num_segments') or backbone.get('num_segments') if cfg.get('flow') else None,

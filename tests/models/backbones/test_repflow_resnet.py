@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from mmaction.registry import MODELS
@@ -107,6 +109,20 @@ class TestValues:
         assert_close(model(fold(clips)), rgb(fold(clips)), rtol=0, atol=0)
         assert_close(fold(model(clips)), rgb(fold(clips)), rtol=0, atol=0)
 
+    def test_without_flow_frames_need_not_be_whole_clips(self):
+        model = build_backbone(flow=None, **SHORT).eval()
+        assert model(fold(random_clips())[:7]).shape == (7, 128, 4, 4) and not hasattr(model, 'flow_blocks')
+
+    @pytest.mark.parametrize('folded', [False, True], ids=['clips', 'folded'])
+    def test_compile_and_copies_compute_the_same(self, folded):
+        model = build_backbone(flow=SEVERAL, **SHORT).eval()
+        x = fold(random_clips()) if folded else random_clips()
+        with torch.no_grad():
+            expected = model(x)
+            compiled = torch.compile(model, fullgraph=True, backend='eager')
+            assert_close(compiled(x), expected, rtol=1e-4, atol=1e-4)
+            assert_close(copy.deepcopy(model)(x), expected, rtol=0, atol=0)
+
     @pytest.mark.parametrize('folded', [False, True], ids=['clips', 'folded'])
     def test_a_clip_depends_on_no_other(self, folded):
         model = build_backbone(flow=SEVERAL, **SHORT).eval()
@@ -192,6 +208,9 @@ class TestWeights:
             assert_close(value, imagenet[name], rtol=0, atol=0, msg=name)
         block = model.flow_blocks['block3']
         assert not block.norm.weight.any() and block.reduce.weight.std() > 0
+
+    def test_pretrained_is_the_second_argument_as_in_mmactions(self):
+        assert RepFlowResNet(18, 'weights.pth').pretrained == 'weights.pth'
 
     def test_missing_weights(self, tmp_path):
         with pytest.raises(FileNotFoundError, match='absent.pth does not exist'):
