@@ -225,7 +225,7 @@ class Machine:
     def _locate(self, space: str, address: np.ndarray, size: int, active: np.ndarray) -> tuple[np.ndarray, object]:
         """The memory that the active threads address, and the index of the bytes there."""
         reach = address[:, None] + np.arange(size)
-        if space == 'shared':
+        if space in ('shared', 'shared::cta'):  # one and the same where no cluster is launched
             program = np.broadcast_to(np.arange(self.shape[0])[:, None], self.shape)[active]
             return self.shared, (program[:, None], reach)
         for start, memory in self.memory:

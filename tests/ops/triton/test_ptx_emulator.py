@@ -87,9 +87,10 @@ def test_shuffles_stay_in_their_warp():
     assert torch.equal(run('mov.b32 %r6, 3; shfl.sync.idx.b32 %r5, %r4, %r6, 31, -1;', THREAD), THREAD // 32 * 32 + 3)
 
 
-def test_shared_memory_belongs_to_a_program():
-    body = 'mov.b32 %r6, global_smem; shl.b32 %r7, %r1, 2; add.s32 %r6, %r6, %r7; st.shared.b32 [%r6], %r4;'
-    body += 'bar.sync 0; sub.s32 %r6, 252, %r7; ld.shared.b32 %r5, [%r6];'
+@pytest.mark.parametrize('space', ['shared', 'shared::cta'])
+def test_shared_memory_belongs_to_a_program(space):
+    body = f'mov.b32 %r6, global_smem; shl.b32 %r7, %r1, 2; add.s32 %r6, %r6, %r7; st.{space}.b32 [%r6], %r4;'
+    body += f'bar.sync 0; sub.s32 %r6, 252, %r7; ld.{space}.b32 %r5, [%r6];'
     x = torch.arange(128, dtype=torch.int32)
     assert torch.equal(run(body, x, shared_bytes=256), x.view(2, 64).flip(1).flatten())
 
