@@ -20,7 +20,7 @@ import torch
 from repflow_mm.testing.triton_launches import WARP, intercepted_launches
 
 TYPES = {f'{kind}{8 * size}': np.dtype(f'{letter}{size}') for kind, letter in ('si', 'uu', 'bu') for size in (2, 4, 8)}
-TYPES.update(bf16=np.dtype('u2'), f16=np.dtype('f2'), f32=np.dtype('f4'), pred=np.dtype('?'))
+TYPES.update(f32=np.dtype('f4'), pred=np.dtype('?'))
 CALCULATIONS: dict[str, Callable[..., np.ndarray]] = {
     'mov': lambda a: a,
     'not': np.invert,
@@ -143,7 +143,7 @@ class Machine:
         if name == 'shfl':
             result = self._shuffle(modifiers[1], *(self._read(source, TYPES['u32']) for source in sources[:2]))
         elif name == 'cvt':
-            result = _convert(self._read(sources[0], dtype), *modifiers[-2:])
+            result = self._read(sources[0], dtype).astype(TYPES[modifiers[-2]])
         elif name == 'bfe':
             result = _extract_bits(*(self._read(source, dtype) for source in sources))
         else:
@@ -253,14 +253,6 @@ def _divide(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return a / b
     quotient = a // b
     return quotient + ((quotient < 0) & (quotient * b != a)).astype(a.dtype)
-
-
-def _convert(value: np.ndarray, target: str, source: str) -> np.ndarray:
-    if source == 'bf16':
-        return (value.astype(np.uint32) << 16).view(np.float32)
-    if target == 'bf16':
-        return torch.from_numpy(value.copy()).bfloat16().view(torch.uint16).numpy()
-    return value.astype(TYPES[target])
 
 
 def _extract_bits(value: np.ndarray, start: np.ndarray, length: np.ndarray) -> np.ndarray:
