@@ -53,17 +53,22 @@ def shrink_config(cfg, clips: Path, work_dir: Path, flow: Path | None = None) ->
         work_dir: The run's working folder.
         flow: Folder of the videos' flow with ``train.txt`` and ``val.txt``, for configs that read flow from disk.
     """
+    # The network itself, which may be inside of a WithFlow.
+    backbone = cfg.model.backbone.get('backbone', cfg.model.backbone)
     # Enough for three flows; for a 3D backbone, which divides T by 4 before the flow, enough for two.
-    num_frames = 5 if cfg.model.backbone.type in ('RepFlowResNet', 'ResNet') else 12
+    num_frames = 5 if backbone.type in ('RepFlowResNet', 'ResNet') else 12
+    if backbone is not cfg.model.backbone:
+        # Position embeddings and temporal shifts are made for one T.
+        num_frames = backbone.get('num_frames', backbone.get('num_segments', num_frames))
     # Enough for a stack of flows.
     num_frames = max(num_frames, (cfg.model.data_preprocessor.get('stack_length') or 0) + 1)
     # A flow needs two pixels, and block 5 has a 32nd of the frame's side.
     size = 64 if 'block5' in str(cfg.model.backbone.get('flow')) else 32
     cfg.work_dir, cfg.experiment_name = str(work_dir), f'{work_dir}'.replace('/', '_')
     cfg.load_from, cfg.default_hooks.checkpoint = None, None
-    cfg.model.backbone.pretrained = None
+    backbone.pretrained = None
     for name in ('num_segments', 'num_frames') if cfg.model.type != 'Recognizer2D' else ():
-        for part in (cfg.model.backbone, cfg.model.get('cls_head') or {}):
+        for part in (backbone, cfg.model.get('cls_head') or {}):
             if name in part:
                 part[name] = num_frames
     for mode in ('train', 'val', 'test'):

@@ -107,7 +107,7 @@ class FlowInsertion:
         trial = find_trial(self.network, unknown, self.num_segments, input_shape)
         layouts = [self._layout(cfg, name, trial) for cfg, name in zip(configs, modules)]
         blocks = [self._build(cfg, name, layout, trial) for cfg, name, layout in zip(configs, modules, layouts)]
-        self.blocks = self.network.flow_blocks = self._named(configs, blocks)
+        self.blocks = self.network.flow_blocks = self._named(configs, blocks).train(self.network.training)
         self._hook(modules, blocks, layouts)
         self._take_over()
 
@@ -151,7 +151,7 @@ class FlowInsertion:
         return trial.input.shape[0] // (1 if trial.input.ndim == 5 else self.num_segments)
 
     def _build(self, cfg: dict, name: str, layout: Layout, trial: Trial) -> FlowBlock:
-        """The block of a config, on the network's device and in its mode."""
+        """The block of a config, on the network's device."""
         arguments = {key: value for key, value in cfg.items() if key not in ('after', 'layout')}
         allowed = list(inspect.signature(FlowBlock).parameters)
         for key in arguments:
@@ -166,7 +166,7 @@ class FlowInsertion:
         if isinstance(layout, (Tokens, TokensAndGrid)) and not block.keep_length:
             raise ValueError(f'keep_length must be True for the tokens of {name!r}, which have fixed places, got False')
         parameter = next(self.network.parameters(), None)
-        return block.to(None if parameter is None else parameter.device).train(self.network.training)
+        return block.to(None if parameter is None else parameter.device)
 
     def _defaults_for(self, name: str) -> dict:
         return self.defaults

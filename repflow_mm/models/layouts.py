@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import permutations
 
 import torch
 from torch import Tensor
@@ -181,14 +182,25 @@ def _clips_to_positions(clips: Tensor, order: str, tokens: Tensor) -> Tensor:
     return _stored_like(tokens, torch.cat((tokens[:, :num_class_tokens], positions), dim=1))
 
 
+# Orders of the dimensions in memory, slowest first, in which a network may store features beside the plain one.
+STORAGE_ORDERS = {
+    3: tuple(permutations(range(3)))[1:],
+    4: ((0, 2, 3, 1), (0, 3, 1, 2)),
+    5: ((0, 2, 3, 4, 1), (0, 2, 1, 3, 4), (0, 4, 1, 2, 3)),
+}
+
+
 def _stored_like(x: Tensor, features: Tensor) -> Tensor:
     """``features`` in the order in memory that ``x`` has, which a network may rely on.
 
     Sums over another order in memory are rounded differently, too.
     """
-    order = sorted(range(x.ndim), key=lambda dim: x.stride(dim), reverse=True)
-    back = sorted(range(x.ndim), key=order.__getitem__)
-    return features.permute(order).contiguous().permute(back)
+    if not x.is_contiguous():
+        for order in STORAGE_ORDERS[x.ndim]:
+            if x.permute(order).is_contiguous():
+                back = [order.index(dim) for dim in range(x.ndim)]
+                return features.permute(order).contiguous().permute(back)
+    return features.contiguous()
 
 
 MAX_CLASS_TOKENS = 16

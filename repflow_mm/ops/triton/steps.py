@@ -35,7 +35,7 @@ def reciprocal(value):
 
 @triton.jit
 def quotient(a, b):
-    """Divide to half a unit in the last place or little more, for what stays the same in every iteration.
+    """The quotient a / b to half a unit in the last place or little more, for what stays the same in every iteration.
 
     There an error adds up. Triton's division is off by up to two units, and its exact one takes ten registers more.
     """

@@ -11,7 +11,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.optim import OptimWrapper
 from mmengine.registry import init_default_scope
 
-import repflow_mm  # noqa: F401
+import repflow_mm.models  # noqa: F401
 
 FLOW = dict(channels=4, num_iters=2, fusion='add', zero_init_norm=True)
 CLASSES = 3
@@ -30,7 +30,7 @@ FOLDED = {
     'ResNetTSM': (dict(type='ResNetTSM', depth=18, num_segments=4, pretrained2d=False), ('layer2',), (512, 'TSMHead')),
     'ResNetTSM-pool': (
         dict(type='ResNetTSM', depth=18, num_segments=4, pretrained2d=False, temporal_pool=True),
-        ('layer2', 'layer3.0'),
+        ('layer2',),
         (512, 'TSMHead'),
     ),
     'ResNetTIN': (dict(type='ResNetTIN', depth=18, num_segments=4, pretrained2d=False), ('layer2',), (512, 'TSMHead')),
@@ -62,7 +62,7 @@ CLIPS = {
         ('layer1',),
         (128, 'I3DHead'),
     ),
-    'C3D': (dict(type='C3D', out_dim=2048), ('pool2', 'conv3b'), (4096, 'I3DHead')),
+    'C3D': (dict(type='C3D', out_dim=2048), ('pool2',), (4096, 'I3DHead')),
     'X3D': (dict(type='X3D', gamma_w=1, gamma_b=2.25, gamma_d=1), ('layer2',), (432, 'X3DHead')),
     'SwinTransformer3D': (
         dict(
@@ -218,9 +218,9 @@ def test_flow_of_a_clip_depends_on_no_other_clip_and_changes_the_features(name, 
 
 def build_recognizer(name, place):
     in_channels, head = {**FOLDED, **CLIPS}[name][2]
-    head = dict(type=head, num_classes=CLASSES, in_channels=in_channels)
+    head = dict(type=head, num_classes=CLASSES, in_channels=in_channels, average_clips='prob')
     if head['type'] == 'TSMHead':
-        head.update(num_segments=4)
+        head.update(num_segments=4, temporal_pool=name == 'ResNetTSM-pool')
     if name == 'C3D':
         head.update(spatial_type=None)
     preprocessor = dict(

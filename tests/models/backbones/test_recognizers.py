@@ -9,7 +9,7 @@ from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
 from torch.testing import assert_close
 
-import repflow_mm  # noqa: F401
+import repflow_mm.models  # noqa: F401
 
 T, CLIPS, CROPS, CLASSES = 3, 25, 3, 5
 VIEWS = CLIPS * CROPS

@@ -218,6 +218,13 @@ class TestWeights:
         assert {key for key in keys if not key.startswith('flow_blocks.block3.')} == set(RepFlowResNet(18).state_dict())
         assert 'flow_blocks.block3.steps.flow0.raw_theta' in keys
 
+    def test_checkpoints_with_the_old_name_of_the_steps_load(self):
+        network, other = (build_backbone(flow=SEVERAL, seed=seed, **SHORT).eval() for seed in (0, 1))
+        old = {key.replace('.steps.', '.stages.'): value for key, value in network.state_dict().items()}
+        assert 'flow_blocks.block3.stages.flow0.raw_theta' in old
+        other.load_state_dict(old)
+        assert_close(other(random_clips()), network(random_clips()), rtol=0, atol=0)
+
 
 class TestGuards:
     @pytest.mark.parametrize(

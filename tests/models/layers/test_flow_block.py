@@ -3,7 +3,7 @@ import torch
 from mmaction.registry import MODELS
 from torch.testing import assert_close
 
-import repflow_mm  # noqa: F401
+import repflow_mm.models  # noqa: F401
 from repflow_mm.models import FlowBlock
 from repflow_mm.models.layers.folding import average_neighbours, fold_time, repeat_last, unfold_time
 from repflow_mm.ops import normalize_flow_input

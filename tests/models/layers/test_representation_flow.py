@@ -5,7 +5,7 @@ import torch
 from mmaction.registry import MODELS
 from torch.testing import assert_close
 
-import repflow_mm  # noqa: F401
+import repflow_mm.models  # noqa: F401
 from repflow_mm.models import RepresentationFlow
 from repflow_mm.models.layers.representation_flow import LEARNABLE
 from repflow_mm.ops import rep_flow_ref
