@@ -96,7 +96,8 @@ def compare(
             reference runs on the CPU.
         solve (Callable, optional): The solver, called as ``rep_flow_ref`` is. Defaults to the Triton launchers with
             the case's tile.
-        draws (int, optional): How often the solver runs. Defaults to 9, for a case of ``LARGE_CASES`` to 3.
+        draws (int, optional): How often the solver runs. Defaults on the CPU to 9, for a case of ``LARGE_CASES`` to 3,
+            and elsewhere to ``eager_draws``.
         eager_draws (int): How often the eager reference runs. Defaults to 27.
 
     Returns:
@@ -105,6 +106,7 @@ def compare(
     Raises:
         ValueError: If a result has another shape or dtype than the reference's, or is not finite.
     """
-    draws = draws or (LARGE_DRAWS if case in LARGE_CASES else SMALL_DRAWS)
+    if draws is None and device == 'cpu':
+        draws = LARGE_DRAWS if case in LARGE_CASES else SMALL_DRAWS
     solve = solve or functools.partial(triton_solver, tile=case.tile and Tile(*case.tile))
-    return parity.compare(solve, case, device, draws, eager_draws)
+    return parity.compare(solve, case, device, draws or eager_draws, eager_draws)

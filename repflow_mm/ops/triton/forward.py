@@ -152,6 +152,7 @@ def launch(kernel, x: Tensor, settings: tuple[Tensor, ...], tile: Tile, num_plan
         tiles_x=tiles_x,
         **tile.constants(height),
         num_warps=tile.strips,
+        enable_fp_fusion=True,
         **arguments,
     )
 
