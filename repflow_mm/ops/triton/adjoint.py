@@ -8,7 +8,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from repflow_mm.ops.triton.steps import EPSILON, before_last_row, forward_difference, quotient, threshold
+from repflow_mm.ops.triton.steps import EPSILON, before_last_row, forward_difference, quotient, root, threshold
 from repflow_mm.ops.triton.tiles import WARP, above, below, left_of, pixel_mask, right_of
 
 
@@ -79,9 +79,8 @@ def ascent_adjoint(p_x, p_y, bar_x, bar_y, along_x, along_y, rate, total, place,
         y, x = y0 + e // PHASES, x0 + e % PHASES
         squared = along_x[e] * along_x[e] + (along_y[e] * along_y[e] + EPSILON)
         inverse = tl.rsqrt(squared)
-        # The approximate root and quotient of a device err to one side; over all pixels that would add up.
-        norm = squared * inverse
-        norm += 0.5 * inverse * (squared - norm * norm)
+        # Not the device's approximations, which may err to one side: over all pixels that would add up.
+        norm = root(squared, inverse)
         shrink = quotient(1.0, rate * norm + 1.0)
         old_x, old_y = bar_x[e] * shrink, bar_y[e] * shrink
         new_p_x, new_p_y = (p_x[e] + rate * along_x[e]) * shrink, (p_y[e] + rate * along_y[e]) * shrink
