@@ -27,7 +27,7 @@ EXTERNAL = {
     'markdown': set(),
     'progress': {'tqdm'},
     'ops': {'torch', 'triton'},
-    'evaluation': {'numpy'},
+    'evaluation': {'numpy', 'torch'},
     'visualization': {'torch'},
 }
 MODULES = sorted(path.relative_to(ROOT) for path in (ROOT / PACKAGE).rglob('*.py'))

@@ -8,6 +8,8 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
+from repflow_mm.models.layers.flow_block import current_name
+
 # What a network that starts from another one's weights may have beside them.
 _NEW_PARTS = ('.flow_blocks.', '.non_local_block.')
 
@@ -19,25 +21,29 @@ def check_checkpoint_file(path: str) -> None:
 
 
 def check_checkpoint(model: nn.Module, path: str, with_head: bool) -> None:
-    """Check that a local checkpoint is one of the model's architecture.
+    """Check that a checkpoint is one of the model's architecture.
 
     MMEngine loads what fits and only logs the rest, so a checkpoint of another network would go unnoticed.
 
     Args:
         model (nn.Module): The recognizer, wrapped for distributed training or not.
-        path (str): The checkpoint; an address is not looked at.
+        path (str): The checkpoint. One from an address is loaded, so that it is refused here if it is no plain one, but
+            not compared: those of other projects have names of their own.
         with_head (bool): Whether the checkpoint must be of the whole model, as in testing. Otherwise, as in
             fine-tuning, the head may differ, and flow and non-local blocks may be missing in it.
 
     Raises:
         FileNotFoundError: If the checkpoint does not exist.
-        ValueError: If tensors are missing in it, have another shape or are more than the model takes.
+        ConnectionError: If it cannot be downloaded.
+        ValueError: If it is no plain checkpoint, or if tensors are missing in it, have another shape or are more than
+            the model takes.
     """
     check_checkpoint_file(path)
+    found = CheckpointLoader.load_checkpoint(path, map_location='cpu')
     if '://' in path:
         return
-    found = CheckpointLoader.load_checkpoint(path, map_location='cpu')
-    found = _without_head(found.get('state_dict', found), with_head)
+    found = {current_name(name): value for name, value in found.get('state_dict', found).items()}
+    found = _without_head(found, with_head)
     needed = _without_head((model.module if is_model_wrapper(model) else model).state_dict(), with_head)
     wrong = [
         f'{name} {_shape(found.get(name))} instead of {_shape(value)}'

@@ -29,6 +29,7 @@ def fuse_streams(
     weights: dict[str, float] | None = None,
     search_split: str | None = None,
     search_files: dict[str, Path] | None = None,
+    trust: bool = False,
 ) -> dict:
     """Accuracy of every stream and of the weighted mean of their probabilities.
 
@@ -38,6 +39,7 @@ def fuse_streams(
         search_split (str, optional): Name of the split on whose scores the weights are searched instead, by
             :func:`repflow_mm.evaluation.fusion.search_weights`.
         search_files (dict[str, Path], optional): For each stream its dump on that split.
+        trust (bool): Read the files with pickle, which runs what code they carry. Defaults to False.
 
     Returns:
         dict: ``streams``, for each its ``file``, ``weight`` (they sum up to 1) and accuracies ``top1``, ``top5`` (None
@@ -57,10 +59,10 @@ def fuse_streams(
         weights = {name: _checked_weight(name, weights[name]) for name in files}
     if search_files is not None:
         _check_names(f'search split {search_split}', search_files, files)
-    runs = _load_runs(files)
+    runs = _load_runs(files, trust)
     search = None
     if search_files is not None:
-        weights, search = _search(search_split, {name: search_files[name] for name in files}, runs)
+        weights, search = _search(search_split, {name: search_files[name] for name in files}, runs, trust)
     return _report(files, runs, weights, search)
 
 
@@ -83,9 +85,9 @@ def _checked_weight(name: str, weight: float | str) -> float:
     return value
 
 
-def _load_runs(files: dict[str, Path]) -> dict[str, Scores]:
+def _load_runs(files: dict[str, Path], trust: bool) -> dict[str, Scores]:
     """Scores of each stream, of the same samples."""
-    runs = {name: load_scores(path) for name, path in files.items()}
+    runs = {name: load_scores(path, trust) for name, path in files.items()}
     for name, run in runs.items():
         finite = np.isfinite(run.probabilities).all(axis=1)  # (M,)
         if not finite.all():
@@ -94,9 +96,11 @@ def _load_runs(files: dict[str, Path]) -> dict[str, Scores]:
     return runs
 
 
-def _search(split: str, files: dict[str, Path], reported: dict[str, Scores]) -> tuple[dict[str, float], dict]:
+def _search(
+    split: str, files: dict[str, Path], reported: dict[str, Scores], trust: bool
+) -> tuple[dict[str, float], dict]:
     """Weights searched on a split, and what the results say about the search."""
-    runs = _load_runs(files)
+    runs = _load_runs(files, trust)
     searched, shown = next(iter(runs.values())), next(iter(reported.values()))
     common = sorted(set(searched.names) & set(shown.names))
     if common:
@@ -179,6 +183,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         metavar=('SPLIT', 'NAME=SCORES.pkl'),
         help="search the weights with the best top-1 accuracy on another split's scores",
     )
+    parser.add_argument(
+        '--trust', action='store_true', help='read the files with pickle, which runs what code they carry'
+    )
     parser.add_argument('--out', type=Path, help='JSON file of the results')
     return parser.parse_args(argv)
 
@@ -199,13 +206,13 @@ def _named(pairs: Sequence[str], where: str, value: str) -> dict[str, str]:
 def _fuse_from_args(args: argparse.Namespace) -> dict:
     files = _named(args.streams, 'streams', 'SCORES.pkl')
     if args.weights is not None:
-        return fuse_streams(files, _named(args.weights, '--weights', 'WEIGHT'))
+        return fuse_streams(files, _named(args.weights, '--weights', 'WEIGHT'), trust=args.trust)
     if args.search_split is None:
-        return fuse_streams(files)
+        return fuse_streams(files, trust=args.trust)
     split, *pairs = args.search_split
     if '=' in split:
         raise ValueError(f"--search-split must begin with the split's name, got {split!r}")
-    return fuse_streams(files, None, split, _named(pairs, '--search-split', 'SCORES.pkl'))
+    return fuse_streams(files, None, split, _named(pairs, '--search-split', 'SCORES.pkl'), args.trust)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -48,6 +48,8 @@ def publish_model(checkpoint: str | Path, out: str | Path | None = None, config:
         keys = list(content)[:5] if isinstance(content, dict) else type(content).__name__
         raise ValueError(f"checkpoint {checkpoint} has no 'state_dict', so it is no Runner's; found {keys}")
     meta = content.get('meta') or {}
+    if not isinstance(meta, dict):
+        raise ValueError(f"checkpoint {checkpoint}: 'meta' must be a dict, got {type(meta).__name__}")
     name, text = _config_of(checkpoint, meta, config)
     published = {key: _compact(content[key]) for key in WEIGHTS if key in content}
     published['meta'] = {**(_plain(meta) or {}), 'cfg': text, 'config_name': name}
@@ -60,8 +62,10 @@ def _config_of(checkpoint: str | Path, meta: dict, config: str | Path | None) ->
     """Name and text of the config."""
     if config is not None:
         return Path(config).stem, Config.fromfile(config).pretty_text
-    # The Runner names an experiment after its config and the time of its start.
-    name, count = re.subn(r'_\d{8}_\d{6}$', '', str(meta.get('experiment_name', '')))
+    # The Runner names an experiment after its config and the time of its start. A foreign checkpoint may hold any text:
+    # of that only what can be no folder.
+    experiment = os.path.basename(str(meta.get('experiment_name', '')))
+    name, count = re.subn(r'_\d{8}_\d{6}$', '', experiment)
     if not count or not name or not isinstance(meta.get('cfg'), str):
         raise ValueError(f'checkpoint {checkpoint} does not tell its config: give it with --config')
     return name, meta['cfg']

@@ -12,12 +12,13 @@ from repflow_mm.datasets.transforms import (
     FlowFileDecode,
     FlowFlip,
 )
-from repflow_mm.datasets.video_dataset import CheckedVideoDataset
+from repflow_mm.datasets.video_dataset import CheckedRawframeDataset, CheckedVideoDataset
 
 __all__ = [
     'CheckedDecordDecode',
     'CheckedDecordInit',
     'CheckedRawFrameDecode',
+    'CheckedRawframeDataset',
     'CheckedVideoDataset',
     'ComputeFlow',
     'FlowFileDecode',

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import pickle
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -12,7 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from torch import Tensor
 
+from repflow_mm.evaluation.score_files import read_score_file
 from repflow_mm.flow_names import FLOW_FILE_SUFFIX, flow_name
 from repflow_mm.progress import progress_bar
 
@@ -33,45 +34,66 @@ class Scores(NamedTuple):
     of_frames: bool = False
 
 
-def load_scores(path: str | Path) -> Scores:
+def load_scores(path: str | Path, trust: bool = False) -> Scores:
     """Read the file that ``tools/test.py --dump`` wrote, its samples in the order of their names.
 
     A sample's name is its ``filename``, or its ``frame_dir`` if it has none. Scores that are no probabilities
     (``average_clips='score'``) are normalised by a softmax.
 
     Args:
-        path (str | Path): A pickle file; it is read by pickle, so take it from your own runs only.
+        path (str | Path): A pickle file, see :func:`repflow_mm.evaluation.score_files.read_score_file`.
+        trust (bool): Read it with pickle, which runs what code it carries. Defaults to False.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If it is no dump of classification scores, or samples have no names or not one each.
     """
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f'score file {path} does not exist')
-    with open(path, 'rb') as file:
-        try:
-            samples = pickle.load(file)
-        except (pickle.UnpicklingError, EOFError) as error:
-            raise ValueError(f'{path} is damaged, or no pickle file: {error}') from error
-    if not isinstance(samples, list) or not samples or not all(isinstance(s, dict) for s in samples):
-        raise ValueError(
-            f'{path} is no dump of tools/test.py: expected a list of samples, got {type(samples).__name__}'
-        )
+    samples = read_score_file(path, trust)
     of_frames = 'filename' not in samples[0] and 'frame_dir' in samples[0]
     key = 'frame_dir' if of_frames else 'filename'
-    missing = {key, 'pred_score', 'gt_label'} - set(samples[0])
+    missing = {key, 'pred_score', 'gt_label'} - set.intersection(*map(set, samples))
     if missing:
         raise ValueError(
             f"{path}: samples lack {sorted(missing)}; names need meta_keys=('filename',), for frames ('frame_dir',), "
             "in the test pipeline's PackActionInputs"
         )
+    odd = [sample[key] for sample in samples if not isinstance(sample[key], str) or not sample[key]]
+    if odd:
+        raise ValueError(f'{path}: the {key} of a sample must be its name, got {_shown(odd[0])}')
     named = {sample[key]: sample for sample in samples}
     if len(named) != len(samples):
         raise ValueError(f'{path}: {len(samples)} samples have only {len(named)} different names')
     names = tuple(sorted(named, key=lambda name: (_without_suffix(name, of_frames), name)))
-    labels = np.array([int(named[name]['gt_label'].squeeze()) for name in names])
-    probabilities = _probabilities(np.stack([named[name]['pred_score'].numpy() for name in names]))
-    return Scores(names, labels, probabilities, of_frames)
+    scores = [_checked_scores(f'{path}: {name!r}', named[name]['pred_score']) for name in names]
+    classes = Counter(map(len, scores))
+    if len(classes) > 1:
+        raise ValueError(f'{path}: samples have different numbers of classes: {", ".join(map(str, sorted(classes)))}')
+    labels = [_checked_label(f'{path}: {name!r}', named[name]['gt_label'], len(scores[0])) for name in names]
+    return Scores(names, np.array(labels), _probabilities(np.stack(scores)), of_frames)
+
+
+def _checked_scores(place: str, value: object) -> np.ndarray:
+    """A sample's scores, (classes,)."""
+    if not isinstance(value, Tensor) or value.ndim != 1 or not len(value) or not value.is_floating_point():
+        raise ValueError(f'{place}: pred_score must be a tensor (classes,) of floats, got {_shown(value)}')
+    return value.double().numpy()
+
+
+def _checked_label(place: str, value: object, classes: int) -> int:
+    """A sample's only label."""
+    is_whole = isinstance(value, Tensor) and not value.is_floating_point() and not value.is_complex()
+    if not is_whole or value.numel() != 1:
+        raise ValueError(f'{place}: gt_label must be a tensor of one integer, got {_shown(value)}')
+    if not 0 <= value.item() < classes:
+        raise ValueError(f'{place}: gt_label must lie in [0, {classes}), got {value.item()}')
+    return int(value.item())
+
+
+def _shown(value: object) -> str:
+    """A value in a few words."""
+    if isinstance(value, Tensor):
+        return f'{tuple(value.shape)} {str(value.dtype).removeprefix("torch.")}'
+    return type(value).__name__
 
 
 def _without_suffix(name: str, of_frames: bool) -> str:

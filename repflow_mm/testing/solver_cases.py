@@ -18,8 +18,8 @@ from repflow_mm.ops.triton.tile_choice import Tile
 from repflow_mm.testing import parity
 from repflow_mm.testing.parity import Case, Comparison, Solver
 
-# Of a compiled kernel in an emulator a draw takes seconds.
-DRAWS, EAGER_DRAWS = 3, 24
+# An emulator of compiled kernels takes seconds for a draw of a large map.
+SMALL_DRAWS, LARGE_DRAWS, EAGER_DRAWS = 9, 3, 27
 
 _learned = functools.partial(Case, learned=True)
 LOW = Tile(rows=2, phases=1, strips=4, lanes=8)
@@ -43,6 +43,7 @@ LARGE_CASES = (
     _learned((1, 1, 2, 28, 28), 50),
     _learned((1, 1, 2, 64, 33), 5),
     _learned((1, 1, 2, 56, 56), 20),
+    _learned((1, 1, 2, 112, 112), 8),
     _learned((1, 1, 2, 112, 112), 20),
 )
 
@@ -81,7 +82,11 @@ def triton_solver(
 
 
 def compare(
-    case: Case, device: str, solve: Solver | None = None, draws: int = DRAWS, eager_draws: int = EAGER_DRAWS
+    case: Case,
+    device: str,
+    solve: Solver | None = None,
+    draws: int | None = None,
+    eager_draws: int = EAGER_DRAWS,
 ) -> list[Comparison]:
     """Compare u and the gradients of all seven inputs with the float64 reference.
 
@@ -91,8 +96,9 @@ def compare(
             reference runs on the CPU.
         solve (Callable, optional): The solver, called as ``rep_flow_ref`` is. Defaults to the Triton launchers with
             the case's tile.
-        draws (int): How often the solver runs. Defaults to 3.
-        eager_draws (int): How often the eager reference runs. Defaults to 24.
+        draws (int, optional): How often the solver runs. Defaults on the CPU to 9, for a case of ``LARGE_CASES`` to 3,
+            and elsewhere to ``eager_draws``.
+        eager_draws (int): How often the eager reference runs. Defaults to 27.
 
     Returns:
         list[Comparison]: ``name`` (``'u'`` or the input that the gradient belongs to), ``error`` and ``bound``.
@@ -100,5 +106,7 @@ def compare(
     Raises:
         ValueError: If a result has another shape or dtype than the reference's, or is not finite.
     """
+    if draws is None and device == 'cpu':
+        draws = LARGE_DRAWS if case in LARGE_CASES else SMALL_DRAWS
     solve = solve or functools.partial(triton_solver, tile=case.tile and Tile(*case.tile))
-    return parity.compare(solve, case, device, draws, eager_draws)
+    return parity.compare(solve, case, device, draws or eager_draws, eager_draws)

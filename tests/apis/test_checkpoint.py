@@ -1,8 +1,11 @@
+import json
+import os
+
 import pytest
 import torch
 from mmaction.registry import MODELS
 
-import repflow_mm  # noqa: F401
+import repflow_mm.registration  # noqa: F401
 from repflow_mm.apis.checkpoint import check_checkpoint
 
 FLOW = dict(after='block3', channels=4, num_iters=1)
@@ -29,6 +32,14 @@ def save(model, path):
 
 def test_own_checkpoint_fits(tmp_path):
     check_checkpoint(recognizer(flow=FLOW), save(recognizer(flow=FLOW), tmp_path / 'a.pth'), with_head=True)
+
+
+def test_checkpoint_from_before_the_steps_had_their_name(tmp_path):
+    model = recognizer(flow=FLOW)
+    state = {name.replace('.steps.flow', '.stages.flow'): value for name, value in model.state_dict().items()}
+    assert set(state) != set(model.state_dict())
+    torch.save(dict(state_dict=state, meta={}), tmp_path / 'a.pth')
+    check_checkpoint(recognizer(flow=FLOW), str(tmp_path / 'a.pth'), with_head=True)
 
 
 @pytest.mark.parametrize('flow', [None, FLOW])
@@ -66,3 +77,43 @@ def test_another_depth_is_refused(tmp_path):
 def test_missing_checkpoint(tmp_path):
     with pytest.raises(FileNotFoundError, match='none.pth does not exist'):
         check_checkpoint(recognizer(), str(tmp_path / 'none.pth'), with_head=True)
+
+
+@pytest.fixture
+def named(tmp_path, monkeypatch):
+    """Give a file a name in a scheme of MMEngine's; returns its address."""
+    monkeypatch.setenv('MMENGINE_HOME', str(tmp_path))
+
+    def named(file):
+        (tmp_path / 'open_mmlab.json').write_text(json.dumps(dict(ours=file)))
+        return 'open-mmlab://ours'
+
+    return named
+
+
+def test_addresses_are_loaded_and_not_compared(tmp_path, named):
+    check_checkpoint(recognizer(), named(save(recognizer(50), tmp_path / 'b.pth')), with_head=False)
+    with pytest.raises(FileNotFoundError, match=r'c\.pth does not exist'):
+        check_checkpoint(recognizer(), named(str(tmp_path / 'c.pth')), with_head=False)
+
+
+class RunsCode:
+    def __init__(self, command):
+        self.command = command
+
+    def __reduce__(self):
+        return os.system, (self.command,)
+
+
+def test_address_with_code_is_refused_before_anything_runs(tmp_path, named):
+    torch.save(dict(state_dict={}, extra=RunsCode(f'touch {tmp_path}/made')), tmp_path / 'a.pth')
+    with pytest.raises(ValueError, match=r'a\.pth is refused'):
+        check_checkpoint(recognizer(), named(str(tmp_path / 'a.pth')), with_head=False)
+    assert not (tmp_path / 'made').exists()
+
+
+def test_address_that_cannot_be_reached(tmp_path, monkeypatch):
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    monkeypatch.setenv('no_proxy', '127.0.0.1')
+    with pytest.raises(ConnectionError, match=r'checkpoint http://127\.0\.0\.1:1/a\.pth cannot be downloaded: '):
+        check_checkpoint(recognizer(), 'http://127.0.0.1:1/a.pth', with_head=False)

@@ -95,6 +95,31 @@ def test_refusals(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ['a.pth']
 
 
+@pytest.mark.parametrize('folder', ['../../', '../out-', '/{}/', 'a/b/../'], ids=['up', 'beside', 'absolute', 'down'])
+def test_nothing_is_written_outside_of_the_folder(tmp_path, folder):
+    (tmp_path / 'in').mkdir()
+    meta = dict(experiment_name=folder.format(tmp_path) + 'x_20260101_120000', cfg='')
+    torch.save(dict(state_dict={}, meta=meta), tmp_path / 'in' / 'a.pth')
+    before = sorted(tmp_path.rglob('*'))
+    path = publish_model(tmp_path / 'in' / 'a.pth', tmp_path / 'in' / 'new' / 'out')
+    assert path.parent == tmp_path / 'in' / 'new' / 'out' and path.name.startswith(('x-', 'out-x-'))
+    assert torch.load(path, weights_only=True)['meta']['config_name'] in ('x', 'out-x')
+    assert sorted(tmp_path.rglob('*')) == sorted([*before, tmp_path / 'in' / 'new', path.parent, path])
+
+
+@pytest.mark.parametrize('name', ['a/', '..', '/', '', '../_20260101_120000'])
+def test_experiment_that_names_no_file(tmp_path, name):
+    torch.save(dict(state_dict={}, meta=dict(experiment_name=name, cfg='')), tmp_path / 'a.pth')
+    with pytest.raises(ValueError, match=r'a\.pth does not tell its config: give it with --config'):
+        publish_model(tmp_path / 'a.pth')
+
+
+def test_meta_that_is_no_dict(tmp_path):
+    torch.save(dict(state_dict={}, meta=[1]), tmp_path / 'a.pth')
+    with pytest.raises(ValueError, match=r"a\.pth: 'meta' must be a dict, got list"):
+        publish_model(tmp_path / 'a.pth')
+
+
 def test_command_line(checkpoint, tmp_path, capsys):
     main([str(checkpoint), '--out', str(tmp_path / 'out')])
     path = capsys.readouterr().out.split(' ')[0]

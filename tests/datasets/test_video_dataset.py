@@ -1,6 +1,8 @@
+import os
+
 import pytest
 
-from repflow_mm.datasets import CheckedVideoDataset
+from repflow_mm.datasets import CheckedRawframeDataset, CheckedVideoDataset
 
 
 @pytest.fixture
@@ -26,9 +28,9 @@ def test_paths_and_labels(read):
 
 
 def test_no_prefix_and_own_delimiter(read):
-    assert entries(read('/data/a b.mp4,12\n', data_prefix=dict(video=''), num_classes=None, delimiter=',')) == [
-        ('/data/a b.mp4', 12)
-    ]
+    assert entries(
+        read('/data/a b.mp4,12\n', data_prefix=dict(video=''), num_classes=None, delimiter=',', allow_outside=True)
+    ) == [('/data/a b.mp4', 12)]
 
 
 def test_several_labels_are_left_to_upstream(read):
@@ -75,3 +77,59 @@ def test_byte_order_mark_is_no_part_of_the_path(tmp_path):
 def test_missing_list(tmp_path, multi_class):
     with pytest.raises(FileNotFoundError, match=rf'{tmp_path}/none\.txt'):
         CheckedVideoDataset(ann_file=f'{tmp_path}/none.txt', pipeline=[], multi_class=multi_class, num_classes=3)
+
+
+OUTSIDE = ['../a.mp4', 'b/../../a.mp4', '/etc/a.mp4', '../videos2/a.mp4']
+
+
+@pytest.mark.parametrize('prefix', ['videos', ''])
+@pytest.mark.parametrize('path', OUTSIDE)
+def test_paths_that_lead_out_of_the_folder(read, path, prefix):
+    place = rf"list\.txt, line 2: '{path}' lies outside of the folder {prefix or '.'}; only allow_outside takes it"
+    with pytest.raises(ValueError, match=place):
+        read(f'a.mp4 0\n{path} 1\n', data_prefix=dict(video=prefix))
+    dataset = read(f'a.mp4 0\n{path} 1\n', data_prefix=dict(video=prefix), allow_outside=True)
+    assert entries(dataset)[1] == (os.path.join(prefix, path), 1)
+
+
+@pytest.mark.parametrize('path', OUTSIDE)
+def test_paths_of_several_labels_that_lead_out_of_the_folder(read, path):
+    with pytest.raises(
+        ValueError, match=r'list\.txt, line 2: .*a\.mp4. lies outside of the folder videos; only allow_'
+    ):
+        read(f'a.mp4 0 1\n{path} 1\n', multi_class=True)
+    assert len(read(f'a.mp4 0 1\n{path} 1\n', multi_class=True, allow_outside=True)) == 2
+
+
+def test_paths_within_the_folder(read, tmp_path):
+    paths = ['a.mp4', './a.mp4', 'b/../a.mp4', '..a.mp4', 'a..b/c.mp4', f'{tmp_path}/d/e.mp4']
+    dataset = read(''.join(f'{path} 1\n' for path in paths), data_prefix=dict(video=str(tmp_path)))
+    assert [name for name, _ in entries(dataset)] == [os.path.join(tmp_path, path) for path in paths]
+
+
+@pytest.fixture
+def read_frames(tmp_path):
+    """Read a list of frames of the text given."""
+
+    def read_frames(text, **kwargs):
+        (tmp_path / 'list.txt').write_text(text)
+        kwargs = dict(data_prefix=dict(img='flow')) | kwargs
+        return CheckedRawframeDataset(ann_file=str(tmp_path / 'list.txt'), pipeline=[], **kwargs)
+
+    return read_frames
+
+
+@pytest.mark.parametrize('multi_class', [False, True])
+@pytest.mark.parametrize('path', ['../a', 'b/../../a', '/etc/a'])
+def test_frames_outside_of_the_folder(read_frames, path, multi_class):
+    options = dict(multi_class=multi_class, num_classes=3)
+    with pytest.raises(
+        ValueError, match=r'list\.txt, line 2: .*a. lies outside of the folder flow; only allow_outside'
+    ):
+        read_frames(f'a 5 0\n{path} 5 1\n', **options)
+    assert len(read_frames(f'a 5 0\n{path} 5 1\n', allow_outside=True, **options)) == 2
+
+
+def test_frames_within_the_folder(read_frames):
+    info = read_frames('b/a 5 2\n').get_data_info(0)
+    assert (info['frame_dir'], info['total_frames'], info['label']) == ('flow/b/a', 5, 2)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,31 +10,15 @@ from pathlib import Path
 import torch
 
 from benchmarks import backbones, compiled_code, cost, flow_formats, flow_methods, flow_workers, models, solver, tvl1
+from benchmarks.hardware import hardware
 from benchmarks.parts import Part, positive
 from repflow_mm.files import write_json
-from repflow_mm.version import __version__
 
 PARTS: dict[str, Part] = {
     name: part
     for module in (solver, models, backbones, cost, tvl1, flow_methods, flow_workers, flow_formats, compiled_code)
     for name, part in module.PARTS.items()
 }
-
-
-def hardware(device: str) -> dict:
-    """Processor, cores, accelerator and versions."""
-    cpu = platform.processor() or platform.machine()
-    info = Path('/proc/cpuinfo')
-    if info.exists():
-        names = [
-            line.split(':', 1)[1].strip() for line in info.read_text().splitlines() if line.startswith('model name')
-        ]
-        cpu = names[0] if names else cpu
-    record = dict(cpu=cpu, cores=os.cpu_count(), threads=torch.get_num_threads(), python=platform.python_version())
-    record.update(torch=torch.__version__, repflow_mm=__version__, device=device)
-    if torch.device(device).type == 'cuda':
-        record.update(gpu=torch.cuda.get_device_name(device), cuda=torch.version.cuda)
-    return record
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

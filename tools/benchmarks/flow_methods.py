@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from benchmarks.hardware import hardware
 from benchmarks.parts import Part, positive
 from repflow_mm.classical_flow import METHODS
 from repflow_mm.files import write_text
 from repflow_mm.markdown import markdown_table, replace_section
+from repflow_mm.testing.parity import threads
 from repflow_mm.testing.timing import summary
 from repflow_mm.testing.true_flow import end_point_errors, read_pair
 from repflow_mm.testing.warps import WARPS, draw_batch
@@ -47,7 +48,7 @@ def measure_method(name: str, prev: Tensor, next: Tensor, truth: Tensor, repeats
     """
     method = METHODS[name]
     pairs, _, height, width = prev.shape
-    with _one_thread():
+    with threads(1):
         errors = end_point_errors(method.compute(prev, next), truth).tolist()
         batch = _processor_seconds(lambda: method.compute(prev, next), repeats)
         single = _processor_seconds(
@@ -63,16 +64,6 @@ def measure_method(name: str, prev: Tensor, next: Tensor, truth: Tensor, repeats
         single_seconds=summary(single),
         end_point_errors=errors,
     )
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _processor_seconds(call: Callable[[], object], repeats: int) -> list[float]:
@@ -155,8 +146,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> tuple[list[dict], str]:
     """Compare on the synthetic warps and, where it is given, on a real pair; write the docs where asked to."""
-    from benchmarks.command_line import hardware
-
     given = [draw_batch(size, args.pairs) for size in SIZES]
     given += [read_pair(*args.real_pair)] if args.real_pair else []
     results = [measure_method(name, *pairs, args.repeats) for pairs in given for name in METHODS]

@@ -31,7 +31,7 @@ test_pipeline = [
     dict(type='PackActionInputs', meta_keys=('frame_dir', 'img_shape')),
 ]
 
-dataset = dict(type='RawframeDataset', modality='Flow', filename_tmpl='{}_{:05d}.jpg')
+dataset = dict(type='CheckedRawframeDataset', modality='Flow', filename_tmpl='{}_{:05d}.jpg')
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline, **dataset))
 val_dataloader = dict(dataset=dict(pipeline=val_pipeline, test_mode=True, **dataset))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline, test_mode=True, **dataset))

@@ -19,7 +19,7 @@ from repflow_mm.classical_flow.methods import make_parameters, method_named
 from repflow_mm.classical_flow.stream import check_bound
 from repflow_mm.datasets.flow.frames import FORMATS, JPEG_QUALITY, quantize_flow
 from repflow_mm.datasets.flow.video_flow import video_flow
-from repflow_mm.datasets.lists.list_files import ListEntry, read_list
+from repflow_mm.datasets.lists.list_files import ListEntry, check_inside, read_list
 from repflow_mm.datasets.lists.list_runs import (
     STATUSES,
     Journal,
@@ -103,6 +103,7 @@ def extract_flow(
     device: str = 'cpu',
     timeout: float = 120.0,
     retry: bool = False,
+    allow_outside: bool = False,
 ) -> dict:
     """Write the flow of every video of a list in a form that MMAction2's ``RawframeDataset`` reads.
 
@@ -127,6 +128,8 @@ def extract_flow(
         device (str): ``'cpu'``, ``'cuda'`` or ``'cuda:<index>'``. Defaults to ``'cpu'``.
         timeout (float): Seconds that a batch of a video may take. Defaults to 120.
         retry (bool): Try again what an earlier run failed on. Defaults to False.
+        allow_outside (bool): Whether paths may lead out of the folder of videos; such a video's flow lies under its
+            whole path in ``out``. Defaults to False.
 
     Returns:
         dict: The report of :func:`repflow_mm.datasets.lists.list_runs.make_report`, whose ``frames`` are the
@@ -134,8 +137,8 @@ def extract_flow(
 
     Raises:
         FileNotFoundError: If the list or the folder of videos does not exist.
-        ValueError: If a line is malformed, two videos would share a name, the folder holds something else or flow
-            of other options or videos, or an argument is not allowed.
+        ValueError: If a line is malformed or leads out of the folder of videos, two videos would share a name, the
+            folder holds something else or flow of other options or videos, or an argument is not allowed.
         OSError: If a file cannot be written, as on a full disk, or another run is writing to the folder.
     """
     options = options or FlowOptions()
@@ -144,7 +147,7 @@ def extract_flow(
     _check_device(device)
     jobs = check_run(videos, 1 if jobs is None and device != 'cpu' else jobs, timeout)
     entries = read_list(list_file)
-    names = flow_names(list_file, videos, entries, options.format)
+    names = flow_names(list_file, videos, entries, options.format, allow_outside)
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     with _full_disk_explained(out), locked(out):
@@ -164,17 +167,22 @@ def extract_flow(
     return {**report, 'extracted_now': extracted_now}
 
 
-def flow_names(list_file: str | Path, videos: str | Path, entries: Sequence[ListEntry], format: str) -> list[str]:
+def flow_names(
+    list_file: str | Path, videos: str | Path, entries: Sequence[ListEntry], format: str, allow_outside: bool = False
+) -> list[str]:
     """What each video's flow is called: its path below ``videos`` without suffix or blanks, with the format's suffix.
+
+    With ``allow_outside``, a video outside of ``videos`` is called by its path from the root.
 
     Raises:
         ValueError: If a video lies outside ``videos``, or two would have one name or one lie in the other's folder.
     """
+    check_inside(list_file, [(entry.number, entry.path) for entry in entries], videos, allow_outside)
     names = {}
     for entry in entries:
-        relative = PurePosixPath(os.path.relpath(full_path(videos, entry), os.path.abspath(videos)))
-        if relative.parts[0] == '..':
-            raise ValueError(f'{list_file}, line {entry.number}: {entry.path!r} lies outside of the folder {videos}')
+        path = PurePosixPath(full_path(videos, entry))
+        folder = os.path.abspath(videos)
+        relative = path.relative_to(folder if path.is_relative_to(folder) else path.anchor)
         name = flow_name(str(relative.with_suffix(''))) + FORMATS[format].suffix
         if name in names:
             raise ValueError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from repflow_mm.datasets.lists.list_files import read_list
+from repflow_mm.datasets.lists.list_files import check_inside, read_list
 from repflow_mm.datasets.lists.list_runs import (
     check_run,
     full_path,
@@ -26,6 +26,7 @@ def check_videos(
     jobs: int | None = None,
     timeout: float = 120.0,
     retry: bool = False,
+    allow_outside: bool = False,
 ) -> dict:
     """Decode every video of a list and write the list of those that are whole; the videos are only read.
 
@@ -41,6 +42,7 @@ def check_videos(
         jobs (int, optional): Number of processes. Defaults to the number of usable cores.
         timeout (float): Seconds that one video may take. Defaults to 120.
         retry (bool): Check again what an earlier run found bad. Defaults to False.
+        allow_outside (bool): Whether paths may lead out of the folder of videos. Defaults to False.
 
     Returns:
         dict: The report of :func:`repflow_mm.datasets.lists.list_runs.make_report`, and ``decoded_now``, the number of
@@ -48,11 +50,13 @@ def check_videos(
 
     Raises:
         FileNotFoundError: If the list or the folder does not exist.
-        ValueError: If a line is malformed, or ``jobs`` or ``timeout`` is not allowed.
+        ValueError: If a line is malformed or leads out of the folder of videos, or ``jobs`` or ``timeout`` is not
+            allowed.
         OSError: If a file cannot be written or another run is checking the same list.
     """
     jobs = check_run(videos, jobs, timeout)
     entries = read_list(list_file)
+    check_inside(list_file, [(entry.number, entry.path) for entry in entries], videos, allow_outside)
     stem = Path(list_file).stem
     out = Path(list_file).parent if out is None else Path(out)
     out.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +73,31 @@ def check_unique(file: str | Path, entries: Iterable[ListEntry]) -> None:
         first = seen.setdefault(entry.path, entry)
         if first is not entry:
             raise ValueError(f'{file}, line {entry.number}: {entry.path!r} is on line {first.number} already')
+
+
+def check_inside(file: str | Path, paths: Iterable[tuple[int, str]], folder: str | Path, allow_outside: bool) -> None:
+    """Check that a list names nothing outside of its folder; a list may come from elsewhere.
+
+    Paths are judged as they read: links within the folder are followed.
+
+    Args:
+        file (str | Path): The list, for the error.
+        paths (Iterable[tuple[int, str]]): Number of each line, and the path on it.
+        folder (str | Path): What the paths are relative to; ``''`` is the working folder.
+        allow_outside (bool): Whether paths such as ``../a.mp4`` and ``/data/a.mp4`` are taken all the same.
+
+    Raises:
+        ValueError: If a path is the folder itself, or lies outside of it.
+    """
+    for number, path in paths:
+        if not os.path.isabs(path) and not {'.', '..'} & set(path.split('/')):
+            continue  # the common case, for long lists
+        first = os.path.relpath(os.path.join(folder, path), folder or '.').split('/')[0]
+        if first == '.':
+            raise ValueError(f'{file}, line {number}: {path!r} is the folder {folder or "."} itself')
+        if first == '..' and not allow_outside:
+            where = f'lies outside of the folder {folder or "."}; only allow_outside takes it'
+            raise ValueError(f'{file}, line {number}: {path!r} {where}')
 
 
 def missing_files(folder: str | Path, paths: Iterable[str], title: str = '') -> list[str]:

@@ -8,6 +8,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 from multiprocessing import get_context
 
+import torch
+
 from repflow_mm.gpu_check.context import Context, Emit, emit_outcome
 from repflow_mm.gpu_check.solver_inputs import draw_inputs, same_bits, solve_with_gradients
 from repflow_mm.gpu_check.tables import Table, yes_or_no
@@ -35,7 +37,9 @@ def run(emit: Emit, context: Context) -> None:
 def _compare_in_processes(emit: Emit, cases: Sequence) -> None:
     """Compare each case in a process of its own, so that a crash is that case's; the reference needs the cores."""
     processes = min(len(cases), len(os.sched_getaffinity(0)))
-    with ProcessPoolExecutor(processes, mp_context=get_context('spawn'), max_tasks_per_child=1) as pool:
+    # A thread each: the references of all of them want the cores at a time.
+    threads = dict(initializer=torch.set_num_threads, initargs=(1,))
+    with ProcessPoolExecutor(processes, get_context('spawn'), max_tasks_per_child=1, **threads) as pool:
         futures = {pool.submit(compare_case, case, 'cuda'): case for case in cases}
         for future in as_completed(futures):
             _emit_case(emit, futures[future], future.result)

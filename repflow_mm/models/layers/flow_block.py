@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import torch
@@ -112,10 +113,9 @@ class FlowBlock(BaseModule):
         self.init_weights()
 
     def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs) -> None:
-        """Load the keys of checkpoints from before version 0.2 too, which call the steps ``stages``."""
-        old = prefix + 'stages.'
-        for key in [key for key in state_dict if key.startswith(old)]:
-            state_dict[prefix + 'steps.' + key.removeprefix(old)] = state_dict.pop(key)
+        """Load the keys of checkpoints from before version 0.2 too."""
+        for key in [key for key in state_dict if key.startswith(prefix) and current_name(key) != key]:
+            state_dict[current_name(key)] = state_dict.pop(key)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def init_weights(self) -> None:
@@ -166,6 +166,11 @@ class FlowBlock(BaseModule):
         frames = fold_time(flow)
         joined = features + frames if self.fusion == 'add' else self.fuse(torch.cat((features, frames), dim=1))
         return unfold_time(self.act(joined), length)
+
+
+def current_name(key: str) -> str:
+    """The name of a tensor in a state dict whose name may be one from before version 0.2, with ``stages`` for steps."""
+    return re.sub(r'(^|\.)stages\.(flow|conv)(?=\d)', r'\1steps.\2', key)
 
 
 def _check_options(steps, normalize, expand_kernel_size, fusion, zero_init_norm) -> None:

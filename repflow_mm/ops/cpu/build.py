@@ -12,6 +12,7 @@ import logging
 import os
 import shlex
 import shutil
+import stat
 import subprocess
 import tempfile
 from pathlib import Path
@@ -77,9 +78,41 @@ def _load_or_build(compiler: list[str]) -> ctypes.CDLL:
     for source in sources:
         key.update(source.read_bytes())
     path = cache_dir() / f'rep_flow-{key.hexdigest()[:32]}.so'
-    if not _is_intact(path):
+    reason = _untrusted_reason(path)
+    if reason is not None:
+        logger.warning('%s; it is not used, and the solver is compiled for this process alone', reason)
+        path = _build([*compiler, *FLAGS, *native], _private_folder() / path.name)
+    elif not _is_intact(path):
         path = _build([*compiler, *FLAGS, *native], path)
     return ctypes.CDLL(str(path))
+
+
+def _untrusted_reason(path: Path) -> str | None:
+    """Why a library may be another user's, whose code would run as this one; None where it cannot be.
+
+    Folder, library and digest must be this user's or root's, and no other user may change them. In a folder that all
+    may write to, the sticky bit keeps others from that. A link counts as the one who made it.
+    """
+    parts = {path.parent: os.stat, path: os.lstat, _digest_path(path): os.lstat}
+    for part, look in parts.items():
+        try:
+            status = look(part)
+        except OSError:  # not there, or made unusable: then nothing is loaded from it
+            continue
+        if status.st_uid not in (os.geteuid(), 0):
+            return f'{part} belongs to another user (uid {status.st_uid})'
+        if stat.S_ISLNK(status.st_mode):
+            return f'{part} is a link'
+        mode = stat.S_IMODE(status.st_mode)
+        is_sticky_folder = stat.S_ISDIR(status.st_mode) and mode & stat.S_ISVTX
+        if mode & (stat.S_IWGRP | stat.S_IWOTH) and not is_sticky_folder:
+            return f'{part} can be written by other users (mode {mode:04o}; chmod go-w mends it)'
+    return None
+
+
+def _private_folder() -> Path:
+    """A new folder that no other user can look into."""
+    return Path(tempfile.mkdtemp(prefix='repflow_mm-'))
 
 
 def _native_flags(compiler: list[str]) -> tuple[list[str], str]:
@@ -110,7 +143,7 @@ def _build(command: list[str], path: Path) -> Path:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(dir=path.parent))
     except OSError as error:
-        work = Path(tempfile.mkdtemp(prefix='repflow_mm-'))
+        work = _private_folder()
         logger.warning('%s cannot be written (%s): the solver is compiled for this process alone', path.parent, error)
         path = work / path.name
     logger.info('compiling the C solver with %s, once', command[0])
@@ -120,6 +153,8 @@ def _build(command: list[str], path: Path) -> Path:
         subprocess.run(arguments, check=True, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
         digest = work / 'digest'
         digest.write_text(hashlib.sha256(built.read_bytes()).hexdigest())
+        for file in (built, digest):
+            file.chmod(0o755)  # whatever the umask: what others can write is not trusted
         # Several processes may build at once: each replaces whole files, and all of them build the same.
         os.replace(built, path)
         os.replace(digest, _digest_path(path))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from repflow_mm.ops.triton.steps import EPSILON, before_last_row, forward_difference, reciprocal, threshold
+from repflow_mm.ops.triton.steps import EPSILON, before_last_row, forward_difference, quotient, root, threshold
 from repflow_mm.ops.triton.tiles import WARP, above, below, left_of, pixel_mask, right_of
 
 
@@ -79,8 +79,9 @@ def ascent_adjoint(p_x, p_y, bar_x, bar_y, along_x, along_y, rate, total, place,
         y, x = y0 + e // PHASES, x0 + e % PHASES
         squared = along_x[e] * along_x[e] + (along_y[e] * along_y[e] + EPSILON)
         inverse = tl.rsqrt(squared)
-        norm = squared * inverse
-        shrink = reciprocal(rate * norm + 1.0)
+        # Not the device's approximations, which may err to one side: over all pixels that would add up.
+        norm = root(squared, inverse)
+        shrink = quotient(1.0, rate * norm + 1.0)
         old_x, old_y = bar_x[e] * shrink, bar_y[e] * shrink
         new_p_x, new_p_y = (p_x[e] + rate * along_x[e]) * shrink, (p_y[e] + rate * along_y[e]) * shrink
         shrink_bar = -(old_x * new_p_x + old_y * new_p_y)
@@ -90,8 +91,9 @@ def ascent_adjoint(p_x, p_y, bar_x, bar_y, along_x, along_y, rate, total, place,
         along_bar_x = along_bar_x + (tl.where(x < width - 1, old_x + along * along_x[e], 0.0),)
         at_y = before_last_row(old_y + along * along_y[e], y0, height, e // PHASES, ROWS, EXACT)
         along_bar_y = along_bar_y + (at_y,)
-        total += owned_only(shrink_bar, y, x, owned, HALO) * norm
-        total += owned_only(old_x, y, x, owned, HALO) * along_x[e] + owned_only(old_y, y, x, owned, HALO) * along_y[e]
+        # old * along + shrink_bar * norm, without the difference of two large sums.
+        rest = old_x * (along_x[e] - norm * p_x[e]) + old_y * (along_y[e] - norm * p_y[e])
+        total += owned_only(shrink * rest, y, x, owned, HALO)
     return p_bar_x, p_bar_y, along_bar_x, along_bar_y, total
 
 

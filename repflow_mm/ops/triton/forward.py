@@ -81,6 +81,7 @@ def rep_flow_fwd_kernel(
 ):
     """``num_iters`` iterations of the planes ``first_plane`` and on, in the order (N, C, T-1)."""
     PIXELS: tl.constexpr = ROWS * PHASES
+    REFINED: tl.constexpr = STORE == 2
     local, valid, y0, x0, owned = tile_position(
         num_planes, tiles_y, tiles_x, height, width, ROWS, PHASES, STRIPS, LANES, HALO
     )
@@ -110,9 +111,9 @@ def rep_flow_fwd_kernel(
         div_y = divergence(p_yx, p_yy, div_taps, y0, ROWS, PHASES, LANES)
         u_x, u_y = descend(u_x, u_y, div_x, div_y, grad_x, grad_y, rho_c, inverse, limit, PIXELS)
         along_x, along_y = forward_difference(u_x, flow_taps, y0, height, ROWS, PHASES, LANES, EXACT)
-        p_xx, p_xy = ascend(p_xx, p_xy, along_x, along_y, rate, PIXELS)
+        p_xx, p_xy = ascend(p_xx, p_xy, along_x, along_y, rate, PIXELS, REFINED)
         along_x, along_y = forward_difference(u_y, flow_taps, y0, height, ROWS, PHASES, LANES, EXACT)
-        p_yx, p_yy = ascend(p_yx, p_yy, along_x, along_y, rate, PIXELS)
+        p_yx, p_yy = ascend(p_yx, p_yy, along_x, along_y, rate, PIXELS, REFINED)
         if STORE == 2:
             slot = base + iteration * 6 * field_stride
             state = (u_x, u_y, p_xx, p_xy, p_yx, p_yy)
@@ -152,6 +153,7 @@ def launch(kernel, x: Tensor, settings: tuple[Tensor, ...], tile: Tile, num_plan
         tiles_x=tiles_x,
         **tile.constants(height),
         num_warps=tile.strips,
+        enable_fp_fusion=True,
         **arguments,
     )
 

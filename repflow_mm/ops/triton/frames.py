@@ -90,6 +90,7 @@ def frame_gradients(x: Tensor, image_kernel: Tensor, terms: Tensor) -> tuple[Ten
         blocks=blocks,
         BLOCK=BLOCK_PIXELS,
         num_warps=4,
+        enable_fp_fusion=True,
         **plane_strides(x),
     )
     taps = sums.sum((1, 2, 4), dtype=torch.float64)  # (18, C)

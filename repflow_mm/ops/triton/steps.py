@@ -35,13 +35,20 @@ def reciprocal(value):
 
 @triton.jit
 def quotient(a, b):
-    """a / b to half a unit in the last place or little more, for what stays the same in every iteration.
+    """The quotient a / b to half a unit in the last place or little more, for what stays the same in every iteration.
 
     There an error adds up. Triton's division is off by up to two units, and its exact one takes ten registers more.
     """
     inverse = reciprocal(b)
     result = a * inverse
     return result + inverse * (a - b * result)
+
+
+@triton.jit
+def root(squared, inverse):
+    """The square root of a number to half a unit in the last place, from the approximate inverse of it."""
+    approximate = squared * inverse
+    return approximate + 0.5 * inverse * (squared - approximate * approximate)
 
 
 @triton.jit
@@ -195,12 +202,19 @@ def descend(u_x, u_y, div_x, div_y, grad_x, grad_y, rho_c, inverse, limit, PIXEL
 
 
 @triton.jit
-def ascend(p_x, p_y, along_x, along_y, rate, PIXELS: tl.constexpr):
-    """The step of one component's dual field."""
+def ascend(p_x, p_y, along_x, along_y, rate, PIXELS: tl.constexpr, REFINED: tl.constexpr):
+    """The step of one component's dual field.
+
+    REFINED computes the norm and the quotient to half a unit in the last place, as the adjoint does: the gradients of
+    parameters are sums of large terms that cancel, in which errors to one side would show.
+    """
     next_x, next_y = (), ()
     for e in tl.static_range(PIXELS):
-        norm = tl.sqrt(along_x[e] * along_x[e] + (along_y[e] * along_y[e] + EPSILON))
-        shrink = reciprocal(rate * norm + 1.0)
+        squared = along_x[e] * along_x[e] + (along_y[e] * along_y[e] + EPSILON)
+        if REFINED:
+            shrink = quotient(1.0, rate * root(squared, tl.rsqrt(squared)) + 1.0)
+        else:
+            shrink = reciprocal(rate * tl.sqrt(squared) + 1.0)
         next_x = next_x + ((p_x[e] + rate * along_x[e]) * shrink,)
         next_y = next_y + ((p_y[e] + rate * along_y[e]) * shrink,)
     return next_x, next_y

@@ -25,18 +25,21 @@ class Demands(NamedTuple):
         most_pixels (int): How many it can hold before the registers no longer do.
         rim (int): By how many pixels more than the iterations of a launch a tile's rim is wrong.
         launch_cost (int): What the loads and stores of a launch take, in iterations.
+        column_cost (float): How many times as long a pixel takes where a thread has one column of them, not two: its
+            neighbours along x are then in other lanes.
     """
 
     pixels: int
     most_pixels: int
     rim: int
     launch_cost: int
+    column_cost: float
 
 
 # The image gradient lacks neighbours at a tile's rim. The adjoint reaches one pixel further than the iteration that it
-# computes again.
-FORWARD = Demands(pixels=8, most_pixels=16, rim=1, launch_cost=10)
-BACKWARD = Demands(pixels=4, most_pixels=8, rim=2, launch_cost=3)
+# computes again. The costs are those of an H100.
+FORWARD = Demands(pixels=8, most_pixels=16, rim=1, launch_cost=10, column_cost=1.0)
+BACKWARD = Demands(pixels=8, most_pixels=8, rim=2, launch_cost=3, column_cost=1.25)
 
 
 class Tile(NamedTuple):
@@ -113,7 +116,8 @@ def streamed_tiles(height: int, width: int, demands: Demands) -> list[Tile]:
 
     def work(tile: Tile) -> float:
         pixels = math.prod(tile.count(height, width)) * math.prod(tile.extent)
-        return pixels * (1 + demands.launch_cost / (tile.halo - demands.rim))
+        column_cost = demands.column_cost if tile.phases == 1 else 1
+        return pixels * column_cost * (1 + demands.launch_cost / (tile.halo - demands.rim))
 
     tiles = []
     for strips, phases in itertools.product((8, 4, 2, 1), PHASES):

@@ -351,6 +351,31 @@ def test_names():
         names_of('a/b.mp4', 'a.mp4')
 
 
+def test_names_of_videos_outside_of_the_folder(tmp_path):
+    videos = str(tmp_path / 'videos')
+    paths = ('a.mp4', '../b c.mp4', '/data/d.mp4')
+    with pytest.raises(
+        ValueError, match=r"line 2: '../b c.mp4' lies outside of the folder .*videos; only allow_outside"
+    ):
+        names_of(*paths, videos=videos)
+    entries = [ListEntry(i, path, 0) for i, path in enumerate(paths)]
+    names = flow_names('l.txt', videos, entries, 'jpg', allow_outside=True)
+    assert names == ['a', f'{str(tmp_path)[1:]}/b_c', 'data/d']
+
+
+def test_flow_of_videos_outside_stays_within_the_folder_of_flow(folder, tmp_path):
+    before = set(tmp_path.rglob('*'))
+    videos = folder / 'empty folder'
+    videos.mkdir()
+    (folder / 'list.txt').write_text(f'{min((folder / "videos" / "a b").iterdir())} 0\n')
+    options = dict(videos=videos, options=FlowOptions(bound=5.0), jobs=1)
+    with pytest.raises(ValueError, match='lies outside of the folder'):
+        extract_flow(folder / 'list.txt', folder / 'flow', **options)
+    assert extract_flow(folder / 'list.txt', folder / 'flow', **options, allow_outside=True)['counts']['ok'] == 1
+    made = set(tmp_path.rglob('*')) - before - {videos, folder / 'list.txt'}
+    assert made and all(path.is_relative_to(folder / 'flow') for path in made)
+
+
 def test_errors(folder):
     with pytest.raises(ValueError, match='jobs must be >= 1, got 0'):
         extract(folder, jobs=0)

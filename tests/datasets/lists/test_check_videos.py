@@ -114,3 +114,13 @@ def test_errors(folder):
     with pytest.raises(ValueError, match=r"train_checked.jsonl is no journal of this run: b'something else.*move it"):
         check(folder)
     assert journal(folder).read_text() == 'something else\n'
+
+
+def test_paths_that_lead_out_of_the_folder(folder):
+    (folder / 'videos' / 'a b').rename(folder / 'elsewhere')
+    (folder / 'train.txt').write_text(f'../elsewhere/0.mp4 0\n{folder}/elsewhere/1.mp4 1\n')
+    with pytest.raises(
+        ValueError, match=r"train\.txt, line 1: '\.\./elsewhere/0\.mp4' lies outside of the folder .*videos"
+    ):
+        check(folder)
+    assert check(folder, allow_outside=True)['counts']['ok'] == 2

@@ -1,6 +1,6 @@
 import pytest
 
-from repflow_mm.datasets.lists.list_files import ListEntry, check_unique, missing_files, read_list
+from repflow_mm.datasets.lists.list_files import ListEntry, check_inside, check_unique, missing_files, read_list
 
 
 def test_reads_paths_with_spaces(tmp_path):
@@ -46,6 +46,13 @@ def test_delimiter_and_number_of_classes(tmp_path):
         read_list(file, delimiter=',', num_classes=3)
     with pytest.raises(ValueError, match="expected 'path;label'"):
         read_list(file, delimiter=';')
+
+
+@pytest.mark.parametrize('path', ['.', './', 'a/..', '../videos', '/videos'])
+def test_the_folder_itself_is_no_video(path):
+    for allow_outside in (False, True):
+        with pytest.raises(ValueError, match=rf"l\.txt, line 7: '{path}' is the folder /videos itself"):
+            check_inside('l.txt', [(7, path)], '/videos', allow_outside)
 
 
 def test_missing_files(tmp_path):

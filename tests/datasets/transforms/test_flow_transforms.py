@@ -7,6 +7,7 @@ import torch
 from mmaction.datasets import RawframeDataset
 from mmaction.registry import MODELS, TRANSFORMS
 
+import repflow_mm.models  # noqa: F401
 from repflow_mm.datasets.flow.extraction import FlowOptions, extract_flow
 from repflow_mm.datasets.flow.frames import FLOW_TEMPLATE, FORMATS, dequantize_flow, quantize_flow, write_flow_file
 from repflow_mm.datasets.motion_clips.clips import MotionClipOptions

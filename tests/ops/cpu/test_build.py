@@ -1,10 +1,13 @@
 """Building the C solver: the cache, and what happens without a compiler."""
 
+import ctypes
 import hashlib
 import os
+import re
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -97,6 +100,81 @@ def test_unwritable_cache_still_builds(tiny_source, monkeypatch, caplog):
     tiny_source.write_text('a file where the directory should be')
     assert build.load_library().answer() == 42
     assert 'compiled for this process alone' in caplog.text
+
+
+@pytest.fixture
+def planted(tiny_source, monkeypatch):
+    """A cache whose library is another than the source says, with a digest that fits it; returns the library.
+
+    What is loaded from here on is told by its path: the system takes a second library of one path for the first.
+    """
+    monkeypatch.setattr(ctypes, 'CDLL', Path)
+    monkeypatch.setattr(tempfile, 'tempdir', str(tiny_source.parent))
+    library = build.load_library()
+    library.write_bytes(b'planted')
+    library.with_suffix('.sha256').write_text(hashlib.sha256(b'planted').hexdigest())
+    assert build.load_library() == library
+    return library
+
+
+def _assert_built_anew(library, planted):
+    assert library.parent != planted.parent and library.name == planted.name
+    assert library.read_bytes().startswith(b'\x7fELF') and stat.S_IMODE(library.parent.stat().st_mode) == 0o700
+    assert planted.read_bytes() == b'planted', 'what is not ours is left alone'
+
+
+def _give_away(path, monkeypatch):
+    """Make a file another user's; without the right to, make this process another user's, who owns nothing."""
+    if os.geteuid():
+        monkeypatch.setattr(os, 'geteuid', lambda: path.lstat().st_uid + 1)
+    else:
+        os.chown(path, 12345, -1, follow_symlinks=False)
+
+
+@needs_compiler
+@pytest.mark.parametrize('part', ['folder', 'library', 'digest'])
+def test_cache_of_another_user_is_not_loaded(planted, monkeypatch, caplog, part):
+    parts = dict(folder=planted.parent, library=planted, digest=planted.with_suffix('.sha256'))
+    _give_away(parts[part], monkeypatch)
+    planted.parent.chmod(0o1777)
+    _assert_built_anew(build.load_library(), planted)
+    assert re.search(r'belongs to another user \(uid \d+\); it is not used, and the solver is compiled', caplog.text)
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ('part', 'mode'), [('folder', 0o777), ('folder', 0o770), ('library', 0o775), ('library', 0o757)]
+)
+def test_cache_that_others_can_write_is_not_loaded(planted, caplog, part, mode):
+    (planted.parent if part == 'folder' else planted).chmod(mode)
+    _assert_built_anew(build.load_library(), planted)
+    assert f'can be written by other users (mode {mode:04o}; chmod go-w mends it)' in caplog.text
+
+
+@needs_compiler
+def test_link_in_the_cache_is_not_followed(planted, caplog):
+    planted.rename(planted.with_name('elsewhere'))
+    planted.symlink_to('elsewhere')
+    _assert_built_anew(build.load_library(), planted)
+    assert f'{planted} is a link; it is not used' in caplog.text
+
+
+@needs_compiler
+def test_own_library_in_a_folder_for_all_with_the_sticky_bit_is_loaded(planted):
+    planted.parent.chmod(0o1777)
+    assert build.load_library() == planted
+
+
+@needs_compiler
+def test_library_is_trusted_whatever_the_umask(tiny_source, monkeypatch):
+    before = os.umask(0)
+    try:
+        build.load_library()
+    finally:
+        os.umask(before)
+    compilations = _count_compilations(monkeypatch)
+    assert build.load_library().answer() == 42
+    assert not compilations
 
 
 @needs_compiler

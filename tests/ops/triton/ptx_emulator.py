@@ -20,7 +20,7 @@ import torch
 from repflow_mm.testing.triton_launches import WARP, intercepted_launches
 
 TYPES = {f'{kind}{8 * size}': np.dtype(f'{letter}{size}') for kind, letter in ('si', 'uu', 'bu') for size in (2, 4, 8)}
-TYPES.update(bf16=np.dtype('u2'), f16=np.dtype('f2'), f32=np.dtype('f4'), pred=np.dtype('?'))
+TYPES.update(f32=np.dtype('f4'), pred=np.dtype('?'))
 CALCULATIONS: dict[str, Callable[..., np.ndarray]] = {
     'mov': lambda a: a,
     'not': np.invert,
@@ -143,7 +143,7 @@ class Machine:
         if name == 'shfl':
             result = self._shuffle(modifiers[1], *(self._read(source, TYPES['u32']) for source in sources[:2]))
         elif name == 'cvt':
-            result = _convert(self._read(sources[0], dtype), *modifiers[-2:])
+            result = self._read(sources[0], dtype).astype(TYPES[modifiers[-2]])
         elif name == 'bfe':
             result = _extract_bits(*(self._read(source, dtype) for source in sources))
         else:
@@ -225,7 +225,7 @@ class Machine:
     def _locate(self, space: str, address: np.ndarray, size: int, active: np.ndarray) -> tuple[np.ndarray, object]:
         """The memory that the active threads address, and the index of the bytes there."""
         reach = address[:, None] + np.arange(size)
-        if space == 'shared':
+        if space in ('shared', 'shared::cta'):  # one and the same where no cluster is launched
             program = np.broadcast_to(np.arange(self.shape[0])[:, None], self.shape)[active]
             return self.shared, (program[:, None], reach)
         for start, memory in self.memory:
@@ -253,14 +253,6 @@ def _divide(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return a / b
     quotient = a // b
     return quotient + ((quotient < 0) & (quotient * b != a)).astype(a.dtype)
-
-
-def _convert(value: np.ndarray, target: str, source: str) -> np.ndarray:
-    if source == 'bf16':
-        return (value.astype(np.uint32) << 16).view(np.float32)
-    if target == 'bf16':
-        return torch.from_numpy(value.copy()).bfloat16().view(torch.uint16).numpy()
-    return value.astype(TYPES[target])
 
 
 def _extract_bits(value: np.ndarray, start: np.ndarray, length: np.ndarray) -> np.ndarray:

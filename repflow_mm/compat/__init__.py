@@ -1,0 +1,42 @@
+"""Each breakage of upstream that is worked around: one function each, which does nothing where upstream is whole."""
+
+from __future__ import annotations
+
+import functools
+
+from repflow_mm.compat.checkpoints import load_checkpoints_safely
+from repflow_mm.compat.config_text import read_config_text_as_data
+from repflow_mm.compat.distributed import run_distributed_on_cpu
+from repflow_mm.compat.heads import accept_bfloat16_scores
+from repflow_mm.compat.missing_modules import add_missing_drn, leave_out_multimodal, silence_missing_mmcv_ops
+from repflow_mm.compat.versions import check_versions, installed_versions, version_problems
+
+__all__ = ['apply_workarounds', 'check_versions', 'installed_versions', 'prepare_upstream', 'version_problems']
+
+WORKAROUNDS = {
+    'mmaction2#2714: the wheel lacks mmaction.models.localizers.drn': add_missing_drn,
+    'mmaction2: its retrieval models fail with new versions of transformers': leave_out_multimodal,
+    'mmcv#3035, #3263: no wheels of full mmcv, and mmcv-lite warns': silence_missing_mmcv_ops,
+    'mmengine#1655, #1650: checkpoints do not load on torch >= 2.6': load_checkpoints_safely,
+    'mmengine: the config in a checkpoint is run': read_config_text_as_data,
+    'mmengine: distributed launchers need CUDA': run_distributed_on_cpu,
+    'mmaction2: no head trains on bfloat16 scores': accept_bfloat16_scores,
+}
+
+
+def apply_workarounds() -> dict[str, bool]:
+    """Put every workaround in place that is needed; returns for each whether it was."""
+    return {breakage: workaround() for breakage, workaround in WORKAROUNDS.items()}
+
+
+@functools.cache
+def prepare_upstream() -> None:
+    """Check upstream's versions and put the workarounds in place; in each process the first call does it.
+
+    Every package that imports something of MMAction2, MMEngine or MMCV calls this before.
+
+    Raises:
+        ImportError: If one of them is missing or has a version that is not supported.
+    """
+    check_versions()
+    apply_workarounds()
