@@ -117,13 +117,12 @@ def add_flow_terms(sums, u, bar_x, bar_y, y0, x0, owned, ROWS: tl.constexpr, PHA
 def dual_step_adjoint(u, p, bars, sums, flow, place, ROWS, PHASES, LANES, HALO, EXACT):
     """Adjoint of the dual step of one component of u, together with that of the flow gradient that the step uses.
 
-    Args:
-        u: This component after the iteration.
-        p: p_x and p_y of this component before the iteration.
-        bars: The gradient of u as far as it is known, and the gradients of p_x and p_y after the iteration.
-        sums: The sums for the gradients of the rate and of the flow gradient's taps.
-        flow: The rate, the taps of the flow gradient, and the taps of its adjoint.
-        place: First row and column of a thread, height and width of the plane, and what the tile owns.
+    - ``u``: this component after the iteration;
+    - ``p``: its p_x and p_y before the iteration;
+    - ``bars``: the gradient of u as far as it is known, and the gradients of p_x and p_y after the iteration;
+    - ``sums``: the sums for the gradients of the rate and of the flow gradient's taps;
+    - ``flow``: the rate, the taps of the flow gradient, and the taps of its adjoint;
+    - ``place``: first row and column of a thread, height and width of the plane, and what the tile owns.
 
     Returns the gradient of u with this step's part added, the gradients of the old p_x and p_y, and the sums.
     """
