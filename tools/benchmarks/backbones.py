@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
+from time import perf_counter
 
 import torch
 from mmaction.registry import MODELS
@@ -17,7 +19,6 @@ from benchmarks.parts import Part
 from repflow_mm.files import write_text
 from repflow_mm.markdown import markdown_table, replace_section
 from repflow_mm.models.insertion import FlowHook
-from repflow_mm.testing.timing import seconds_of, summary
 
 FLOW = dict(channels=32, num_iters=20, fusion='add', zero_init_norm=True)
 FRAMES, CLIP = (8, 3, 224, 224), (1, 3, 8, 224, 224)
@@ -97,30 +98,31 @@ def measure_backbone(name: str, device: str, repeats: int) -> dict:
     Args:
         name (str): A key of ``BACKBONES``.
         device (str): Where to run.
-        repeats (int): How often each is timed, in turn.
+        repeats (int): How often the network with flow is timed.
 
     Returns:
         dict: ``name``, ``after``, ``layout``, ``features`` (C, T, H, W before the block), ``added`` parameters,
-        ``share`` of the network's, ``seconds`` of both and ``exact``, whether both put out the same; or ``name``,
+        ``share`` of the network's, ``exact``, whether both put out the same, and ``seconds``: of every pass that of the
+        whole network (``total``) and of the block, with what changes the features' layout (``block``); or ``name``,
         ``after`` and ``reason``, if the backbone cannot run here.
     """
     cfg, after, shape = BACKBONES[name]
     x = torch.randn(shape, device=device, generator=torch.Generator(device).manual_seed(0))
     try:
-        plain, network, seen = _build_both(cfg, after, shape, device)
+        plain, network = _build_both(cfg, after, shape, device)
+        seen = _observe(network, after)
         with torch.no_grad():
             exact = all(torch.equal(a, b) for a, b in zip(_tensors(plain(x)), _tensors(network(x))))
     except (ImportError, ValueError) as error:
         return dict(name=name, after=after, reason=str(error).splitlines()[0])
-    seconds = seconds_of({'without': _call(plain, x), 'with': _call(network, x)}, repeats, device)
     parameters = count_parameters(plain)
     added = count_parameters(network) - parameters
-    row = dict(name=name, after=after, layout=seen['layout'], features=seen['features'], added=added, exact=exact)
-    return dict(row, share=added / parameters, seconds={kind: summary(taken) for kind, taken in seconds.items()})
+    row = dict(name=name, after=after, **seen, added=added, share=added / parameters, exact=exact)
+    return dict(row, seconds=_time(network, after, x, repeats))
 
 
-def _build_both(cfg: dict, after: str, shape: Sequence[int], device: str) -> tuple[nn.Module, nn.Module, dict]:
-    """The network without flow and the one with it, with the same weights, and what the block's hook saw."""
+def _build_both(cfg: dict, after: str, shape: Sequence[int], device: str) -> tuple[nn.Module, nn.Module]:
+    """The network without flow and the one with it, with the same weights, in evaluation mode."""
     init_default_scope('mmaction')
     num_segments = shape[0] if len(shape) == 4 else None
     arguments = dict(type='WithFlow', num_segments=num_segments)
@@ -131,7 +133,7 @@ def _build_both(cfg: dict, after: str, shape: Sequence[int], device: str) -> tup
     network.load_state_dict(plain.state_dict(), strict=False)
     for model in (plain, network):
         model.train(False)
-    return plain, network, _observe(network, after)
+    return plain, network
 
 
 def _observe(network: nn.Module, after: str) -> dict:
@@ -139,21 +141,40 @@ def _observe(network: nn.Module, after: str) -> dict:
     hooks = network.get_submodule(after)._forward_hooks.values()
     layout = next(hook.layout for hook in hooks if isinstance(hook, FlowHook))
     seen = dict(layout=type(layout).__name__)
-    block = network.flow_blocks[after.replace('.', '_')]
 
     def note(module: nn.Module, args: tuple) -> None:
         seen['features'] = list(args[0].shape[1:])
 
-    block.register_forward_pre_hook(note)
+    network.flow_blocks[after.replace('.', '_')].register_forward_pre_hook(note)
     return seen
 
 
-def _call(network: nn.Module, x: Tensor) -> Callable[[], None]:
-    def infer():
-        with torch.no_grad():
-            network(x)
+def _time(network: nn.Module, after: str, x: Tensor, repeats: int) -> dict[str, list[float]]:
+    """Seconds of passes: of the whole network, and between the module before the block and what the block hands on.
 
-    return infer
+    Both are of the same pass, so that whatever else the machine does concerns both.
+    """
+    marks = []
+
+    def mark(*_) -> None:
+        if x.is_cuda:
+            torch.cuda.synchronize(x.device)
+        marks.append(perf_counter())
+
+    module = network.get_submodule(after)
+    handles = [module.register_forward_hook(mark, prepend=True), module.register_forward_hook(mark)]
+    seconds = dict(total=[], block=[])
+    with torch.no_grad():
+        for _ in range(repeats):
+            marks.clear()
+            mark()
+            network(x)
+            mark()
+            seconds['total'].append(marks[3] - marks[0])
+            seconds['block'].append(marks[2] - marks[1])
+    for handle in handles:
+        handle.remove()
+    return seconds
 
 
 def _tensors(output) -> list[Tensor]:
@@ -161,7 +182,7 @@ def _tensors(output) -> list[Tensor]:
 
 
 def backbone_table(rows: Sequence[dict]) -> str:
-    """The results as a Markdown table; added time by the shortest times."""
+    """The results as a Markdown table; added time is the median over the passes."""
     header = ('backbone', 'after', 'layout', 'C × T × H × W', 'added parameters', 'added time', 'exact at start')
     return markdown_table(header, [_cells(row) for row in rows])
 
@@ -169,11 +190,12 @@ def backbone_table(rows: Sequence[dict]) -> str:
 def _cells(row: dict) -> tuple[str, ...]:
     if 'reason' in row:
         return (row['name'], f'`{row["after"]}`', *['not run'] * 5)
-    added = 100 * (row['seconds']['with']['min'] / row['seconds']['without']['min'] - 1)
+    passes = zip(row['seconds']['total'], row['seconds']['block'])
+    added = 100 * median(block / (total - block) for total, block in passes)
     features = ' × '.join(str(size) for size in row['features'])
     parameters = f'{row["added"]:,} ({100 * row["share"]:.2f} %)'
     exact = 'yes' if row['exact'] else 'no'
-    return (row['name'], f'`{row["after"]}`', row['layout'], features, parameters, f'{added:+.0f} %', exact)
+    return (row['name'], f'`{row["after"]}`', row['layout'], features, parameters, f'{added:+.1f} %', exact)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
