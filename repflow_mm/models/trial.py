@@ -111,8 +111,10 @@ def _shapes(network, num_segments, input_shape, device) -> Iterator[tuple[int, .
 def _given_shape(input_shape: tuple[int, ...], num_segments: int | None) -> Iterator[tuple[int, ...]]:
     if len(input_shape) == 4:
         yield (NUM_CLIPS, *input_shape)
+    elif len(input_shape) == 3 and num_segments is None:
+        raise ValueError(f'input_shape {input_shape} of a frame needs num_segments, the frames of one clip, got None')
     elif len(input_shape) == 3:
-        yield (NUM_CLIPS * (num_segments or 1), *input_shape)
+        yield (NUM_CLIPS * num_segments, *input_shape)
     else:
         raise ValueError(f'input_shape must be (C, T, H, W) or (C, H, W), got {input_shape}')
 

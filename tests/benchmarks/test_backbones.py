@@ -24,7 +24,6 @@ def test_what_a_block_adds():
     assert row['added'] == 64 * 32 + 64 * 64 + 2 * 64 + 3 + 2 * (2 * 32 * 2)
     assert row['layout'] == 'Frames' and row['features'] == [64, 3, 8, 8] and row['exact'] is True
     assert len(row['seconds']['total']) == len(row['seconds']['block']) == 2
-    assert all(0 < block < total for total, block in zip(row['seconds']['total'], row['seconds']['block']))
 
 
 def test_a_backbone_that_cannot_run_says_why():
