@@ -6,5 +6,6 @@ cd "$(dirname "$0")/.."
 tools/setup_env.sh tests
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
-export MPLBACKEND=Agg
+# A thread for each process of the tests: with more, those of all processes wait for each other on few cores.
+export MPLBACKEND=Agg OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 exec .venv/bin/python -m pytest -n "${TEST_PROCESSES:-2}" "$@"

@@ -29,11 +29,11 @@ from repflow_mm.datasets.transforms.flow import CheckedRawFrameDecode, FlowFileD
 from repflow_mm.datasets.video_reading import BadVideoError
 from repflow_mm.markdown import markdown_table
 
-# Bytes that a file system keeps a file in units of.
+# A file takes whole blocks of a file system; bytes of one.
 BLOCK = 4096
 CLIP_LENGTH = 16
 BOUND = 20.0
-# A pixel moves, in pixels per frame, from here on.
+# A pixel counts as moving if its flow is at least this long, in pixels per frame.
 MOVING = 0.5
 
 

@@ -24,7 +24,7 @@ from repflow_mm.flow_names import FLOW_FILE_SUFFIX
 # RawframeDataset's filename_tmpl for flow, with its start_index of 1.
 FLOW_TEMPLATE = '{}_{:05d}.jpg'
 JPEG_QUALITY = 95
-# Of the file alone: a flow frame is found by its number.
+# A video file must have a frame rate; nothing depends on it, as flows are read by their numbers.
 FILE_FPS = 25
 
 

@@ -115,12 +115,16 @@ def add_flow_terms(sums, u, bar_x, bar_y, y0, x0, owned, ROWS: tl.constexpr, PHA
 
 @triton.jit
 def dual_step_adjoint(u, p, bars, sums, flow, place, ROWS, PHASES, LANES, HALO, EXACT):
-    """Adjoint of one component's dual step with the flow gradient in it.
+    """Adjoint of the dual step of one component of u, together with that of the flow gradient that the step uses.
 
-    ``u`` is the new flow and ``p`` the old p_x and p_y; ``bars`` are what is known of u's gradient, and the gradients
-    of the new p; ``sums`` those of rate and of the taps; ``flow`` rate, the taps and those of the adjoint; ``place``
-    first row and column, height, width and what the tile owns. Returns the gradients of u and of the old p, and the
-    sums.
+    - ``u``: this component after the iteration;
+    - ``p``: its p_x and p_y before the iteration;
+    - ``bars``: the gradient of u as far as it is known, and the gradients of p_x and p_y after the iteration;
+    - ``sums``: the sums for the gradients of the rate and of the flow gradient's taps;
+    - ``flow``: the rate, the taps of the flow gradient, and the taps of its adjoint;
+    - ``place``: first row and column of a thread, height and width of the plane, and what the tile owns.
+
+    Returns the gradient of u with this step's part added, the gradients of the old p_x and p_y, and the sums.
     """
     p_x, p_y = p
     bar_u, bar_x, bar_y = bars

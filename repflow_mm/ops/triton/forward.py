@@ -37,7 +37,8 @@ from repflow_mm.ops.triton.tiles import (
 SCRATCH_BYTES = 256 * 2**20
 COMPONENTS = 6  # u_x, u_y, p_xx, p_xy, p_yx, p_yy
 STORE_NONE, STORE_LAST, STORE_EVERY = range(3)
-# Sizes of a call, and where its slices begin, are not worth compiling again: each thread touches single elements.
+# Arguments for whose values Triton is not to compile kernels of their own: none would be faster, as each thread reads
+# single elements.
 SHAPE = ('channels', 'num_pairs', 'height', 'width', 'stride_n', 'stride_c', 'stride_t', 'stride_h')
 
 

@@ -1,0 +1,21 @@
+import re
+
+import pytest
+from helpers import ROOT
+
+PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md')), ROOT / 'repflow_mm' / 'ops' / 'README.md']
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_and_pictures_exist(page):
+    links = re.findall(r'\]\(([^)#\s]+)(?:#[^)]*)?\)', page.read_text())
+    missing = [link for link in links if '://' not in link and not (page.parent / link).exists()]
+    assert not missing
+
+
+def test_the_readme_shows_where_everything_is():
+    text = (ROOT / 'README.md').read_text()
+    pages = {page.name for page in (ROOT / 'docs').glob('*.md')}
+    linked = set(re.findall(r'\(docs/([\w]+\.md)\)', text))
+    # The page of the methods is that of flow streams' figures.
+    assert pages - linked <= {'flow_methods.md'}
