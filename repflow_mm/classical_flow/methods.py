@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from repflow_mm.ops import brox_flow, tvl1_flow
-from repflow_mm.ops.arguments import check_count, check_finite
+from repflow_mm.ops.arguments import check_count, check_finite, check_fraction, check_positive
 from repflow_mm.ops.brox_parameters import BroxParameters
 from repflow_mm.ops.image_pairs import check_images, grey
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters
@@ -57,12 +57,10 @@ class FarnebackParameters:
             check_count(name, getattr(self, name))
         for name in ('scale_factor', 'sigma'):
             check_finite(name, getattr(self, name))
-        if not 0 < self.scale_factor < 1:
-            raise ValueError(f'scale_factor must be between 0 and 1, both excluded, got {self.scale_factor}')
+        check_fraction('scale_factor', self.scale_factor)
         if self.neighbours not in FARNEBACK_NEIGHBOURS:
             raise ValueError(f'neighbours must be one of {FARNEBACK_NEIGHBOURS}, got {self.neighbours}')
-        if self.sigma <= 0:
-            raise ValueError(f'sigma must be > 0, got {self.sigma}')
+        check_positive('sigma', self.sigma)
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,12 @@ def check_positive(name: str, number: float) -> None:
         raise ValueError(f'{name} must be > 0, got {number}')
 
 
+def check_fraction(name: str, number: float) -> None:
+    """Check that a number is between 0 and 1, both excluded."""
+    if not 0 < number < 1:
+        raise ValueError(f'{name} must be between 0 and 1, both excluded, got {number}')
+
+
 def check_count(name: str, count: int, smallest: int = 1) -> None:
     """Check that ``count`` is an integer that is no less than ``smallest``."""
     if isinstance(count, bool) or not isinstance(count, (int, torch.SymInt)):

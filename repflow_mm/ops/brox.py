@@ -10,11 +10,12 @@ from repflow_mm.ops.brox_parameters import BroxParameters
 from repflow_mm.ops.brox_reference import solve_level_ref
 from repflow_mm.ops.compiler import run_eagerly
 from repflow_mm.ops.cpu import brox as brox_cpu
+from repflow_mm.ops.cpu import levels
 from repflow_mm.ops.image_pairs import enlarge_flow, pyramid_sizes, solve_pairs
 
 # In the order in which 'auto' tries them; `solve` takes images and u, (N, 2, H, W) each, and the parameters.
 BACKENDS = {
-    'cpu': Backend(unsupported_reasons=brox_cpu.unsupported_reasons, solve=brox_cpu.solve_level),
+    'cpu': Backend(unsupported_reasons=levels.unsupported_reasons, solve=brox_cpu.solve_level),
     'reference': Backend(unsupported_reasons=lambda images: [], solve=solve_level_ref),
 }
 

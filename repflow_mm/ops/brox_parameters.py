@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from repflow_mm.ops.arguments import check_count, check_finite, check_positive
+from repflow_mm.ops.arguments import check_count, check_finite, check_fraction, check_positive
 
 
 @dataclass(frozen=True)
@@ -31,5 +31,4 @@ class BroxParameters:
         check_positive('alpha', self.alpha)
         if self.gamma < 0:
             raise ValueError(f'gamma must be >= 0, got {self.gamma}')
-        if not 0 < self.scale_factor < 1:
-            raise ValueError(f'scale_factor must be between 0 and 1, both excluded, got {self.scale_factor}')
+        check_fraction('scale_factor', self.scale_factor)

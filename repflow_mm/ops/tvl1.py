@@ -8,6 +8,7 @@ from torch import Tensor
 
 from repflow_mm.ops.backends import Backend
 from repflow_mm.ops.compiler import run_eagerly
+from repflow_mm.ops.cpu import levels
 from repflow_mm.ops.cpu import tvl1 as tvl1_cpu
 from repflow_mm.ops.image_pairs import enlarge_flow, pyramid_sizes, solve_pairs
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters
@@ -16,7 +17,7 @@ from repflow_mm.ops.tvl1_reference import solve_level_ref
 # In the order in which 'auto' tries them; `solve` takes images and u, (N, 2, H, W) each, and the
 # parameters.
 BACKENDS = {
-    'cpu': Backend(unsupported_reasons=tvl1_cpu.unsupported_reasons, solve=tvl1_cpu.solve_level),
+    'cpu': Backend(unsupported_reasons=levels.unsupported_reasons, solve=tvl1_cpu.solve_level),
     'reference': Backend(unsupported_reasons=lambda images: [], solve=solve_level_ref),
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from repflow_mm.ops.arguments import check_count, check_finite, check_positive
+from repflow_mm.ops.arguments import check_count, check_finite, check_fraction, check_positive
 
 MEDIAN_FILTERS = (1, 3, 5)
 
@@ -38,8 +38,7 @@ class TVL1Parameters:
             check_positive(name, getattr(self, name))
         if self.epsilon < 0:
             raise ValueError(f'epsilon must be >= 0, got {self.epsilon}')
-        if not 0 < self.scale_factor < 1:
-            raise ValueError(f'scale_factor must be between 0 and 1, both excluded, got {self.scale_factor}')
+        check_fraction('scale_factor', self.scale_factor)
         if self.median_filter not in MEDIAN_FILTERS:
             raise ValueError(f'median_filter must be one of {MEDIAN_FILTERS}, got {self.median_filter}')
 

@@ -9,6 +9,7 @@ from torch.testing import assert_close
 from repflow_mm.ops import brox_flow, brox_reference, tvl1_flow
 from repflow_mm.ops.brox_parameters import BroxParameters
 from repflow_mm.ops.cpu import brox as brox_cpu
+from repflow_mm.ops.cpu import levels
 from repflow_mm.ops.cpu import operator as cpu
 from repflow_mm.testing.true_flow import end_point_errors, read_pair
 from repflow_mm.testing.warps import WARPS, draw_batch, random_pattern
@@ -61,8 +62,8 @@ class TestKnownMotion:
 
     def test_flow_is_in_pixels_of_the_images_whatever_the_pyramid(self):
         pair = moved_pair(1, -0.5, height=48, width=40)
-        for levels, scale_factor in ((1, 0.8), (3, 0.8), (3, 0.5)):
-            u = brox_flow(*pair, scale_factor=scale_factor, outer_iterations=levels)
+        for num_levels, scale_factor in ((1, 0.8), (3, 0.8), (3, 0.5)):
+            u = brox_flow(*pair, scale_factor=scale_factor, outer_iterations=num_levels)
             assert_close(u[0, :, 8:-8, 8:-8].mean(dim=(1, 2)), torch.tensor([1, -0.5]).double(), rtol=0, atol=0.1)
 
     def test_the_gradient_s_constancy_bears_another_light(self):
@@ -334,4 +335,4 @@ class TestGuards:
 
     def test_the_fused_solver_names_what_it_cannot_do(self):
         images = torch.zeros(1, 2, 4, 4, device='meta')
-        assert brox_cpu.unsupported_reasons(images) == ['device is meta (supported: cpu)']
+        assert levels.unsupported_reasons(images) == ['device is meta (supported: cpu)']

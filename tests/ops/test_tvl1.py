@@ -7,6 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from repflow_mm.ops import rep_flow, tvl1_flow, tvl1_reference
+from repflow_mm.ops.cpu import levels
 from repflow_mm.ops.cpu import operator as cpu
 from repflow_mm.ops.cpu import tvl1 as tvl1_cpu
 from repflow_mm.ops.image_pairs import pyramid_sizes
@@ -395,4 +396,4 @@ class TestGuards:
     @needs_compiler
     def test_the_fused_solver_names_what_it_cannot_do(self):
         images = torch.zeros(1, 2, 4, 4, device='meta')
-        assert tvl1_cpu.unsupported_reasons(images) == ['device is meta (supported: cpu)']
+        assert levels.unsupported_reasons(images) == ['device is meta (supported: cpu)']

@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-import ctypes
-
-import torch
 from torch import Tensor
 
 from repflow_mm.ops.brox_parameters import BroxParameters
 from repflow_mm.ops.brox_reference import EPSILON, RELAXATION
-from repflow_mm.ops.cpu import operator as cpu
-from repflow_mm.ops.cpu.launch import call
+from repflow_mm.ops.cpu import levels
 
-SIZES = ('batch', 'height', 'width')
 COUNTS = ('inner_iterations', 'solver_iterations')
 NUMBERS = ('alpha', 'gamma')
-CONSTANTS = ('epsilon', 'relaxation')
-
-
-class _Level(ctypes.Structure):
-    """Sizes, numbers and addresses for a call: the twin of ``brox_level`` in csrc/brox_problem.h."""
-
-    _fields_ = (
-        *((name, ctypes.c_int64) for name in (*SIZES, *COUNTS, 'num_threads')),
-        *((name, ctypes.c_double) for name in (*NUMBERS, *CONSTANTS)),
-        *((name, ctypes.c_void_p) for name in ('images', 'u')),
-    )
-
-
-def unsupported_reasons(images: Tensor) -> list[str]:
-    """Why the CPU solver cannot run on ``images``; empty if it can. Builds it at the first call that comes this far."""
-    reasons = []
-    if torch.is_grad_enabled() and images.requires_grad:
-        reasons.append("the images require gradients (supported: backend='reference', or torch.no_grad())")
-    return reasons or cpu.unsupported_reasons(images)
+CONSTANTS = dict(epsilon=EPSILON, relaxation=RELAXATION)
+# The twin of ``brox_level`` in csrc/brox_problem.h.
+LEVEL = levels.level_structure(COUNTS, (*NUMBERS, *CONSTANTS))
 
 
 def solve_level(images: Tensor, u: Tensor, parameters: BroxParameters) -> Tensor:
@@ -47,12 +26,5 @@ def solve_level(images: Tensor, u: Tensor, parameters: BroxParameters) -> Tensor
     Returns:
         Tensor: u, (N, 2, H, W). Not differentiable.
     """
-    images, u = images.detach().contiguous(), u.detach().clone(memory_format=torch.contiguous_format)
-    n, _, height, width = images.shape
-    level = _Level(batch=n, height=height, width=width, num_threads=torch.get_num_threads())
-    for name in (*COUNTS, *NUMBERS):
-        setattr(level, name, getattr(parameters, name))
-    level.epsilon, level.relaxation = EPSILON, RELAXATION
-    level.images, level.u = images.data_ptr(), u.data_ptr()
-    call('brox_level', level, images)
-    return u
+    values = {name: getattr(parameters, name) for name in (*COUNTS, *NUMBERS)}
+    return levels.solve_level('brox_level', LEVEL, images, u, {**values, **CONSTANTS})
