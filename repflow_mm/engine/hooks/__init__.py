@@ -1,5 +1,6 @@
 """Hooks."""
 
 from repflow_mm.engine.hooks.epoch_seed_hook import EpochSeedHook
+from repflow_mm.engine.hooks.finite_numbers_hook import FiniteNumbersHook
 
-__all__ = ['EpochSeedHook']
+__all__ = ['EpochSeedHook', 'FiniteNumbersHook']
