@@ -4,7 +4,7 @@ from repflow_mm.compat import prepare_upstream
 
 prepare_upstream()
 
-from repflow_mm.engine.hooks import EpochSeedHook, FiniteNumbersHook
+from repflow_mm.engine.hooks import EpochSeedHook, FiniteNumbersHook, ResumableCheckpointHook
 from repflow_mm.engine.optimizers import CpuAmpOptimWrapper
 
-__all__ = ['CpuAmpOptimWrapper', 'EpochSeedHook', 'FiniteNumbersHook']
+__all__ = ['CpuAmpOptimWrapper', 'EpochSeedHook', 'FiniteNumbersHook', 'ResumableCheckpointHook']

@@ -1,6 +1,7 @@
 """Hooks."""
 
+from repflow_mm.engine.hooks.checkpoint_hook import ResumableCheckpointHook
 from repflow_mm.engine.hooks.epoch_seed_hook import EpochSeedHook
 from repflow_mm.engine.hooks.finite_numbers_hook import FiniteNumbersHook
 
-__all__ = ['EpochSeedHook', 'FiniteNumbersHook']
+__all__ = ['EpochSeedHook', 'FiniteNumbersHook', 'ResumableCheckpointHook']
