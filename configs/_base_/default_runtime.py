@@ -11,7 +11,7 @@ default_hooks = dict(
     sampler_seed=dict(type='DistSamplerSeedHook'),
     sync_buffers=dict(type='SyncBuffersHook'),
 )
-custom_hooks = [dict(type='EpochSeedHook'), dict(type='FiniteNumbersHook')]
+custom_hooks = [dict(type='EpochSeedHook'), dict(type='FiniteNumbersHook'), dict(type='ResumeCheckHook')]
 
 env_cfg = dict(
     cudnn_benchmark=False,
@@ -20,7 +20,7 @@ env_cfg = dict(
 )
 
 log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True)
-vis_backends = [dict(type='LocalVisBackend')]
+vis_backends = [dict(type='PatientLocalVisBackend')]
 visualizer = dict(type='ActionVisualizer', vis_backends=vis_backends)
 
 log_level = 'INFO'

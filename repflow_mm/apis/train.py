@@ -17,6 +17,7 @@ from repflow_mm.apis.options import (
     leave_process_group,
     load_config,
 )
+from repflow_mm.engine import CannotResumeError
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -92,7 +93,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             runner = build_runner(config_from_args(args), modes, held)
         try:
             runner.train()
-        except FloatingPointError as error:  # said by a hook: a traceback would tell nothing
+        except (
+            CannotResumeError,
+            FloatingPointError,
+            OSError,
+        ) as error:  # what hooks say: a traceback would tell nothing
             with one_line_errors():
                 raise error from None
         leave_process_group()

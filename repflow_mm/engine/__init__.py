@@ -4,7 +4,22 @@ from repflow_mm.compat import prepare_upstream
 
 prepare_upstream()
 
-from repflow_mm.engine.hooks import EpochSeedHook, FiniteNumbersHook, ResumableCheckpointHook
+from repflow_mm.engine.hooks import (
+    CannotResumeError,
+    EpochSeedHook,
+    FiniteNumbersHook,
+    ResumableCheckpointHook,
+    ResumeCheckHook,
+)
 from repflow_mm.engine.optimizers import CpuAmpOptimWrapper
+from repflow_mm.engine.vis_backend import PatientLocalVisBackend
 
-__all__ = ['CpuAmpOptimWrapper', 'EpochSeedHook', 'FiniteNumbersHook', 'ResumableCheckpointHook']
+__all__ = [
+    'CannotResumeError',
+    'CpuAmpOptimWrapper',
+    'EpochSeedHook',
+    'FiniteNumbersHook',
+    'PatientLocalVisBackend',
+    'ResumableCheckpointHook',
+    'ResumeCheckHook',
+]
