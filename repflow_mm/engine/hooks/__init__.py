@@ -1,6 +1,7 @@
 """Hooks."""
 
 from repflow_mm.engine.hooks.bad_data_hook import BadDataHook
+from repflow_mm.engine.hooks.checkpoint_hook import ResumableCheckpointHook
 from repflow_mm.engine.hooks.epoch_seed_hook import EpochSeedHook
 
-__all__ = ['BadDataHook', 'EpochSeedHook']
+__all__ = ['BadDataHook', 'EpochSeedHook', 'ResumableCheckpointHook']
