@@ -13,6 +13,7 @@ default_hooks = dict(
 )
 custom_hooks = [
     dict(type='EpochSeedHook'),
+    dict(type='FiniteNumbersHook'),
     # Up to 5 % of an epoch's samples may be broken and are replaced; in testing they count as wrong (docs/data.md).
     dict(type='BadDataHook', max_share=0.05, in_testing='wrong'),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 import torch
 from mmengine.config import Config
@@ -86,7 +87,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Train as the command line says."""
     args = parse_args(argv)
     modes = ('train',) if args.no_validate else ('train', 'val')
-    with one_line_errors():
-        runner = build_runner(config_from_args(args), modes)
-    runner.train()
-    leave_process_group()
+    with ExitStack() as held:
+        with one_line_errors():
+            runner = build_runner(config_from_args(args), modes, held)
+        try:
+            runner.train()
+        except FloatingPointError as error:  # said by a hook: a traceback would tell nothing
+            with one_line_errors():
+                raise error from None
+        leave_process_group()

@@ -12,7 +12,7 @@ import torch
 from mmengine.config import DictAction
 
 from repflow_mm.apis.command_line import one_line_errors
-from repflow_mm.files import write_json
+from repflow_mm.files import check_writable, write_json
 from repflow_mm.sweeps.rows import Row, load_tables, networks_of
 from repflow_mm.sweeps.run_times import seconds_a_video
 from repflow_mm.sweeps.runs import Run, run_locally, write_slurm_script
@@ -83,6 +83,8 @@ def main(argv: Sequence[str] | None = None, show: Callable[[str], object] = sys.
     with one_line_errors():
         tables = load_tables(args.what, args.tables)
         runs = [] if args.list else runs_of(tables, args)
+        if not args.list:
+            check_writable(Path(args.slurm_dir or args.work_dir), '--slurm-dir' if args.slurm_dir else '--work-dir')
     if args.list:
         show(_listed(tables))
         return 0

@@ -59,6 +59,16 @@ def test_dump_with_another_suffix(config):
         config('--dump', 'scores.json')
 
 
+def test_places_that_cannot_be_written_are_named_before_the_test(config, tmp_path):
+    with pytest.raises(OSError, match=r'^--dump /proc/a\.pkl cannot be written: .+ \(/proc\)$'):
+        config('--dump', '/proc/a.pkl')
+    (tmp_path / 'scores.pkl').mkdir()
+    with pytest.raises(ValueError, match=r'^--dump must be a file, got the folder .*scores\.pkl$'):
+        config('--dump', str(tmp_path / 'scores.pkl'))
+    with pytest.raises(OSError, match=r'^--show-dir /proc/pictures cannot be written'):
+        config('--show-dir', '/proc/pictures')
+
+
 @pytest.mark.parametrize(('flags', 'show', 'out_dir'), [(['--show'], True, None), (['--show-dir', 'o'], False, 'o')])
 def test_show(config, flags, show, out_dir):
     hook = config(*flags, '--interval', '3', '--wait-time', '0.5').default_hooks.visualization

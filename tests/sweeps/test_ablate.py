@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import ROOT
+from helpers import ROOT, other_run
 from mmengine.config import DictAction
 
+from repflow_mm.apis.options import TRAINING_LOCK
 from repflow_mm.sweeps import ablate
 from repflow_mm.sweeps import runs as ablation_runs
 from repflow_mm.sweeps.rows import Network, load_tables
@@ -169,6 +170,24 @@ def test_failing_run_is_named_and_does_not_end_the_sweep(sweep):
     assert failed == 2 and 'failed, see' in text
     assert '| broken | – | 0 |' in text and '| low | 15.0 ± 7.1 | 2 |' in text
     assert 'broken' in (work_dir / 'runs' / 'broken' / 'seed0' / 'log.txt').read_text()
+
+
+def test_run_of_another_sweep_at_work_is_refused(sweep):
+    folder = sweep / 'work' / 'runs' / 'low' / 'seed0'
+    folder.mkdir(parents=True)
+    with other_run(folder, '.sweep.lock') as other:
+        failed, text, work_dir = run(sweep, 'good', seeds='0')
+        assert failed == 1 and f'failed: another run is writing to {folder} (process {other.pid} on ' in text
+    assert calls(work_dir) == ['train 0.5 0', 'test 0.5 0']
+    with other_run(folder, TRAINING_LOCK) as other:
+        other.stdin.close()
+        assert run(sweep, 'good', seeds='0')[0] == 0
+
+
+def test_folder_that_cannot_be_written_is_named_first(sweep):
+    for flag in ('--work-dir', '--slurm-dir'):
+        with pytest.raises(SystemExit, match=rf'^error: {flag} /proc/sweep cannot be written: .+ \(/proc\)$'):
+            ablate.main(['good', '--tables', str(sweep / 'tables.yml'), flag, '/proc/sweep'])
 
 
 def test_changed_config_is_not_mixed_with_old_results(sweep):
