@@ -17,15 +17,45 @@ def temporary_name(path: Path) -> Path:
 
 
 @contextmanager
-def completed(path: Path) -> Iterator[Path]:
-    """A temporary file to write to, which gets its name ``path`` at the end, or is gone if there was an error."""
+def completed(path: Path, durable: bool = False) -> Iterator[Path]:
+    """A temporary file to write to, which gets its name ``path`` at the end, or is gone if there was an error.
+
+    Args:
+        path (Path): The file.
+        durable (bool): Whether to wait until the disk has the file, so that it is whole after a power cut too.
+            Defaults to False.
+    """
     # Each process has its own: the jobs of a sweep write the same tables.
     temporary = temporary_name(path.with_name(f'{path.stem}.{os.getpid()}{path.suffix}'))
     try:
         yield temporary
+        if durable:
+            _wait_for_disk(temporary)
         os.replace(temporary, path)
+        if durable:
+            _wait_for_disk(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path, suffix: str) -> list[Path]:
+    """Remove what killed processes left of files with this suffix; returns what was removed."""
+    leftovers = sorted(folder.glob(f'.*.tmp{suffix}'))
+    for path in leftovers:
+        path.unlink(missing_ok=True)
+    return leftovers
+
+
+def _wait_for_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems cannot do it for folders.
+        if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP) or not path.is_dir():
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def write_text(path: Path, lines: Sequence[str]) -> None:

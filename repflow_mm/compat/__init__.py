@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 
+from repflow_mm.compat.checkpoint_files import find_usable_checkpoints, write_checkpoints_whole
 from repflow_mm.compat.checkpoints import load_checkpoints_safely
 from repflow_mm.compat.config_text import read_config_text_as_data
 from repflow_mm.compat.distributed import run_distributed_on_cpu
@@ -23,6 +24,8 @@ WORKAROUNDS = {
     'mmcv#3035, #3263: no wheels of full mmcv, and mmcv-lite warns': silence_missing_mmcv_ops,
     'mmengine#1655, #1650: checkpoints do not load on torch >= 2.6': load_checkpoints_safely,
     'mmengine: the config in a checkpoint is run': read_config_text_as_data,
+    'mmengine: checkpoints are rewritten in place': write_checkpoints_whole,
+    'mmengine: a damaged last checkpoint is resumed from': find_usable_checkpoints,
     'mmengine: distributed launchers need CUDA': run_distributed_on_cpu,
     'mmaction2: no head trains on bfloat16 scores': accept_bfloat16_scores,
     'mmaction2: --show-dir draws neither clips nor labels': draw_recognized_clips,

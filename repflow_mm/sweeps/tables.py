@@ -47,13 +47,15 @@ def protocol(run: Run) -> str:
     """Clips x crops, frames, size and data counts of a run's test, in a line."""
     dataset = run.cfg.test_dataloader.dataset
     steps = {step['type']: step for step in dataset.pipeline}
-    sampler = steps['SampleFrames']
+    sampler = steps.get('SampleFrames') or steps['UniformSample']
     crops = 3 if 'ThreeCrop' in steps else 10 if 'TenCrop' in steps else 1
     sizes = [steps[kind].crop_size for kind in ('CenterCrop', 'ThreeCrop', 'TenCrop') if kind in steps]
     size = f'{sizes[0]} pixels, ' if sizes else ''
-    frames = f'{sampler.clip_len} frames at interval {sampler.get("frame_interval", 1)}'
+    spread = (
+        'over the whole clip' if sampler.type == 'UniformSample' else f'at interval {sampler.get("frame_interval", 1)}'
+    )
     counts = f'{_count(run.cfg.train_dataloader.dataset.ann_file)} training, {_count(dataset.ann_file)} test clips'
-    return f'{sampler.get("num_clips", 1)} × {crops} views, {frames}, {size}{counts}'
+    return f'{sampler.get("num_clips", 1)} × {crops} views, {sampler.clip_len} frames {spread}, {size}{counts}'
 
 
 def _count(ann_file: str) -> int | str:

@@ -9,6 +9,7 @@ import numpy as np
 from mmaction.datasets.transforms import DecordDecode, DecordInit
 from mmaction.registry import TRANSFORMS
 
+from repflow_mm.datasets.bad_data import BadDataError, MissingDataError
 from repflow_mm.datasets.video_reading import decord_errors, decord_message, without_padding
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ class CheckedDecordInit(DecordInit):
     """MMAction2's DecordInit; a missing or corrupt video raises an error that names it.
 
     Raises:
-        FileNotFoundError: If the video does not exist.
-        ValueError: If decord cannot open it or finds no frame.
+        MissingDataError: If the video does not exist.
+        BadDataError: If decord cannot open it or finds no frame.
     """
 
     def transform(self, results: dict) -> dict:
@@ -30,13 +31,13 @@ class CheckedDecordInit(DecordInit):
         try:
             results = super().transform(results)
         except FileNotFoundError as error:
-            raise FileNotFoundError(f'video {filename} does not exist') from error
+            raise MissingDataError(f'video {filename} does not exist', filename) from error
         except decord_errors() as error:
-            raise ValueError(
-                f'video {filename} ({_size(filename)}) cannot be opened: {decord_message(error)}'
+            raise BadDataError(
+                f'video {filename} ({_size(filename)}) cannot be opened: {decord_message(error)}', filename
             ) from error
         if not results['total_frames']:
-            raise ValueError(f'video {filename} ({_size(filename)}) has no frames')
+            raise BadDataError(f'video {filename} ({_size(filename)}) has no frames', filename, 'empty')
         return results
 
 
@@ -47,15 +48,16 @@ class CheckedDecordDecode(DecordDecode):
     Videos of the widths that decord misreads, which fail upstream, are decoded too.
 
     Raises:
-        ValueError: If decord cannot decode a frame.
+        BadDataError: If decord cannot decode a frame.
     """
 
     def transform(self, results: dict) -> dict:
         """Decode ``results['frame_inds']`` and add ``imgs``, ``original_shape`` and ``img_shape``."""
+        filename = results['filename']
         try:
             return super().transform(results)
         except decord_errors() as error:
-            raise ValueError(f'video {results["filename"]} cannot be decoded: {decord_message(error)}') from error
+            raise BadDataError(f'video {filename} cannot be decoded: {decord_message(error)}', filename) from error
 
     def _decord_load_frames(self, container: VideoReader, frame_inds: np.ndarray) -> list[np.ndarray]:
         try:
