@@ -11,7 +11,13 @@ default_hooks = dict(
     sampler_seed=dict(type='DistSamplerSeedHook'),
     sync_buffers=dict(type='SyncBuffersHook'),
 )
-custom_hooks = [dict(type='EpochSeedHook'), dict(type='FiniteNumbersHook'), dict(type='ResumeCheckHook')]
+custom_hooks = [
+    dict(type='EpochSeedHook'),
+    dict(type='FiniteNumbersHook'),
+    dict(type='ResumeCheckHook'),
+    # Up to 5 % of an epoch's samples may be broken and are replaced; in testing they count as wrong (docs/data.md).
+    dict(type='BadDataHook', max_share=0.05, in_testing='wrong'),
+]
 
 env_cfg = dict(
     cudnn_benchmark=False,

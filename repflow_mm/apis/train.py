@@ -53,12 +53,12 @@ def config_from_args(args: argparse.Namespace) -> Config:
             check_checkpoint_file(args.resume)
         cfg.resume, cfg.load_from = True, None if args.resume == 'auto' else args.resume
     if args.auto_scale_lr:
-        if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
-            raise ValueError('--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config')
-        cfg.auto_scale_lr.enable = True
+        cfg.auto_scale_lr = {**cfg.get('auto_scale_lr', {}), 'enable': True}
     _set_randomness(cfg, args)
     if args.cfg_options is not None:
         cfg.merge_from_dict(args.cfg_options)
+    if args.auto_scale_lr and 'base_batch_size' not in cfg.auto_scale_lr:
+        raise ValueError('--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config')
     return cfg
 
 

@@ -1,7 +1,9 @@
+import inspect
 import os
 
 import pytest
 from helpers import ROOT
+from mmaction.datasets.transforms import PackActionInputs
 
 from repflow_mm.apis import test as test_api
 
@@ -52,6 +54,26 @@ def test_dump_after_several_evaluators(config, tmp_path):
     path.write_text("test_evaluator = [dict(type='AccMetric'), dict(type='ConfusionMatrix')]\n")
     types = [evaluator['type'] for evaluator in config('--dump', 'a.pkl', file=path).test_evaluator]
     assert types == ['AccMetric', 'ConfusionMatrix', 'DumpResults']
+
+
+def test_dump_keeps_the_names_of_the_samples(config, tmp_path):
+    path = tmp_path / 'config.py'
+    path.write_text(
+        "step = dict(type='PackActionInputs')\n"
+        "other = dict(type='PackActionInputs', meta_keys=('img_shape', 'filename'))\n"
+        "parts = [dict(ann_file='a', pipeline=[step]), dict(ann_file='b', pipeline=[dict(type='Flip'), other])]\n"
+        "test_dataloader = dict(dataset=dict(type='ConcatDataset', datasets=parts))\n"
+        "test_evaluator = dict(type='AccMetric')\n"
+    )
+
+    def kept(*flags):
+        return [
+            part.pipeline[-1].get('meta_keys') for part in config(*flags, file=path).test_dataloader.dataset.datasets
+        ]
+
+    assert kept() == [None, ('img_shape', 'filename')]
+    default = inspect.signature(PackActionInputs).parameters['meta_keys'].default
+    assert kept('--dump', 'a.pkl') == [(*default, 'filename', 'frame_dir'), ('img_shape', 'filename', 'frame_dir')]
 
 
 def test_dump_with_another_suffix(config):
