@@ -5,18 +5,18 @@ from repflow_mm.compat import prepare_upstream
 prepare_upstream()
 
 from repflow_mm.datasets.transforms import (
-    CheckedDecordDecode,
-    CheckedDecordInit,
     CheckedRawFrameDecode,
     ComputeFlow,
+    DecodeFrames,
     FlowFileDecode,
     FlowFlip,
+    OpenVideo,
 )
 from repflow_mm.datasets.video_dataset import CheckedRawframeDataset, CheckedVideoDataset
 
 __all__ = [
-    'CheckedDecordDecode',
-    'CheckedDecordInit',
+    'DecodeFrames',
+    'OpenVideo',
     'CheckedRawFrameDecode',
     'CheckedRawframeDataset',
     'CheckedVideoDataset',
