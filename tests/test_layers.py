@@ -11,7 +11,8 @@ PACKAGE = 'repflow_mm'
 # From the bottom up: a part imports what stands above its line, and itself.
 LAYERS = (
     ('ops',),
-    ('version', 'files', 'flow_names', 'markdown', 'progress', 'processes', 'compat'),
+    ('version', 'files', 'flow_names', 'markdown', 'progress', 'processes', 'randomness'),
+    ('compat',),
     ('classical_flow', 'testing'),
     ('models', 'datasets', 'engine', 'evaluation'),
     ('registration', 'visualization'),
@@ -28,6 +29,7 @@ EXTERNAL = {
     'progress': {'tqdm'},
     'ops': {'torch', 'triton'},
     'evaluation': {'numpy', 'torch'},
+    'randomness': {'numpy', 'torch'},
     'visualization': {'torch'},
 }
 MODULES = sorted(path.relative_to(ROOT) for path in (ROOT / PACKAGE).rglob('*.py'))

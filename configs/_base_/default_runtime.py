@@ -7,11 +7,16 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=20, ignore_last=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    checkpoint=dict(type='CheckpointHook', interval=1, save_best='auto', max_keep_ckpts=3),
+    checkpoint=dict(type='ResumableCheckpointHook', interval=1, save_best='auto', max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     sync_buffers=dict(type='SyncBuffersHook'),
 )
-custom_hooks = [dict(type='EpochSeedHook')]
+custom_hooks = [
+    dict(type='EpochSeedHook'),
+    dict(type='FiniteNumbersHook'),
+    # Up to 5 % of an epoch's samples may be broken and are replaced; in testing they count as wrong (docs/data.md).
+    dict(type='BadDataHook', max_share=0.05, in_testing='wrong'),
+]
 
 env_cfg = dict(
     cudnn_benchmark=False,

@@ -13,6 +13,7 @@ import pickle
 import re
 import struct
 import sys
+import zipfile
 from collections.abc import Callable
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
@@ -22,7 +23,7 @@ import torch
 from repflow_mm.compat.config_text import parse_config_text
 
 # What torch.load raises for bytes that are no pickle, or not all of one.
-_DAMAGE = (RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, struct.error)
+_DAMAGE = (RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, struct.error, zipfile.BadZipFile)
 # Torch's own names: a hyphen and the first digits of the file's SHA-256, before the suffix.
 _HASH = re.compile(r'-([0-9a-f]{8,64})\.')
 
@@ -170,6 +171,7 @@ def _sha256(path: str) -> str:
 def _read(source: str | io.BytesIO, name: str, map_location: str | Callable | None) -> dict:
     """Load a checkpoint without running code that it carries; ``name`` is what the errors call it."""
     try:
+        _check_sums(source)
         with torch.serialization.safe_globals(_checkpoint_globals()):
             content = torch.load(source, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
@@ -185,6 +187,19 @@ def _read(source: str | io.BytesIO, name: str, map_location: str | Callable | No
         raise ValueError(f'checkpoint {name} is damaged or incomplete: {reason}') from error
     _leave_out_config(content, name)
     return content
+
+
+def _check_sums(source: str | io.BytesIO) -> None:
+    """Compare each part of the file with its check sum, which torch's own loading does not."""
+    if zipfile.is_zipfile(source):
+        with zipfile.ZipFile(source) as archive:
+            # torch.serialization.set_crc32_options(False) writes zeros.
+            has_sums = any(part.CRC for part in archive.infolist())
+            damaged = archive.testzip() if has_sums else None
+        if damaged is not None:
+            raise ValueError(f'{damaged} in it has another check sum than when it was written')
+    if isinstance(source, io.BytesIO):
+        source.seek(0)
 
 
 def _leave_out_config(content: object, name: str) -> None:

@@ -4,6 +4,8 @@ from repflow_mm.compat import prepare_upstream
 
 prepare_upstream()
 
+from repflow_mm.datasets.bad_data import BadDataError, MissingDataError
+from repflow_mm.datasets.replacing_dataset import ReplacingDataset
 from repflow_mm.datasets.transforms import (
     CheckedRawFrameDecode,
     ComputeFlow,
@@ -15,6 +17,7 @@ from repflow_mm.datasets.transforms import (
 from repflow_mm.datasets.video_dataset import CheckedRawframeDataset, CheckedVideoDataset
 
 __all__ = [
+    'BadDataError',
     'DecodeFrames',
     'OpenVideo',
     'CheckedRawFrameDecode',
@@ -23,4 +26,6 @@ __all__ = [
     'ComputeFlow',
     'FlowFileDecode',
     'FlowFlip',
+    'MissingDataError',
+    'ReplacingDataset',
 ]

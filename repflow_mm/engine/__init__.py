@@ -4,7 +4,7 @@ from repflow_mm.compat import prepare_upstream
 
 prepare_upstream()
 
-from repflow_mm.engine.hooks import EpochSeedHook
+from repflow_mm.engine.hooks import BadDataHook, EpochSeedHook, FiniteNumbersHook, ResumableCheckpointHook
 from repflow_mm.engine.optimizers import CpuAmpOptimWrapper
 
-__all__ = ['CpuAmpOptimWrapper', 'EpochSeedHook']
+__all__ = ['BadDataHook', 'CpuAmpOptimWrapper', 'EpochSeedHook', 'FiniteNumbersHook', 'ResumableCheckpointHook']

@@ -46,7 +46,7 @@ def video_flow(
             try:
                 u = compute(images[:-1], images[1:], parameters)  # (n - 1, 2, H, W)
             except ValueError as error:
-                raise BadVideoError('small', f'frames of {images.shape[2]}x{images.shape[3]}: {error}', path) from error
+                raise BadVideoError(f'frames of {images.shape[2]}x{images.shape[3]}: {error}', path, 'small') from error
         yield u.cpu().numpy()
 
 
@@ -61,7 +61,7 @@ def _frame_batches(path: str, short_side: int | None, batch: int, decoder: str |
     if len(frames) > 1:
         yield np.stack(frames)
     elif is_short:
-        raise BadVideoError('short', 'the video has 1 frame; flow needs 2', path)
+        raise BadVideoError('the video has 1 frame; flow needs 2', path, 'short')
 
 
 def _resize(frame: np.ndarray, short_side: int | None) -> np.ndarray:

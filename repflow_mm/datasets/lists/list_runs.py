@@ -18,7 +18,7 @@ from repflow_mm.ops.arguments import check_count
 from repflow_mm.progress import progress_bar
 
 # What a video's result may be; a run's own come behind them.
-STATUSES = (*GOOD_STATUSES, 'missing', 'empty', 'corrupt', 'unsupported', 'timeout', 'crash')
+STATUSES = (*GOOD_STATUSES, 'missing', 'unreadable', 'empty', 'corrupt', 'unsupported', 'timeout', 'crash')
 
 
 class Journal:

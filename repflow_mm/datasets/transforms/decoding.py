@@ -50,7 +50,7 @@ class OpenVideo(BaseTransform):
         try:
             return self.client.get(filename)
         except FileNotFoundError:
-            raise MissingVideoError('missing', 'the file does not exist', filename) from None
+            raise MissingVideoError('the file does not exist', filename) from None
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(decoder={self.decoder!r}, io_backend={self.io_backend!r})'
@@ -71,7 +71,7 @@ class DecodeFrames(BaseTransform):
         reader = results.pop('video_reader')
         images = reader.get_frames(np.asarray(results['frame_inds']).reshape(-1).tolist())
         if not images:
-            raise BadVideoError('empty', 'no frames were asked for', results['filename'])
+            raise BadVideoError('no frames were asked for', results['filename'], 'empty')
         results['imgs'] = images
         results['original_shape'] = results['img_shape'] = images[0].shape[:2]
         return results

@@ -41,7 +41,7 @@ def check_video(path: str, decoder: str | None = None) -> dict:
             digests.append(zlib.crc32(image))
             frames += 1
         if len(reader) != frames:
-            raise BadVideoError('corrupt', f'{len(reader)} frames were counted, {frames} decode')
+            raise BadVideoError(f'{len(reader)} frames were counted, {frames} decode')
         _check_seeking(reader, digests)
         if decoder != DEFAULT:
             reader = open_video(path, decoder)
@@ -56,14 +56,14 @@ def _check_seeking(reader: VideoReader, digests: list[int]) -> None:
     sought = np.linspace(0, len(digests) - 1, FRAMES_SOUGHT).astype(int).tolist()
     for index in dict.fromkeys(reversed(sought)):
         if zlib.crc32(reader.get_frames([index])[0]) != digests[index]:
-            raise BadVideoError('corrupt', f'frame {index} is another one when it is found by seeking')
+            raise BadVideoError(f'frame {index} is another one when it is found by seeking')
 
 
 def _check_likeness(reader: VideoReader, judge: VideoReader) -> None:
     """Raise BadVideoError if a decoder gives other frames than PyAV."""
     for index, (image, expected) in enumerate(zip(reader.frames(), judge.frames())):
         if image.shape != expected.shape:
-            raise BadVideoError('unsupported', f'frame {index} is {image.shape}, PyAV decodes {expected.shape}')
+            raise BadVideoError(f'frame {index} is {image.shape}, PyAV decodes {expected.shape}', '', 'unsupported')
         difference = np.abs(image.astype(np.int16) - expected).mean()
         if difference > LEVELS_APART:
-            raise BadVideoError('unsupported', f'frame {index} is {difference:.0f} levels from what PyAV decodes')
+            raise BadVideoError(f'frame {index} is {difference:.0f} levels from what PyAV decodes', '', 'unsupported')

@@ -45,7 +45,7 @@ class DecordReader(JudgedReader):
         except BadVideoError:
             raise
         except Exception as error:  # decord's DECORDError is a bare Exception
-            raise self._bad('corrupt', decord_message(error)) from error
+            raise self._bad(decord_message(error)) from error
 
 
 def without_padding(frame: np.ndarray) -> np.ndarray:

@@ -4,40 +4,38 @@ from __future__ import annotations
 
 import os
 
+from repflow_mm.datasets.bad_data import BadDataError, MissingDataError
 
-class BadVideoError(ValueError):
+
+class BadVideoError(BadDataError):
     """A video that cannot be used.
 
     Args:
+        message (str): What is wrong, without the video's name.
+        path (str): The video. Defaults to ``''``, not known.
         status (str): ``'missing'``, ``'empty'`` (no bytes, no pictures or no frames), ``'corrupt'``, ``'unsupported'``
-            (by the decoder that was asked for) or a word of the caller's. Where it is the only argument, as when a
-            data loader raises again what a worker raised, it is the whole text.
-        message (str): What is wrong.
+            (by the decoder that was asked for) or a word of the caller's. Defaults to ``'corrupt'``.
+
+    Attributes:
+        message (str): What was given; the error's text names the video besides.
+    """
+
+    def __init__(self, message: str, path: str = '', status: str = 'corrupt') -> None:
+        super().__init__(f'video {path} ({_size(path)}) cannot be read: {message}' if path else message, path, status)
+        self.message = message
+
+
+class MissingVideoError(BadVideoError, MissingDataError):
+    """A video that does not exist.
+
+    Args:
+        message (str): What is missing.
         path (str): The video. Defaults to ``''``, not known.
     """
 
-    def __init__(self, status: str, message: str | None = None, path: str = '') -> None:
-        super().__init__(status, message, path)
-        self.status = 'corrupt' if message is None else status
-        self.message = status if message is None else message
-        self.path = path
-        self.size = _size(path)
-
-    def __str__(self) -> str:
-        if not self.path:
-            return self.message
-        return f'video {self.path} ({self.size}) cannot be read: {self.message}'
-
-
-class MissingVideoError(BadVideoError, FileNotFoundError):
-    """A video that does not exist."""
-
-    def __init__(self, status: str, message: str | None = None, path: str = '') -> None:
-        super().__init__(status, message, path)
-        self.status = 'missing'
-
-    def __str__(self) -> str:
-        return f'video {self.path} does not exist' if self.path else self.message
+    def __init__(self, message: str, path: str = '') -> None:
+        BadDataError.__init__(self, f'video {path} does not exist' if path else message, path, 'missing')
+        self.message = message
 
 
 def _size(path: str) -> str:

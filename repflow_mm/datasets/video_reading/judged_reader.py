@@ -26,7 +26,7 @@ class JudgedReader(VideoReader):
         self.average_fps = self._judge.average_fps
         reason = self.unread_formats.get(self._judge.format_name)
         if reason:
-            raise self._bad('unsupported', f"{reason}; use decoder='pyav'")
+            raise self._bad(f"{reason}; use decoder='pyav'", 'unsupported')
 
     @cached_property
     def _length(self) -> int:
@@ -37,6 +37,5 @@ class JudgedReader(VideoReader):
 
     def _check_count(self, count: int) -> None:
         if count != len(self):
-            raise self._bad(
-                'unsupported', f"{self.name} finds {count} frames where {len(self)} decode; use decoder='pyav'"
-            )
+            found = f'{self.name} finds {count} frames where {len(self)} decode'
+            raise self._bad(f"{found}; use decoder='pyav'", 'unsupported')

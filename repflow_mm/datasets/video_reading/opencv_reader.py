@@ -20,9 +20,9 @@ class OpenCVReader(JudgedReader):
     def __init__(self, source: VideoSource) -> None:
         super().__init__(source)
         if source.content is not None:
-            raise self._bad('unsupported', "OpenCV reads files alone; use decoder='pyav' with another io_backend")
+            raise self._bad("OpenCV reads files alone; use decoder='pyav' with another io_backend", 'unsupported')
         if self._judge.is_interlaced:
-            raise self._bad('unsupported', "OpenCV gives no pictures of interlaced frames; use decoder='pyav'")
+            raise self._bad("OpenCV gives no pictures of interlaced frames; use decoder='pyav'", 'unsupported')
 
     def frames(self) -> Iterator[np.ndarray]:
         """Decode every frame, see :meth:`VideoReader.frames`."""
@@ -30,7 +30,7 @@ class OpenCVReader(JudgedReader):
         count = 0
         try:
             if not capture.isOpened():
-                raise self._bad('corrupt', 'OpenCV cannot open it')
+                raise self._bad('OpenCV cannot open it')
             is_read, image = capture.read()
             while is_read:
                 yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

@@ -66,7 +66,7 @@ class PyAVReader(VideoReader):
     def _count(self) -> int:
         count = len(self._index.times) if self._index else self._count_by_decoding()
         if not count:
-            raise self._bad('empty', 'the video has no frames')
+            raise self._bad('the video has no frames', 'empty')
         return count
 
     def _count_by_decoding(self) -> int:
@@ -93,9 +93,9 @@ class PyAVReader(VideoReader):
             yield self._to_rgb(frame)
             count += 1
         if self._index and count != len(self._index.times):
-            raise self._bad('corrupt', f'its index has {len(self._index.times)} frames, {count} decode')
+            raise self._bad(f'its index has {len(self._index.times)} frames, {count} decode')
         if not count:
-            raise self._bad('empty', 'the video has no frames')
+            raise self._bad('the video has no frames', 'empty')
 
     def _decode(self, indices: Sequence[int]) -> dict[int, np.ndarray]:
         if self._kept:

@@ -80,7 +80,7 @@ class VideoReader(ABC):
                 found[index] = image
                 if len(found) == len(wanted):
                     return found
-        raise self._bad('corrupt', f'it ends before frame {indices[-1]}, of {len(self)}')
+        raise self._bad(f'it ends before frame {indices[-1]}, of {len(self)}')
 
-    def _bad(self, status: str, message: str) -> BadVideoError:
-        return BadVideoError(status, message, self.source.path)
+    def _bad(self, message: str, status: str = 'corrupt') -> BadVideoError:
+        return BadVideoError(message, self.source.path, status)

@@ -6,6 +6,7 @@ import io
 import os
 from dataclasses import dataclass
 
+from repflow_mm.datasets.bad_data import FILE_ERRNOS
 from repflow_mm.datasets.video_reading.errors import BadVideoError, MissingVideoError
 
 # As much of a file as shows whether it is text.
@@ -28,12 +29,15 @@ class VideoSource:
         """Raise BadVideoError if there is no such file, or it is empty or text.
 
         Decoders take text such as playlists for videos, open the files that it names, or hang.
+
+        Raises:
+            OSError: If the machine is at fault, as with too many open files.
         """
         start = self._start()
         if not start:
-            raise BadVideoError('empty', 'the file has no bytes', self.path)
+            raise BadVideoError('the file has no bytes', self.path, 'empty')
         if _is_text(start):
-            raise BadVideoError('corrupt', f'the file is text, which begins {start[:20]!r}', self.path)
+            raise BadVideoError(f'the file is text, which begins {start[:20]!r}', self.path)
 
     def _start(self) -> bytes:
         if self.content is not None:
@@ -41,10 +45,12 @@ class VideoSource:
         try:
             with open(self.path, 'rb') as file:
                 return file.read(LOOKED_AT)
-        except FileNotFoundError:
-            raise MissingVideoError('missing', 'the file does not exist', self.path) from None
+        except (FileNotFoundError, NotADirectoryError):
+            raise MissingVideoError('the file does not exist', self.path) from None
         except OSError as error:
-            raise BadVideoError('corrupt', error.strerror or str(error), self.path) from error
+            if error.errno not in FILE_ERRNOS:
+                raise
+            raise BadVideoError(error.strerror, self.path, 'unreadable') from error
 
     def file(self) -> str | io.BytesIO:
         """What decoders open: the absolute path, in which no colon passes for a protocol, or a file in memory."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,9 @@ from repflow_mm.datasets.video_reading.sources import VideoSource
 OPEN_OPTIONS = {'protocol_whitelist': 'file'}
 # Checksums, impossible bits and lengths end decoding; a player would conceal them.
 DECODE_OPTIONS = {'err_detect': 'crccheck+bitstream+buffer+explode'}
-# How damage shows beside FFmpeg's own errors; what it says of a file's other streams is no matter.
+# Too many open files are no fault of the video's.
+MACHINE_ERRNOS = (errno.EMFILE, errno.ENFILE)
+# FFmpeg's logging is set for the whole process.
 _MESSAGES_LOCK = threading.RLock()
 
 
@@ -34,17 +37,14 @@ class StrictStream:
         self._open()
 
     def _open(self) -> None:
-        with self._errors(), ffmpeg_messages() as messages:
-            try:
-                self.container = av.open(self.source.file(), options=OPEN_OPTIONS, metadata_errors='replace')
-            except av.FFmpegError as error:
-                raise self.bad('corrupt', _explained(error, messages)) from error
+        with self._errors():
+            self.container = av.open(self.source.file(), options=OPEN_OPTIONS, metadata_errors='replace')
         pictures = [stream for stream in self.container.streams.video if not _is_cover(stream)]
         if not pictures:
-            raise self.bad('empty', 'the file has no pictures')
+            raise self.bad('the file has no pictures', 'empty')
         self.video = pictures[0]
         if self.video.codec_context is None:
-            raise self.bad('unsupported', 'this FFmpeg has no decoder for it')
+            raise self.bad('this FFmpeg has no decoder for it', 'unsupported')
         # A data worker has one thread; messages of other threads would be lost.
         self.video.codec_context.thread_count = 1
         self.video.codec_context.options = DECODE_OPTIONS
@@ -82,7 +82,7 @@ class StrictStream:
             if packet is None:
                 return
             if packet.is_corrupt:
-                raise self.bad('corrupt', f'the packet at byte {packet.pos} is incomplete')
+                raise self.bad(f'the packet at byte {packet.pos} is incomplete')
             if packet.size:  # an empty one stands for a frame that was left out, or the end
                 yield packet
 
@@ -112,7 +112,7 @@ class StrictStream:
             frames = self.video.codec_context.decode(packet)
         for frame in frames:
             if frame.is_corrupt and (right_from is None or frame.pts >= right_from):
-                raise self.bad('corrupt', f'the frame at {frame.time} s is damaged')
+                raise self.bad(f'the frame at {frame.time} s is damaged')
         return frames
 
     def _decode_leniently(self, packet: av.Packet) -> list[av.VideoFrame]:
@@ -125,27 +125,28 @@ class StrictStream:
     @contextmanager
     def _strict(self, speakers: tuple[str, ...]) -> Iterator[None]:
         """Take FFmpeg's errors for the video's, and error messages of these parts of it too."""
-        with self._errors(), ffmpeg_messages() as messages:
-            try:
-                yield
-            except av.FFmpegError as error:
-                raise self.bad('corrupt', _explained(error, messages)) from error
+        with self._errors() as messages:
+            yield
         for _, name, message in messages:
             if name in speakers:
-                raise self.bad('corrupt', f'{name}: {message.strip()}')
+                raise self.bad(f'{name}: {message.strip()}')
 
     @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except BadVideoError:
-            raise
-        except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
-            raise self.bad('corrupt', _explained(error, [])) from error
+    def _errors(self) -> Iterator[list[tuple[int, str, str]]]:
+        """Take FFmpeg's errors for the video's; what it says besides is collected."""
+        with ffmpeg_messages() as messages:
+            try:
+                yield messages
+            except BadVideoError:
+                raise
+            except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
+                if getattr(error, 'errno', None) in MACHINE_ERRNOS:
+                    raise
+                raise self.bad(_explained(error, messages)) from error
 
-    def bad(self, status: str, message: str) -> BadVideoError:
+    def bad(self, message: str, status: str = 'corrupt') -> BadVideoError:
         """An error that names the video."""
-        return BadVideoError(status, message, self.source.path)
+        return BadVideoError(message, self.source.path, status)
 
 
 @contextmanager

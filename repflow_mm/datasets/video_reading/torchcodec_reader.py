@@ -52,4 +52,4 @@ class TorchCodecReader(JudgedReader):
             raise
         except Exception as error:  # torchcodec raises whatever its C++ part does
             lines = str(error).splitlines() or [type(error).__name__]
-            raise self._bad('corrupt', lines[0]) from error
+            raise self._bad(lines[0]) from error

@@ -1,0 +1,122 @@
+"""Checkpoints of a run that may be killed at any moment."""
+
+from __future__ import annotations
+
+import os.path as osp
+from pathlib import Path
+from typing import Any
+
+from mmaction.registry import HOOKS
+from mmengine.dist import is_main_process
+from mmengine.fileio import LocalBackend
+from mmengine.hooks import CheckpointHook
+from mmengine.runner import Runner
+
+from repflow_mm.compat.checkpoint_files import INTERRUPTED, point_to
+from repflow_mm.files import remove_leftovers
+
+
+@HOOKS.register_module()
+class ResumableCheckpointHook(CheckpointHook):
+    """MMEngine's CheckpointHook, which at every moment leaves a whole checkpoint to go on from.
+
+    Takes CheckpointHook's arguments. A checkpoint is removed only when the one that takes its place is whole, and so is
+    a best one; ``last_checkpoint`` is replaced at once; what a killed run left half-written is removed at the start.
+    The checkpoint of a validated step is written again after the validation, so that a resumed run knows whether the
+    score of that step is in it.
+    """
+
+    def before_train(self, runner: Runner) -> None:
+        """Take over the checkpoints of the run so far."""
+        super().before_train(runner)
+        if is_main_process() and isinstance(self.file_backend, LocalBackend):
+            for path in remove_leftovers(Path(self.out_dir), '.pth'):
+                runner.logger.info(f'{path}, half-written, is removed')
+        self.file_backend = _LateRemoval(self.file_backend)
+        last = runner.message_hub.runtime_info.get('last_ckpt')
+        if last is not None:
+            self.last_ckpt = self.file_backend.join_path(self.out_dir, osp.basename(last))
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Save the best checkpoint, and that of the validated step again."""
+        self._has_saved = False
+        super().after_val_epoch(runner, metrics)
+        step = runner.epoch if self.by_epoch else runner.iter
+        is_of_this_step = self.last_ckpt and osp.basename(self.last_ckpt) == self.filename_tmpl.format(step)
+        if is_of_this_step and not self._has_saved:
+            self._save_checkpoint_with_step(runner, step, dict(epoch=runner.epoch, iter=runner.iter))
+        self._remove_outdated()
+
+    def save_interrupted(self, runner: Runner, meta: dict[str, int]) -> str:
+        """Save the state of a run that is asked to stop, until the next regular checkpoint takes its place.
+
+        Args:
+            runner (Runner): The runner.
+            meta (dict): Numbers of epochs (``epoch``) and of iterations (``iter``) that are done.
+
+        Returns:
+            str: The checkpoint.
+        """
+        self._write(runner, INTERRUPTED, meta)
+        return self.file_backend.join_path(self.out_dir, INTERRUPTED)
+
+    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict[str, Any]) -> None:
+        """What upstream does, in an order that is safe: the new checkpoint, what names it, the old ones."""
+        self._has_saved = True
+        # The former best one: the new one is whole, and the checkpoint below names it.
+        self._remove_outdated()
+        if self.max_keep_ckpts > 0 and step not in list(self.keep_ckpt_ids)[-1:]:
+            if len(self.keep_ckpt_ids) == self.max_keep_ckpts:
+                self._remove_late(self.filename_tmpl.format(self.keep_ckpt_ids.popleft()))
+            self.keep_ckpt_ids.append(step)
+            runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
+        name = self.filename_tmpl.format(step)
+        self.last_ckpt = self.file_backend.join_path(self.out_dir, name)
+        runner.message_hub.update_info('last_ckpt', self.last_ckpt)
+        self._write(runner, name, meta)
+        self._remove_late(INTERRUPTED)
+        self._remove_outdated()
+
+    def _write(self, runner: Runner, name: str, meta: dict[str, Any]) -> None:
+        runner.save_checkpoint(
+            self.out_dir,
+            name,
+            self.file_client_args,
+            save_optimizer=self.save_optimizer,
+            save_param_scheduler=self.save_param_scheduler,
+            meta=meta,
+            by_epoch=self.by_epoch,
+            backend_args=self.backend_args,
+            **self.args,
+        )
+        if is_main_process():
+            point_to(self.file_backend.join_path(self.out_dir, name), runner.work_dir)
+
+    def _remove_late(self, name: str) -> None:
+        path = self.file_backend.join_path(self.out_dir, name)
+        if is_main_process() and self.file_backend.exists(path):
+            self.file_backend.remove(path)
+
+    def _remove_outdated(self) -> None:
+        best = getattr(self, 'best_ckpt_path', None), *getattr(self, 'best_ckpt_path_dict', {}).values()
+        self.file_backend.remove_outdated(keep=best)
+
+
+class _LateRemoval:
+    """A file backend that removes files when what takes their place is whole."""
+
+    def __init__(self, backend: Any) -> None:
+        self._backend = backend
+        self._outdated = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+    def remove(self, path: str) -> None:
+        self._outdated.append(path)
+
+    def remove_outdated(self, keep: tuple[str | None, ...]) -> None:
+        for path in self._outdated:
+            if path not in keep and self._backend.exists(path):
+                self._backend.remove(path)
+        self._outdated.clear()

@@ -1,0 +1,50 @@
+"""Random state that follows from a few numbers alone: the run's seed, and where in the run something is drawn."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+# What is drawn: a step's dropout masks and blending, or a sample's augmentations. Their streams never meet.
+STEP, SAMPLE = 0, 1
+
+
+def seed_everything(*numbers: int) -> None:
+    """Seed Python, NumPy and torch, on every device, of this process.
+
+    Args:
+        numbers (int): What the seeds follow from, each >= 0; other numbers, or another order, give other seeds.
+    """
+    python, numpy, torch_seed = _seeds(numbers)
+    random.seed(python)
+    np.random.seed(numpy)
+    torch.manual_seed(torch_seed)
+
+
+@contextmanager
+def seeded(*numbers: int) -> Iterator[None]:
+    """Seed Python, NumPy and torch on the CPU for a while; what is drawn before and after knows nothing of it.
+
+    Args:
+        numbers (int): What the seeds follow from, as for :func:`seed_everything`.
+    """
+    before = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    python, numpy, torch_seed = _seeds(numbers)
+    random.seed(python)
+    np.random.seed(numpy)
+    # Not torch.manual_seed, which would seed the accelerators too.
+    torch.default_generator.manual_seed(torch_seed)
+    try:
+        yield
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])
+        torch.set_rng_state(before[2])
+
+
+def _seeds(numbers: tuple[int, ...]) -> list[int]:
+    return [int(seed) for seed in np.random.SeedSequence(numbers).generate_state(3)]
