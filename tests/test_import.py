@@ -88,7 +88,7 @@ from mmaction.registry import DATASETS, HOOKS, MODELS, OPTIM_WRAPPERS, TRANSFORM
 names = {
     MODELS: ('RepFlowResNet', 'WithFlow', 'FlowBlock', 'RepresentationFlow'),
     DATASETS: ('CheckedVideoDataset',),
-    TRANSFORMS: ('CheckedDecordInit', 'CheckedDecordDecode'),
+    TRANSFORMS: ('OpenVideo', 'DecodeFrames'),
     HOOKS: ('EpochSeedHook',),
     OPTIM_WRAPPERS: ('CpuAmpOptimWrapper',),
 }
