@@ -11,7 +11,7 @@ default_hooks = dict(
     sampler_seed=dict(type='DistSamplerSeedHook'),
     sync_buffers=dict(type='SyncBuffersHook'),
 )
-custom_hooks = [dict(type='EpochSeedHook')]
+custom_hooks = [dict(type='StepSeedHook'), dict(type='InterruptionHook')]
 
 env_cfg = dict(
     cudnn_benchmark=False,

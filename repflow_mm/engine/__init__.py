@@ -4,7 +4,16 @@ from repflow_mm.compat import prepare_upstream
 
 prepare_upstream()
 
-from repflow_mm.engine.hooks import EpochSeedHook, ResumableCheckpointHook
+from repflow_mm.engine.hooks import InterruptionHook, ResumableCheckpointHook, StepSeedHook, TrainingStopped
+from repflow_mm.engine.loops import ResumableEpochBasedTrainLoop, ResumableIterBasedTrainLoop
 from repflow_mm.engine.optimizers import CpuAmpOptimWrapper
 
-__all__ = ['CpuAmpOptimWrapper', 'EpochSeedHook', 'ResumableCheckpointHook']
+__all__ = [
+    'CpuAmpOptimWrapper',
+    'InterruptionHook',
+    'ResumableCheckpointHook',
+    'ResumableEpochBasedTrainLoop',
+    'ResumableIterBasedTrainLoop',
+    'StepSeedHook',
+    'TrainingStopped',
+]

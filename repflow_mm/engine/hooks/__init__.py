@@ -1,6 +1,7 @@
 """Hooks."""
 
 from repflow_mm.engine.hooks.checkpoint_hook import ResumableCheckpointHook
-from repflow_mm.engine.hooks.epoch_seed_hook import EpochSeedHook
+from repflow_mm.engine.hooks.interruption_hook import InterruptionHook, TrainingStopped
+from repflow_mm.engine.hooks.step_seed_hook import StepSeedHook
 
-__all__ = ['EpochSeedHook', 'ResumableCheckpointHook']
+__all__ = ['InterruptionHook', 'ResumableCheckpointHook', 'StepSeedHook', 'TrainingStopped']
