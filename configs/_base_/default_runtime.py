@@ -12,7 +12,8 @@ default_hooks = dict(
     sync_buffers=dict(type='SyncBuffersHook'),
 )
 custom_hooks = [
-    dict(type='EpochSeedHook'),
+    dict(type='StepSeedHook'),
+    dict(type='InterruptionHook'),
     dict(type='FiniteNumbersHook'),
     # Up to 5 % of an epoch's samples may be broken and are replaced; in testing they count as wrong (docs/data.md).
     dict(type='BadDataHook', max_share=0.05, in_testing='wrong'),

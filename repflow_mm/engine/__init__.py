@@ -4,7 +4,25 @@ from repflow_mm.compat import prepare_upstream
 
 prepare_upstream()
 
-from repflow_mm.engine.hooks import BadDataHook, EpochSeedHook, FiniteNumbersHook, ResumableCheckpointHook
+from repflow_mm.engine.hooks import (
+    BadDataHook,
+    FiniteNumbersHook,
+    InterruptionHook,
+    ResumableCheckpointHook,
+    StepSeedHook,
+    TrainingStopped,
+)
+from repflow_mm.engine.loops import ResumableEpochBasedTrainLoop, ResumableIterBasedTrainLoop
 from repflow_mm.engine.optimizers import CpuAmpOptimWrapper
 
-__all__ = ['BadDataHook', 'CpuAmpOptimWrapper', 'EpochSeedHook', 'FiniteNumbersHook', 'ResumableCheckpointHook']
+__all__ = [
+    'BadDataHook',
+    'CpuAmpOptimWrapper',
+    'FiniteNumbersHook',
+    'InterruptionHook',
+    'ResumableCheckpointHook',
+    'ResumableEpochBasedTrainLoop',
+    'ResumableIterBasedTrainLoop',
+    'StepSeedHook',
+    'TrainingStopped',
+]
