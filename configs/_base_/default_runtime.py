@@ -15,6 +15,8 @@ custom_hooks = [
     dict(type='EpochSeedHook'),
     # Up to 5 % of an epoch's samples may be broken and are replaced; in testing they count as wrong (docs/data.md).
     dict(type='BadDataHook', max_share=0.05, in_testing='wrong'),
+    # Seconds that a sample may take before its data worker, or the run, is ended.
+    dict(type='ReadWatchHook', timeout=600),
 ]
 
 env_cfg = dict(

@@ -10,6 +10,7 @@ from mmengine.config import Config
 
 from repflow_mm.apis.checkpoint import check_checkpoint_file
 from repflow_mm.apis.command_line import one_line_errors
+from repflow_mm.apis.data_errors import one_line_data_errors
 from repflow_mm.apis.options import (
     add_common_arguments,
     build_runner,
@@ -88,5 +89,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     modes = ('train',) if args.no_validate else ('train', 'val')
     with one_line_errors():
         runner = build_runner(config_from_args(args), modes)
-    runner.train()
+    with one_line_data_errors(runner):
+        runner.train()
     leave_process_group()

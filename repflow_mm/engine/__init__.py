@@ -4,7 +4,7 @@ from repflow_mm.compat import prepare_upstream
 
 prepare_upstream()
 
-from repflow_mm.engine.hooks import BadDataHook, EpochSeedHook, ResumableCheckpointHook
+from repflow_mm.engine.hooks import BadDataHook, EpochSeedHook, ReadWatchHook, ResumableCheckpointHook
 from repflow_mm.engine.optimizers import CpuAmpOptimWrapper
 
-__all__ = ['BadDataHook', 'CpuAmpOptimWrapper', 'EpochSeedHook', 'ResumableCheckpointHook']
+__all__ = ['BadDataHook', 'CpuAmpOptimWrapper', 'EpochSeedHook', 'ReadWatchHook', 'ResumableCheckpointHook']

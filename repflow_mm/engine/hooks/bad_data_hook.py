@@ -143,7 +143,7 @@ class BadDataHook(Hook):
 
     def _begin_evaluation(self, runner: Runner, dataset: Dataset) -> None:
         self.wrong = {}
-        for part in _replacing_datasets(dataset):
+        for part in parts_with('tolerate_bad_data', dataset):
             part.tolerate_bad_data() if self.in_testing == 'wrong' else part.raise_bad_data()
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         self.handle = model.register_forward_hook(self._count_as_wrong)
@@ -176,17 +176,17 @@ class BadDataHook(Hook):
                 metrics['bad_data/counted_wrong'] = len(wrong)
 
 
-def _replacing_datasets(dataset: Dataset) -> Iterator[Dataset]:
-    """The dataset, or those inside of wrappers such as RepeatDataset, that can go on where a sample is broken."""
-    if hasattr(dataset, 'tolerate_bad_data'):
+def parts_with(attribute: str, dataset: Dataset) -> Iterator[Dataset]:
+    """The dataset, or those inside of wrappers such as RepeatDataset, if they have an attribute."""
+    if hasattr(dataset, attribute):
         yield dataset
     for part in (*getattr(dataset, 'datasets', ()), getattr(dataset, 'dataset', None)):
         if part is not None:
-            yield from _replacing_datasets(part)
+            yield from parts_with(attribute, part)
 
 
 def _tolerate(dataset: Dataset, seed: int, epoch: int) -> None:
-    for part in _replacing_datasets(dataset):
+    for part in parts_with('tolerate_bad_data', dataset):
         part.tolerate_bad_data(seed, epoch)
 
 
