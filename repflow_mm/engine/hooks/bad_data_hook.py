@@ -173,7 +173,8 @@ class BadDataHook(Hook):
         if wrong:
             runner.logger.warning(f'{len(wrong)} samples are broken and count as wrong in these metrics')
             if metrics is not None:
-                metrics['bad_data/counted_wrong'] = len(wrong)
+                # NOTE: MMEngine makes NumPy numbers of these, and its log of a test drops NumPy's integers.
+                metrics['bad_data/counted_wrong'] = float(len(wrong))
 
 
 def parts_with(attribute: str, dataset: Dataset) -> Iterator[Dataset]:
