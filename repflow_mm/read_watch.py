@@ -172,7 +172,10 @@ def _end(folder: Path, pid: int, name: str, timeout: float) -> None:
     (folder / str(pid)).unlink(missing_ok=True)
 
 
-ADVICE = 'Take it off the list, as check_videos does with all that hang; ReadWatchHook(timeout=...) allows more time'
+ADVICE = (
+    'Take it off the list, as check_videos does with all that hang; --cfg-options default_hooks.read_watch.timeout=... '
+    'allows more time'
+)
 
 
 if __name__ == '__main__':

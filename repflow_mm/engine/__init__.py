@@ -4,7 +4,20 @@ from repflow_mm.compat import prepare_upstream
 
 prepare_upstream()
 
-from repflow_mm.engine.hooks import BadDataHook, EpochSeedHook, ReadWatchHook, ResumableCheckpointHook
+from repflow_mm.engine.hooks import (
+    BadDataHook,
+    EpochSeedHook,
+    FiniteNumbersHook,
+    ReadWatchHook,
+    ResumableCheckpointHook,
+)
 from repflow_mm.engine.optimizers import CpuAmpOptimWrapper
 
-__all__ = ['BadDataHook', 'CpuAmpOptimWrapper', 'EpochSeedHook', 'ReadWatchHook', 'ResumableCheckpointHook']
+__all__ = [
+    'BadDataHook',
+    'CpuAmpOptimWrapper',
+    'EpochSeedHook',
+    'FiniteNumbersHook',
+    'ReadWatchHook',
+    'ResumableCheckpointHook',
+]

@@ -72,7 +72,7 @@ def options(work_dir, *others):
     return ['--work-dir', str(work_dir), '--cfg-options', f'experiment_name=broken{number_of_runs}', *others]
 
 
-MORE = 'custom_hooks.1.max_share=0.2'
+MORE = 'default_hooks.bad_data.max_share=0.2'
 BROKEN = {
     'missing': 'does not exist',
     'empty': r'\(0 bytes\) ',
@@ -116,7 +116,7 @@ def test_testing_may_end_instead(clips, num_workers):
     config = write_config(clips, num_workers)
     train_api.main([str(config), '--no-validate', *options(clips / 'work', MORE)])
     with pytest.raises(SystemExit) as caught:
-        ending = options(clips / 'test', 'custom_hooks.1.in_testing=end')
+        ending = options(clips / 'test', 'default_hooks.bad_data.in_testing=end')
         test_api.main([str(config), str(clips / 'work' / 'epoch_1.pth'), *ending])
     assert re.match(r'^error: .*/val\.txt, line 1: video .*/missing\.mp4 does not exist$', str(caught.value))
 
@@ -144,7 +144,7 @@ def test_a_decoder_that_hangs_ends_the_run_in_one_line(clips, motion_clips, num_
     extra = (
         "train_dataloader['dataset']['pipeline'] = [*_base_.train_pipeline[:2], dict(type='HangingDecode'), "
         '*_base_.train_pipeline[3:]]\n'
-        "custom_hooks = [dict(type='EpochSeedHook'), dict(type='BadDataHook'), dict(type='ReadWatchHook', timeout=2)]\n"
+        'default_hooks = dict(read_watch=dict(timeout=2))\n'
     )
     config = write_config(clips, num_workers, ", 'hanging_decode'", extra)
     flags = ['--no-validate', '--work-dir', clips / 'work']

@@ -11,7 +11,7 @@ train_pipeline = [
     dict(type='SampleFrames', clip_len=8, frame_interval=1, num_clips=1),
     dict(type='CheckedDecordDecode'),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
+    dict(type='PackActionInputs', meta_keys=('filename', 'img_shape')),
 ]
 test_pipeline = [
     dict(type='CheckedDecordInit'),

@@ -130,7 +130,7 @@ class BadDataHook(Hook):
         return (
             f'{replaced} of {size} samples of this epoch are broken, more than max_share = {_percent(self.max_share)} '
             f'allows; {len(self.known)} files so far: {kinds}; the first: {first["reason"]}. {ADVICE}; '
-            'BadDataHook(max_share=...) allows more'
+            '--cfg-options default_hooks.bad_data.max_share=... allows more'
         )
 
     def before_val(self, runner: Runner) -> None:

@@ -60,8 +60,16 @@ class ReadWatchHook(Hook):
         if self.timeout is None:
             return
         if loader.num_workers and not loader.timeout:
-            loader.timeout = self.timeout * ((loader.batch_size or 1) + 1)
+            loader.timeout = self.timeout * (_batch_size(loader) + 1)
         if self.watch is None:
             self.watch = ReadWatch(self.timeout)
         for dataset in parts_with('notes', loader.dataset):
             dataset.notes = self.watch.notes
+
+
+def _batch_size(loader: DataLoader) -> int:
+    """Samples of a batch, by the loader's batch sampler or the one that this one wraps."""
+    sampler = loader.batch_sampler
+    while sampler is not None and not hasattr(sampler, 'batch_size'):
+        sampler = getattr(sampler, 'batch_sampler', None)
+    return 1 if sampler is None else sampler.batch_size

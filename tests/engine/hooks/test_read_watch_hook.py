@@ -2,7 +2,7 @@ import ctypes
 from types import SimpleNamespace
 
 import pytest
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import BatchSampler, DataLoader, Dataset, SequentialSampler
 
 from repflow_mm.engine import ReadWatchHook
 
@@ -81,3 +81,20 @@ def test_one_watcher_serves_all_loaders_and_wrapped_datasets(hooks):
     watch = hook.watch
     hook.before_val(SimpleNamespace(val_dataloader=DataLoader(Videos())))
     assert hook.watch is watch and inner.notes is watch.notes
+
+
+def test_the_batch_size_is_found_in_a_batch_sampler_of_another(hooks):
+    inner = BatchSampler(SequentialSampler(Videos()), batch_size=3, drop_last=False)
+    loader = DataLoader(Videos(), batch_sampler=Wrapper(inner), num_workers=1)
+    begun(hooks, loader, timeout=10)
+    assert loader.timeout == 40
+
+
+class Wrapper:
+    """A batch sampler that goes on where another one was left."""
+
+    def __init__(self, batch_sampler):
+        self.batch_sampler = batch_sampler
+
+    def __iter__(self):
+        return iter(self.batch_sampler)
