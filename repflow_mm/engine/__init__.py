@@ -6,8 +6,11 @@ prepare_upstream()
 
 from repflow_mm.engine.hooks import (
     BadDataHook,
+from repflow_mm.engine.hooks import (
+    BadDataHook,
     FiniteNumbersHook,
     InterruptionHook,
+    ReadWatchHook,
     ResumableCheckpointHook,
     StepSeedHook,
     TrainingStopped,
@@ -20,6 +23,7 @@ __all__ = [
     'CpuAmpOptimWrapper',
     'FiniteNumbersHook',
     'InterruptionHook',
+    'ReadWatchHook',
     'ResumableCheckpointHook',
     'ResumableEpochBasedTrainLoop',
     'ResumableIterBasedTrainLoop',
