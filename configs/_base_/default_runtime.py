@@ -15,7 +15,12 @@ default_hooks = dict(
     # Seconds that a sample may take before its data worker, or the run, is ended.
     read_watch=dict(type='ReadWatchHook', timeout=600),
 )
-custom_hooks = [dict(type='StepSeedHook'), dict(type='InterruptionHook'), dict(type='FiniteNumbersHook')]
+custom_hooks = [
+    dict(type='StepSeedHook'),
+    dict(type='InterruptionHook'),
+    dict(type='FiniteNumbersHook'),
+    dict(type='ResumeCheckHook'),
+]
 
 env_cfg = dict(
     cudnn_benchmark=False,
@@ -24,7 +29,7 @@ env_cfg = dict(
 )
 
 log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True)
-vis_backends = [dict(type='LocalVisBackend')]
+vis_backends = [dict(type='PatientLocalVisBackend')]
 visualizer = dict(type='ActionVisualizer', vis_backends=vis_backends)
 
 log_level = 'INFO'
