@@ -10,13 +10,16 @@ default_hooks = dict(
     checkpoint=dict(type='ResumableCheckpointHook', interval=1, save_best='auto', max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     sync_buffers=dict(type='SyncBuffersHook'),
+    # Up to 5 % of an epoch's samples may be broken and are replaced; in testing they count as wrong (docs/data.md).
+    bad_data=dict(type='BadDataHook', max_share=0.05, in_testing='wrong'),
+    # Seconds that a sample may take before its data worker, or the run, is ended.
+    read_watch=dict(type='ReadWatchHook', timeout=600),
 )
 custom_hooks = [
-    dict(type='EpochSeedHook'),
+    dict(type='StepSeedHook'),
+    dict(type='InterruptionHook'),
     dict(type='FiniteNumbersHook'),
     dict(type='ResumeCheckHook'),
-    # Up to 5 % of an epoch's samples may be broken and are replaced; in testing they count as wrong (docs/data.md).
-    dict(type='BadDataHook', max_share=0.05, in_testing='wrong'),
 ]
 
 env_cfg = dict(

@@ -11,6 +11,7 @@ from mmengine.config import Config
 
 from repflow_mm.apis.checkpoint import check_checkpoint_file
 from repflow_mm.apis.command_line import one_line_errors
+from repflow_mm.apis.data_errors import one_line_data_errors
 from repflow_mm.apis.options import (
     add_common_arguments,
     build_runner,
@@ -92,12 +93,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         with one_line_errors():
             runner = build_runner(config_from_args(args), modes, held)
         try:
-            runner.train()
-        except (
-            CannotResumeError,
-            FloatingPointError,
-            OSError,
-        ) as error:  # what hooks say: a traceback would tell nothing
+            with one_line_data_errors(runner):
+                runner.train()
+        except (CannotResumeError, FloatingPointError, OSError) as error:  # a hook's words: a traceback tells nothing
             with one_line_errors():
                 raise error from None
         leave_process_group()

@@ -7,11 +7,15 @@ prepare_upstream()
 from repflow_mm.engine.hooks import (
     BadDataHook,
     CannotResumeError,
-    EpochSeedHook,
     FiniteNumbersHook,
+    InterruptionHook,
+    ReadWatchHook,
     ResumableCheckpointHook,
     ResumeCheckHook,
+    StepSeedHook,
+    TrainingStopped,
 )
+from repflow_mm.engine.loops import ResumableEpochBasedTrainLoop, ResumableIterBasedTrainLoop
 from repflow_mm.engine.optimizers import CpuAmpOptimWrapper
 from repflow_mm.engine.vis_backend import PatientLocalVisBackend
 
@@ -19,9 +23,14 @@ __all__ = [
     'BadDataHook',
     'CannotResumeError',
     'CpuAmpOptimWrapper',
-    'EpochSeedHook',
     'FiniteNumbersHook',
+    'InterruptionHook',
     'PatientLocalVisBackend',
+    'ReadWatchHook',
     'ResumableCheckpointHook',
+    'ResumableEpochBasedTrainLoop',
+    'ResumableIterBasedTrainLoop',
     'ResumeCheckHook',
+    'StepSeedHook',
+    'TrainingStopped',
 ]

@@ -130,7 +130,7 @@ class BadDataHook(Hook):
         return (
             f'{replaced} of {size} samples of this epoch are broken, more than max_share = {_percent(self.max_share)} '
             f'allows; {len(self.known)} files so far: {kinds}; the first: {first["reason"]}. {ADVICE}; '
-            'BadDataHook(max_share=...) allows more'
+            '--cfg-options default_hooks.bad_data.max_share=... allows more'
         )
 
     def before_val(self, runner: Runner) -> None:
@@ -143,7 +143,7 @@ class BadDataHook(Hook):
 
     def _begin_evaluation(self, runner: Runner, dataset: Dataset) -> None:
         self.wrong = {}
-        for part in _replacing_datasets(dataset):
+        for part in parts_with('tolerate_bad_data', dataset):
             part.tolerate_bad_data() if self.in_testing == 'wrong' else part.raise_bad_data()
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         self.handle = model.register_forward_hook(self._count_as_wrong)
@@ -173,20 +173,21 @@ class BadDataHook(Hook):
         if wrong:
             runner.logger.warning(f'{len(wrong)} samples are broken and count as wrong in these metrics')
             if metrics is not None:
-                metrics['bad_data/counted_wrong'] = len(wrong)
+                # NOTE: MMEngine makes NumPy numbers of these, and its log of a test drops NumPy's integers.
+                metrics['bad_data/counted_wrong'] = float(len(wrong))
 
 
-def _replacing_datasets(dataset: Dataset) -> Iterator[Dataset]:
-    """The dataset, or those inside of wrappers such as RepeatDataset, that can go on where a sample is broken."""
-    if hasattr(dataset, 'tolerate_bad_data'):
+def parts_with(attribute: str, dataset: Dataset) -> Iterator[Dataset]:
+    """The dataset, or those inside of wrappers such as RepeatDataset, if they have an attribute."""
+    if hasattr(dataset, attribute):
         yield dataset
     for part in (*getattr(dataset, 'datasets', ()), getattr(dataset, 'dataset', None)):
         if part is not None:
-            yield from _replacing_datasets(part)
+            yield from parts_with(attribute, part)
 
 
 def _tolerate(dataset: Dataset, seed: int, epoch: int) -> None:
-    for part in _replacing_datasets(dataset):
+    for part in parts_with('tolerate_bad_data', dataset):
         part.tolerate_bad_data(seed, epoch)
 
 
