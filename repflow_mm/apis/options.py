@@ -17,7 +17,7 @@ from mmengine.runner import Runner
 
 from repflow_mm.apis.checkpoint import check_checkpoint
 from repflow_mm.apis.preflight import check_config, check_custom_keys
-from repflow_mm.apis.runner_checks import check_loaders
+from repflow_mm.apis.runner_checks import check_head, check_loaders
 from repflow_mm.files import check_writable, locked
 
 # The lock of a training in its working folder; a test may run there at the same time.
@@ -75,6 +75,7 @@ def build_runner(cfg: Config, modes: tuple[str, ...], held: ExitStack | None = N
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     if 'train' in modes:
         check_custom_keys(cfg, runner.model)
+    check_head(runner.model)
     check_loaders(runner, modes)
     if cfg.get('load_from') is not None and not cfg.get('resume'):
         check_checkpoint(runner.model, cfg.load_from, with_head=modes == ('test',))

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from helpers import other_run
+from mmaction.models import I3DHead
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -18,6 +19,7 @@ from repflow_mm.apis.options import (
     build_runner,
     load_config,
 )
+from repflow_mm.models import RepFlowResNet
 
 
 @pytest.fixture(autouse=True)
@@ -137,6 +139,18 @@ def test_runner_type_of_the_config_is_built(parse, monkeypatch):
 
     monkeypatch.setattr(RUNNERS, 'build', lambda cfg: runner_of(1, kind=cfg.runner_type))
     assert build_runner(load_config(parse(text="runner_type = 'MyRunner'\n")), ('train',)).kind == 'MyRunner'
+
+
+def test_head_that_does_not_fit_the_backbone(parse, monkeypatch, tmp_path):
+    runner = runner_of(1)
+    runner.model.backbone = RepFlowResNet(18, num_stages=2, strides=(1, 2), dilations=(1, 1), out_indices=(1,))
+    runner.model.cls_head = I3DHead(num_classes=2, in_channels=512)
+    monkeypatch.setattr(options, 'Runner', SimpleNamespace(from_cfg=lambda cfg: runner))
+    args = load_config(parse('--work-dir', str(tmp_path)))
+    with pytest.raises(ValueError, match=r'^model\.cls_head\.in_channels is 512, but the backbone gives 128 channels$'):
+        build_runner(args, ('train',))
+    runner.model.cls_head = I3DHead(num_classes=2, in_channels=128)
+    build_runner(args, ('train',))
 
 
 @pytest.mark.parametrize('samples', [0, 3])
