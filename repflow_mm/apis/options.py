@@ -13,8 +13,13 @@ from mmaction.registry import RUNNERS
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
+from repflow_mm.apis.built_model import check_model
 from repflow_mm.apis.checkpoint import check_checkpoint
+from repflow_mm.apis.config_names import check_names, config_errors, set_num_classes
 from repflow_mm.apis.preflight import check_config, check_custom_keys
+from repflow_mm.apis.runner import ConciseRunner
+
+CONFIG_SUFFIXES = ('.py', '.json', '.yaml', '.yml')
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,10 +40,12 @@ def load_config(args: argparse.Namespace) -> Config:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     if not osp.isfile(args.config):
         raise FileNotFoundError(f'config {args.config} does not exist')
+    if not args.config.endswith(CONFIG_SUFFIXES):
+        raise ValueError(f'config {args.config} must be a file of {", ".join(CONFIG_SUFFIXES)}')
     try:
         cfg = Config.fromfile(args.config)
-    except SyntaxError as error:
-        raise ValueError(f'config {args.config} cannot be read: {error}') from error
+    except (SyntaxError, NameError, LookupError, ImportError, AttributeError, TypeError) as error:
+        raise ValueError(f'config {args.config} cannot be read: {type(error).__name__}: {error}') from error
     cfg.launcher = args.launcher
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
@@ -49,8 +56,14 @@ def load_config(args: argparse.Namespace) -> Config:
 
 def build_runner(cfg: Config, modes: tuple[str, ...]) -> Runner:
     """The runner of a config, once its data and settings for ``modes`` (``'train'``, ...) have been checked."""
+    check_names(cfg, modes)
     check_config(cfg, modes)
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    set_num_classes(cfg, modes)
+    with config_errors():
+        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else ConciseRunner.from_cfg(cfg)
+        for mode in modes:
+            getattr(runner, f'{mode}_loop')  # which reads the lists and builds the pipelines
+    check_model(runner.model, is_trained_anew='train' in modes and not cfg.get('resume'))
     if 'train' in modes:
         check_custom_keys(cfg, runner.model)
     if cfg.get('load_from') is not None:

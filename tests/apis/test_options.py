@@ -66,6 +66,18 @@ def test_config_that_is_no_python(parse):
         load_config(args)
 
 
+@pytest.mark.parametrize(('text', 'reason'), [('x = y\n', 'NameError: '), ('_base_ = {}\n', 'TypeError: ')])
+def test_config_that_cannot_be_run(parse, text, reason):
+    with pytest.raises(ValueError, match=rf'^config .*my_config\.py cannot be read: {reason}'):
+        load_config(parse(text=text))
+
+
+def test_config_of_another_kind_of_file(tmp_path):
+    (tmp_path / 'list.txt').write_text('a.mp4 0')
+    with pytest.raises(ValueError, match=r'^config .*list\.txt must be a file of \.py, \.json, \.yaml, \.yml$'):
+        load_config(argparse.Namespace(config=str(tmp_path / 'list.txt'), local_rank=0))
+
+
 def test_config_is_checked_before_the_runner_is_built(parse):
     cfg = load_config(parse(text='model = dict(cls_head=dict(num_classes=0))\n'))
     with pytest.raises(ValueError, match=r'num_classes must be an integer >= 1, got 0'):
@@ -75,5 +87,8 @@ def test_config_is_checked_before_the_runner_is_built(parse):
 def test_runner_type_of_the_config_is_built(parse, monkeypatch):
     from mmaction.registry import RUNNERS
 
-    monkeypatch.setattr(RUNNERS, 'build', lambda cfg: SimpleNamespace(model=nn.Module(), kind=cfg.runner_type))
+    def build(cfg):
+        return SimpleNamespace(model=nn.Module(), train_loop=None, kind=cfg.runner_type)
+
+    monkeypatch.setattr(RUNNERS, 'build', build)
     assert build_runner(load_config(parse(text="runner_type = 'MyRunner'\n")), ('train',)).kind == 'MyRunner'
