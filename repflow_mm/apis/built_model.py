@@ -36,22 +36,30 @@ def _check_head_channels(model: nn.Module) -> None:
     backbone = getattr(model, 'backbone', None)
     if not isinstance(expected, int) or backbone is None or getattr(model, 'neck', None) is not None:
         return
-    found = _channels_of(backbone)
-    if found is not None and found != expected:
+    output = _output_of(backbone)
+    if type(model.cls_head).__name__ == 'SlowFastHead' and isinstance(output, Tensor):
+        raise ValueError(
+            f'model.cls_head is a SlowFastHead, which takes two pathways, but the backbone, {type(backbone).__name__}, '
+            'gives one: take I3DHead, or put flow into SlowFast with WithFlow'
+        )
+    maps = [output] if isinstance(output, Tensor) else output  # SlowFast's head concatenates its pathways' channels
+    if not isinstance(maps, (list, tuple)) or not all(isinstance(m, Tensor) and m.ndim in (2, 4, 5) for m in maps):
+        return
+    found = sum(m.shape[1] for m in maps)
+    if found != expected:
         raise ValueError(
             f'model.cls_head.in_channels is {expected}, but the backbone, {type(backbone).__name__}, gives {found} '
             f'channels: set it to {found}'
         )
 
 
-def _channels_of(backbone: nn.Module) -> int | None:
-    """Channels of a backbone's output, (N, C, ...), by a trial pass; None where that does not tell it."""
+def _output_of(backbone: nn.Module) -> object:
+    """A backbone's output in a trial pass; None if it takes no trial input."""
     try:
         trial = find_trial(backbone, [''], getattr(backbone, 'num_segments', None))
     except ValueError:
         return None
-    output = trial.outputs[''][0] if trial.outputs[''] else None
-    return output.shape[1] if isinstance(output, Tensor) and output.ndim in (2, 4, 5) else None
+    return trial.outputs[''][0] if trial.outputs[''] else None
 
 
 def _pretrained(model: nn.Module) -> Iterator[tuple[str, str]]:

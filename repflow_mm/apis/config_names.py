@@ -26,12 +26,25 @@ def check_names(cfg: Config, modes: tuple[str, ...]) -> None:
     Raises:
         ValueError: If a registry lacks a name; the message says where it stands and what is near it.
     """
+    _check_pathways((cfg.get('model') or {}).get('backbone') or {})
     for place, part, known in _parts(cfg, modes):
         name = part.get('type') if isinstance(part, dict) else None
         if isinstance(name, str) and '.' not in name and known.get(name) is None:
             near = difflib.get_close_matches(name, _names(known), n=3)
             hint = f'; the nearest are {", ".join(near)}' if near else ''
             raise ValueError(f"{place} has type '{name}', which the registry of {known.name}s does not have{hint}")
+
+
+def _check_pathways(backbone: dict) -> None:
+    """Check the pathways of SlowFast, whose kinds are in no registry."""
+    for name in ('slow_pathway', 'fast_pathway'):
+        kind = (backbone.get(name) or backbone.get('backbone', {}).get(name) or {}).get('type', 'resnet3d')
+        if kind != 'resnet3d':
+            raise ValueError(
+                f"{name} has type '{kind}', but SlowFast's pathways are of type 'resnet3d'; for flow in one of them "
+                f"put the backbone into dict(type='WithFlow', backbone=dict(type='ResNet3dSlowFast', ...), "
+                f"flow=dict(after='{name.removesuffix('way')}.layer2', ...))"
+            )
 
 
 def _parts(cfg: Config, modes: tuple[str, ...]) -> Iterator[tuple[str, object, Registry]]:
