@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
-from torch import nn
 
 
 def check_loaders(runner: Runner, modes: tuple[str, ...]) -> None:
@@ -25,18 +23,3 @@ def check_loaders(runner: Runner, modes: tuple[str, ...]) -> None:
         drops = samples and loop.dataloader.drop_last
         why = f' in batches of {batch_size} with drop_last=True' if drops else ''
         raise ValueError(f'{mode}_dataloader has nothing to do: {samples} samples a process{why}')
-
-
-def check_head(model: nn.Module) -> None:
-    """Check that the head takes as many channels as the backbone gives, where both say their number.
-
-    Raises:
-        ValueError: If the numbers disagree.
-    """
-    model = model.module if is_model_wrapper(model) else model
-    backbone, head = getattr(model, 'backbone', None), getattr(model, 'cls_head', None)
-    backbone = getattr(backbone, 'backbone', backbone)  # inside of a WithFlow
-    given, taken = getattr(backbone, 'feat_dim', None), getattr(head, 'in_channels', None)
-    is_last_alone = getattr(backbone, 'out_indices', ()) == (getattr(backbone, 'num_stages', 0) - 1,)
-    if is_last_alone and not getattr(model, 'with_neck', False) and None not in (given, taken) and given != taken:
-        raise ValueError(f'model.cls_head.in_channels is {taken}, but the backbone gives {given} channels')

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import pytest
 from helpers import other_run
-from mmaction.models import I3DHead
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -19,7 +18,6 @@ from repflow_mm.apis.options import (
     build_runner,
     load_config,
 )
-from repflow_mm.models import RepFlowResNet
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +61,7 @@ def runner_of(samples, kind=None, **loader):
 @pytest.fixture
 def claim(parse, tmp_path, monkeypatch):
     """Build a runner that trains, or tests, in a folder; returns what holds its lock."""
-    monkeypatch.setattr(options, 'Runner', SimpleNamespace(from_cfg=lambda cfg: runner_of(1)))
+    monkeypatch.setattr(options, 'ConciseRunner', SimpleNamespace(from_cfg=lambda cfg: runner_of(1)))
 
     def claim(*flags, modes=('train',), folder=tmp_path / 'run'):
         held = ExitStack()
@@ -128,6 +126,18 @@ def test_config_that_is_no_python(parse):
         load_config(args)
 
 
+@pytest.mark.parametrize(('text', 'reason'), [('x = y\n', 'NameError: '), ('_base_ = {}\n', 'TypeError: ')])
+def test_config_that_cannot_be_run(parse, text, reason):
+    with pytest.raises(ValueError, match=rf'^config .*my_config\.py cannot be read: {reason}'):
+        load_config(parse(text=text))
+
+
+def test_config_of_another_kind_of_file(tmp_path):
+    (tmp_path / 'list.txt').write_text('a.mp4 0')
+    with pytest.raises(ValueError, match=r'^config .*list\.txt must be a file of \.py, \.json, \.yaml, \.yml$'):
+        load_config(argparse.Namespace(config=str(tmp_path / 'list.txt'), local_rank=0))
+
+
 def test_config_is_checked_before_the_runner_is_built(parse):
     cfg = load_config(parse(text='model = dict(cls_head=dict(num_classes=0))\n'))
     with pytest.raises(ValueError, match=r'num_classes must be an integer >= 1, got 0'):
@@ -141,21 +151,11 @@ def test_runner_type_of_the_config_is_built(parse, monkeypatch):
     assert build_runner(load_config(parse(text="runner_type = 'MyRunner'\n")), ('train',)).kind == 'MyRunner'
 
 
-def test_head_that_does_not_fit_the_backbone(parse, monkeypatch, tmp_path):
-    runner = runner_of(1)
-    runner.model.backbone = RepFlowResNet(18, num_stages=2, strides=(1, 2), dilations=(1, 1), out_indices=(1,))
-    runner.model.cls_head = I3DHead(num_classes=2, in_channels=512)
-    monkeypatch.setattr(options, 'Runner', SimpleNamespace(from_cfg=lambda cfg: runner))
-    args = load_config(parse('--work-dir', str(tmp_path)))
-    with pytest.raises(ValueError, match=r'^model\.cls_head\.in_channels is 512, but the backbone gives 128 channels$'):
-        build_runner(args, ('train',))
-    runner.model.cls_head = I3DHead(num_classes=2, in_channels=128)
-    build_runner(args, ('train',))
-
-
 @pytest.mark.parametrize('samples', [0, 3])
 def test_nothing_to_do_is_an_error(parse, monkeypatch, samples, tmp_path):
-    monkeypatch.setattr(options, 'Runner', SimpleNamespace(from_cfg=lambda cfg: runner_of(samples, drop_last=True)))
+    monkeypatch.setattr(
+        options, 'ConciseRunner', SimpleNamespace(from_cfg=lambda cfg: runner_of(samples, drop_last=True))
+    )
     why = ' in batches of 4 with drop_last=True' if samples else ''
     with pytest.raises(ValueError, match=rf'^train_dataloader has nothing to do: {samples} samples a process{why}$'):
         build_runner(load_config(parse('--work-dir', str(tmp_path))), ('train', 'val'))
