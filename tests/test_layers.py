@@ -17,7 +17,7 @@ LAYERS = (
     ('models', 'datasets', 'engine', 'evaluation'),
     ('registration', 'visualization'),
     ('apis', 'gpu_check', 'doctor'),
-    ('sweeps',),
+    ('sweeps', 'chaos'),
     ('__main__',),
 )
 # What a part may use beside the standard library and the parts below; the others use what they like, but no script.

@@ -1,4 +1,4 @@
-"""Random arguments of the operators and layers: right, as the float64 reference has it, or one of the house's errors."""
+"""Random arguments of operators and layers: right, as the float64 reference has it, or one of the house's errors."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ def _small(strategy: st.SearchStrategy, odd: st.SearchStrategy) -> st.SearchStra
 @st.composite
 def features(draw: st.DrawFn) -> Tensor:
     """Features of all shapes, dtypes and layouts; most of them allowed."""
-    sizes = [draw(_small(st.integers(low, high), st.integers(0, 1))) for low, high in ((1, 2), (1, 3), (2, 4), (2, 9), (2, 9))]
+    sizes = [
+        draw(_small(st.integers(low, high), st.integers(0, 1)))
+        for low, high in ((1, 2), (1, 3), (2, 4), (2, 9), (2, 9))
+    ]
     shape = draw(_small(st.just(sizes), st.lists(st.integers(0, 3), max_size=6)))
     x = torch.rand(shape, generator=torch.Generator().manual_seed(draw(st.integers(0, 2**31)))) * 255
     x = x.to(draw(st.sampled_from(DTYPES)))
@@ -103,7 +106,9 @@ def check_block(data: st.DataObject) -> None:
     arguments = dict(
         in_channels=data.draw(st.integers(1, 4)),
         channels=data.draw(st.integers(1, 3)),
-        steps=data.draw(_small(st.sampled_from((('flow',), ('flow', 'conv', 'flow'), ('flow', 'flow'))), st.just(('conv',)))),
+        steps=data.draw(
+            _small(st.sampled_from((('flow',), ('flow', 'conv', 'flow'), ('flow', 'flow'))), st.just(('conv',)))
+        ),
         num_iters=data.draw(COUNTS),
         normalize=data.draw(st.sampled_from(('clip', 'batch', 'frame'))),
         expand_kernel_size=data.draw(st.sampled_from((1, 3, 2))),
@@ -132,7 +137,11 @@ def _block_and_gradient(x: Tensor, arguments: dict, backend: str) -> tuple[Tenso
 
 def check_tvl1(data: st.DataObject) -> None:
     """TV-L1 flow with random parameters, by the fused solver and by the reference."""
-    size = [data.draw(st.integers(1, 2)), data.draw(st.sampled_from((1, 1, 3, 2))), *(data.draw(st.integers(1, 24)) for _ in range(2))]
+    size = [
+        data.draw(st.integers(1, 2)),
+        data.draw(st.sampled_from((1, 1, 3, 2))),
+        *(data.draw(st.integers(1, 24)) for _ in range(2)),
+    ]
     generator = torch.Generator().manual_seed(data.draw(st.integers(0, 2**31)))
     dtype = data.draw(st.sampled_from(DTYPES))
     prev, following = (_smooth(size, generator).to(dtype) for _ in range(2))
