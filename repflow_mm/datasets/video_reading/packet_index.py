@@ -12,8 +12,8 @@ import av
 SEEKABLE_FORMATS = ('mov,mp4,m4a,3gp,3g2,mj2', 'matroska,webm')
 # Codecs of which a packet is a frame, and whose key frames need nothing from before them.
 SEEKABLE_CODECS = ('h264', 'hevc', 'vp9', 'av1', 'mpeg4', 'mjpeg')
-# A packet of MPEG-4 that says "as before", of which no frame comes, is shorter.
-SHORTEST_MPEG4_FRAME = 16
+# A packet of MPEG-4 that says "as before", of which no frame comes, has 8 bytes at most.
+SHORTEST_MPEG4_FRAME = 9
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def unseekable_reason(format_name: str, codec_name: str) -> str:
     if format_name not in SEEKABLE_FORMATS:
         return f'{format_name} files do not tell the time of every frame'
     if codec_name not in SEEKABLE_CODECS:
-        return f'of {codec_name} not every packet is a frame'
+        return f'packets of {codec_name} may be no frames'
     return ''
 
 

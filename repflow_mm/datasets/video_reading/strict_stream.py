@@ -44,7 +44,7 @@ class StrictStream:
             raise self.bad('the file has no pictures', 'empty')
         self.video = pictures[0]
         if self.video.codec_context is None:
-            raise self.bad('this FFmpeg has no decoder for it', 'unsupported')
+            raise self.bad('FFmpeg finds no pictures that it can decode')
         # A data worker has one thread; messages of other threads would be lost.
         self.video.codec_context.thread_count = 1
         self.video.codec_context.options = DECODE_OPTIONS
