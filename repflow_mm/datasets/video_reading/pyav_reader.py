@@ -59,6 +59,12 @@ class PyAVReader(VideoReader):
         first = self._kept[0] if self._kept else next(self._decoded_from_start(), None)
         return first is not None and first.interlaced_frame
 
+    def why_not_sought(self) -> str:
+        """Try the key frame in the middle: why frames cannot be found by seeking; empty if they can."""
+        if not self.in_order and self._index.keys:
+            self._decode([self._index.keys[len(self._index.keys) // 2].number])
+        return self.in_order
+
     def __len__(self) -> int:
         return self._count
 
