@@ -42,7 +42,7 @@ class PyAVReader(VideoReader):
         self.in_order = unseekable_reason(self._stream.format_name, self._stream.codec_name)
         self._index = None
         if not self.in_order:
-            self._index = PacketIndex(self._stream.packets(), self._stream.codec_name)
+            self._index = PacketIndex(self._stream.packet_rows(), self._stream.codec_name)
             self.in_order = self._index.problem
             self._stream.rewind()
         if self.in_order:

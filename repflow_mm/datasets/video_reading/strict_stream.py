@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import av
 
 from repflow_mm.datasets.video_reading.errors import BadVideoError
+from repflow_mm.datasets.video_reading.packet_index import PacketRow, identity
 from repflow_mm.datasets.video_reading.sources import VideoSource
 
 # No other file and no address is opened, whatever a file names.
@@ -81,10 +82,23 @@ class StrictStream:
                 packet = next(packets, None)
             if packet is None:
                 return
-            if packet.is_corrupt:
-                raise self.bad(f'the packet at byte {packet.pos} is incomplete')
+            self._check_packet(packet)
             if packet.size:  # an empty one stands for a frame that was left out, or the end
                 yield packet
+
+    def packet_rows(self) -> list[PacketRow]:
+        """What the index needs of every packet; see :meth:`packets`."""
+        rows = []
+        with self._strict((self.format_name,)):
+            for packet in self.container.demux(self.video):
+                self._check_packet(packet)
+                if packet.size:
+                    rows.append(PacketRow(identity(packet), packet.is_keyframe, packet.is_discard))
+        return rows
+
+    def _check_packet(self, packet: av.Packet) -> None:
+        if packet.is_corrupt:
+            raise self.bad(f'the packet at byte {packet.pos} is incomplete')
 
     def decode(self, packets: Iterable[av.Packet], right_from: int | None = None) -> Iterator[av.VideoFrame]:
         """Decode packets.
