@@ -13,8 +13,6 @@ from repflow_mm.datasets.video_reading.errors import BadVideoError
 from repflow_mm.datasets.video_reading.packet_index import PacketRow, identity
 from repflow_mm.datasets.video_reading.sources import VideoSource
 
-# No other file and no address is opened, whatever a file names.
-OPEN_OPTIONS = {'protocol_whitelist': 'file'}
 # Checksums, impossible bits and lengths end decoding; a player would conceal them.
 DECODE_OPTIONS = {'err_detect': 'crccheck+bitstream+buffer+explode'}
 # Too many open files are no fault of the video's.
@@ -39,7 +37,7 @@ class StrictStream:
 
     def _open(self) -> None:
         with self._errors():
-            self.container = av.open(self.source.file(), options=OPEN_OPTIONS, metadata_errors='replace')
+            self.container = av.open(self.source.file(), metadata_errors='replace')
         pictures = [stream for stream in self.container.streams.video if not _is_cover(stream)]
         if not pictures:
             raise self.bad('the file has no pictures', 'empty')
