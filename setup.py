@@ -45,7 +45,7 @@ setup(
         'mmaction': [
             'mmaction2>=1.2,<1.3',
             'mmengine>=0.10,<0.11',
-            'decord>=0.6',
+            'av>=14',
             'importlib_metadata',
             'matplotlib',
             'tqdm',
