@@ -105,7 +105,7 @@ def shrink_config(cfg, clips: Path, work_dir: Path, flow: Path | None = None) ->
             # The frames of a stack are the channels of the network.
             length = dataset.pipeline[0].clip_len if is_stack and dataset.get('modality') == 'Flow' else num_frames
             dataset.pipeline = [_shrink_step(step, length, size) for step in _with_resize(dataset.pipeline, size)]
-    cfg.train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=1, val_interval=1)
+    cfg.train_cfg = dict(type='ResumableEpochBasedTrainLoop', max_epochs=1, val_interval=1)
 
 
 def _datasets(dataset) -> Iterator:

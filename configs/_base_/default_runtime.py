@@ -16,7 +16,8 @@ default_hooks = dict(
     read_watch=dict(type='ReadWatchHook', timeout=600),
 )
 custom_hooks = [
-    dict(type='EpochSeedHook'),
+    dict(type='StepSeedHook'),
+    dict(type='InterruptionHook'),
     dict(type='FiniteNumbersHook'),
 ]
 

@@ -6,18 +6,25 @@ prepare_upstream()
 
 from repflow_mm.engine.hooks import (
     BadDataHook,
-    EpochSeedHook,
     FiniteNumbersHook,
+    InterruptionHook,
     ReadWatchHook,
     ResumableCheckpointHook,
+    StepSeedHook,
+    TrainingStopped,
 )
+from repflow_mm.engine.loops import ResumableEpochBasedTrainLoop, ResumableIterBasedTrainLoop
 from repflow_mm.engine.optimizers import CpuAmpOptimWrapper
 
 __all__ = [
     'BadDataHook',
     'CpuAmpOptimWrapper',
-    'EpochSeedHook',
     'FiniteNumbersHook',
+    'InterruptionHook',
     'ReadWatchHook',
     'ResumableCheckpointHook',
+    'ResumableEpochBasedTrainLoop',
+    'ResumableIterBasedTrainLoop',
+    'StepSeedHook',
+    'TrainingStopped',
 ]

@@ -26,11 +26,11 @@ randomness = dict(seed=3)
 HANGING_DECODE = """
 import ctypes
 from mmaction.registry import TRANSFORMS
-from repflow_mm.datasets import CheckedDecordDecode
+from repflow_mm.datasets import DecodeFrames
 
 
 @TRANSFORMS.register_module()
-class HangingDecode(CheckedDecordDecode):
+class HangingDecode(DecodeFrames):
     def transform(self, results):
         if results['filename'].endswith('spinning.mp4'):
             ctypes.PyDLL(None).sleep(600)  # with Python's lock

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from mmaction.registry import HOOKS
-from mmengine.dist import is_main_process
+from mmengine.dist import all_gather_object, get_rank, get_world_size, is_main_process
 from mmengine.fileio import LocalBackend
 from mmengine.hooks import CheckpointHook
+from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+from torch import Tensor, nn
 
 from repflow_mm.compat.checkpoint_files import INTERRUPTED, point_to
 from repflow_mm.files import remove_leftovers
@@ -25,6 +27,8 @@ class ResumableCheckpointHook(CheckpointHook):
     The checkpoint of a validated step is written again after the validation, so that a resumed run knows whether the
     score of that step is in it.
     """
+
+    _rank_buffers = None
 
     def before_train(self, runner: Runner) -> None:
         """Take over the checkpoints of the run so far."""
@@ -77,7 +81,21 @@ class ResumableCheckpointHook(CheckpointHook):
         self._remove_late(INTERRUPTED)
         self._remove_outdated()
 
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Add what the ranks have of their own."""
+        if self._rank_buffers is not None:
+            checkpoint['rank_buffers'] = self._rank_buffers
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Give this rank of a resumed run its own buffers back, if there are as many ranks as before."""
+        buffers = checkpoint.get('rank_buffers') or []
+        if runner._resume and len(buffers) == get_world_size():
+            checkpoint['state_dict'].update(buffers[get_rank()])
+
     def _write(self, runner: Runner, name: str, meta: dict[str, Any]) -> None:
+        # At the end of an epoch SyncBuffersHook has made the ranks' buffers equal.
+        is_between = not self.by_epoch or name == INTERRUPTED
+        self._rank_buffers = _buffers_of_all_ranks(runner.model) if is_between else None
         runner.save_checkpoint(
             self.out_dir,
             name,
@@ -100,6 +118,15 @@ class ResumableCheckpointHook(CheckpointHook):
     def _remove_outdated(self) -> None:
         best = getattr(self, 'best_ckpt_path', None), *getattr(self, 'best_ckpt_path_dict', {}).values()
         self.file_backend.remove_outdated(keep=best)
+
+
+def _buffers_of_all_ranks(model: nn.Module) -> list[dict[str, Tensor]] | None:
+    """What the model of each rank has beside its parameters, such as the running statistics of batch norm."""
+    if get_world_size() == 1:
+        return None
+    model = model.module if is_model_wrapper(model) else model
+    saved = model.state_dict()
+    return all_gather_object({name: buffer.cpu() for name, buffer in model.named_buffers() if name in saved})
 
 
 class _LateRemoval:
