@@ -19,6 +19,7 @@ custom_hooks = [
     dict(type='StepSeedHook'),
     dict(type='InterruptionHook'),
     dict(type='FiniteNumbersHook'),
+    dict(type='ResumeCheckHook'),
 ]
 
 env_cfg = dict(
@@ -28,7 +29,7 @@ env_cfg = dict(
 )
 
 log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True)
-vis_backends = [dict(type='LocalVisBackend')]
+vis_backends = [dict(type='PatientLocalVisBackend')]
 visualizer = dict(type='ActionVisualizer', vis_backends=vis_backends)
 
 log_level = 'INFO'

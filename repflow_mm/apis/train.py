@@ -18,6 +18,7 @@ from repflow_mm.apis.options import (
     leave_process_group,
     load_config,
 )
+from repflow_mm.engine import CannotResumeError
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -94,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         try:
             with one_line_data_errors(runner):
                 runner.train()
-        except FloatingPointError as error:  # said by a hook: a traceback would tell nothing
+        except (CannotResumeError, FloatingPointError, OSError) as error:  # a hook's words: a traceback tells nothing
             with one_line_errors():
                 raise error from None
         leave_process_group()
