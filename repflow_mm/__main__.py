@@ -21,6 +21,7 @@ COMMANDS = {
     'demo_picture': ('repflow_mm.apis.demo_picture', "draw what the demo's network sees"),
     'metafiles': ('repflow_mm.apis.metafiles', "make the metafiles of configs and the paper's results"),
     'check_videos': ('repflow_mm.apis.data.check_videos', 'decode every video of a list and report the bad ones'),
+    'check_frames': ('repflow_mm.apis.data.check_frames', 'decode the frames or flow of a list and report bad ones'),
     'extract_flow': ('repflow_mm.apis.data.extract_flow', 'write the flow of the videos of a list'),
     'hmdb51': ('repflow_mm.apis.data.hmdb51', "make the lists of HMDB51's splits"),
     'egogestar': ('repflow_mm.apis.data.egogestar', 'make the lists of EgoGestAR, whose test scenes are held out'),
