@@ -13,7 +13,7 @@ import torch
 
 from repflow_mm.apis import convert, fuse, publish, test, train
 from repflow_mm.apis.data import check_videos, extract_flow
-from repflow_mm.chaos.kills import prepare
+from repflow_mm.chaos.kills import preload, prepare
 from repflow_mm.chaos.parts import run_in_child
 from repflow_mm.gpu_check.context import Context, Emit
 
@@ -50,8 +50,8 @@ def run(emit: Emit, context: Context) -> None:
     torch.set_num_threads(1)
     folder = context.folder / 'hostile_files'
     config = prepare(folder)
-    checkpoint = _own_checkpoint(config, folder)
-    for number, offer in enumerate(offers(config, checkpoint)):
+    preload(config, folder / 'own')
+    for number, offer in enumerate(offers(config, folder / 'own' / 'epoch_2.pth')):
         if context.seconds_left() < 10:
             return
         why = accept(offer, folder / f'offer{number}')
@@ -83,15 +83,6 @@ def accept(offer: Offer, folder: Path) -> str:
 def _listing(folder: Path, inside: Path) -> set[str]:
     """All that lies in a folder, but for what is in that other one."""
     return {str(path) for path in folder.rglob('*') if inside not in path.parents}
-
-
-def _own_checkpoint(config: Path, folder: Path) -> Path:
-    """A checkpoint of an own training."""
-    arguments = [str(config), '--work-dir', str(folder / 'own'), '--seed', '0', '--no-validate']
-    arguments += ['--cfg-options', 'train_cfg.max_epochs=1']
-    if run_in_child(lambda: train.main(arguments), folder / 'own.log', MOST_SECONDS):
-        raise RuntimeError(f'the training of a checkpoint failed, see {folder / "own.log"}')
-    return folder / 'own' / 'epoch_1.pth'
 
 
 def offers(config: Path, checkpoint: Path) -> list[Offer]:

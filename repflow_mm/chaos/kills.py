@@ -70,15 +70,20 @@ def prepare(folder: Path) -> Path:
 
 
 def preload(config: Path, work_dir: Path) -> None:
-    """Import what a training imports on its way, so that each of the children that follow need not."""
+    """Train once, and import what that imports on its way, so that each of the children that follow need not.
+
+    Raises:
+        RuntimeError: If the training fails.
+    """
     names = work_dir.with_suffix('.modules')
 
     def note() -> None:
         _train(config, work_dir)
         names.write_text('\n'.join(sys.modules), encoding='utf-8')
 
-    run_in_child(note, work_dir.with_suffix('.log'), MOST_SECONDS)
-    for name in names.read_text(encoding='utf-8').split() if names.exists() else []:
+    if run_in_child(note, work_dir.with_suffix('.log'), MOST_SECONDS):
+        raise RuntimeError(f'the training failed, see {work_dir.with_suffix(".log")}')
+    for name in names.read_text(encoding='utf-8').split():
         with contextlib.suppress(Exception):
             importlib.import_module(name)
 
