@@ -21,28 +21,39 @@ HOUSE = (ValueError, TypeError, NotImplementedError)
 # Of the largest value. In float64 both solvers round at 1e-16; where a pixel is at a kink, more is made of it.
 TOLERANCE = 1e-6
 
-DTYPES = (torch.float64,) * 4 + (torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.complex64, torch.bool)
+DTYPES = (torch.float64,) * 12 + (
+    torch.float32,
+    torch.float16,
+    torch.bfloat16,
+    torch.int64,
+    torch.complex64,
+    torch.bool,
+)
 ODD_NUMBERS = (math.nan, math.inf, -math.inf, 0, -1.0, 1e-300, 1e300, 10**400, True, '0.3', None)
-NUMBERS = st.one_of(st.floats(0.01, 2.0), st.floats(0.01, 2.0), st.sampled_from(ODD_NUMBERS))
-COUNTS = st.one_of(st.integers(0, 8), st.sampled_from((-1, True, 2.5, '3', None, 10_001, 2**62, 10**400)))
+# Of the choices of an argument, how many are plain: a call has many, and one odd one makes it an error.
+PLAIN = 15
 
 
-def _small(strategy: st.SearchStrategy, odd: st.SearchStrategy) -> st.SearchStrategy:
+def _mostly(plain: st.SearchStrategy, odd: st.SearchStrategy) -> st.SearchStrategy:
     """Mostly the one, at times the other."""
-    return st.one_of(strategy, strategy, strategy, odd)
+    return st.integers(0, PLAIN).flatmap(lambda choice: plain if choice else odd)
+
+
+NUMBERS = _mostly(st.floats(0.01, 2.0), st.sampled_from(ODD_NUMBERS))
+COUNTS = _mostly(st.integers(0, 8), st.sampled_from((-1, True, 2.5, '3', None, 10_001, 2**62, 10**400)))
 
 
 @st.composite
 def features(draw: st.DrawFn) -> Tensor:
     """Features of all shapes, dtypes and layouts; most of them allowed."""
     sizes = [
-        draw(_small(st.integers(low, high), st.integers(0, 1)))
+        draw(_mostly(st.integers(low, high), st.integers(0, 1)))
         for low, high in ((1, 2), (1, 3), (2, 4), (2, 9), (2, 9))
     ]
-    shape = draw(_small(st.just(sizes), st.lists(st.integers(0, 3), max_size=6)))
+    shape = draw(_mostly(st.just(sizes), st.lists(st.integers(0, 3), max_size=6)))
     x = torch.rand(shape, generator=torch.Generator().manual_seed(draw(st.integers(0, 2**31)))) * 255
     x = x.to(draw(st.sampled_from(DTYPES)))
-    form = draw(st.sampled_from(('whole', 'whole', 'transposed', 'strided', 'sparse', 'expanded')))
+    form = draw(st.sampled_from(('whole', 'transposed', 'strided', 'expanded', 'sparse')))
     if form == 'transposed' and x.ndim > 1:
         x = x.transpose(-1, -2)
     elif form == 'strided' and x.ndim:
@@ -81,10 +92,14 @@ def check_rep_flow(data: st.DataObject) -> None:
 def check_layer(data: st.DataObject) -> None:
     """A layer with random arguments, on random features."""
     arguments = dict(
-        channels=data.draw(_small(st.integers(1, 3), COUNTS)),
+        channels=data.draw(_mostly(st.integers(1, 3), COUNTS)),
         num_iters=data.draw(COUNTS),
-        learn=data.draw(st.sampled_from(((), ('theta',), ('div', 'lam'), ('theta', 'theta'), 'theta', ('rho',)))),
-        image_gradient=data.draw(st.sampled_from(('central', 'sobel', 'other'))),
+        learn=data.draw(
+            st.sampled_from(
+                ((), ('theta',), ('div', 'lam'), ('image_gradient',), ('theta', 'theta'), 'theta', ('rho',))
+            )
+        ),
+        image_gradient=data.draw(_mostly(st.sampled_from(('central', 'sobel')), st.just('other'))),
         theta=data.draw(NUMBERS),
         tau=data.draw(NUMBERS),
     )
@@ -107,12 +122,12 @@ def check_block(data: st.DataObject) -> None:
         in_channels=data.draw(st.integers(1, 4)),
         channels=data.draw(st.integers(1, 3)),
         steps=data.draw(
-            _small(st.sampled_from((('flow',), ('flow', 'conv', 'flow'), ('flow', 'flow'))), st.just(('conv',)))
+            _mostly(st.sampled_from((('flow',), ('flow', 'conv', 'flow'), ('flow', 'flow'))), st.just(('conv',)))
         ),
         num_iters=data.draw(COUNTS),
-        normalize=data.draw(st.sampled_from(('clip', 'batch', 'frame'))),
-        expand_kernel_size=data.draw(st.sampled_from((1, 3, 2))),
-        fusion=data.draw(st.sampled_from(('none', 'add', 'concat', 'other'))),
+        normalize=data.draw(_mostly(st.sampled_from(('clip', 'batch')), st.just('frame'))),
+        expand_kernel_size=data.draw(_mostly(st.sampled_from((1, 3)), st.just(2))),
+        fusion=data.draw(_mostly(st.sampled_from(('none', 'add', 'concat')), st.just('other'))),
         keep_length=data.draw(st.booleans()),
     )
     shape = [data.draw(st.integers(1, 2)), arguments['in_channels'], *(data.draw(st.integers(1, 6)) for _ in range(3))]
@@ -139,7 +154,7 @@ def check_tvl1(data: st.DataObject) -> None:
     """TV-L1 flow with random parameters, by the fused solver and by the reference."""
     size = [
         data.draw(st.integers(1, 2)),
-        data.draw(st.sampled_from((1, 1, 3, 2))),
+        data.draw(_mostly(st.sampled_from((1, 3)), st.just(2))),
         *(data.draw(st.integers(1, 24)) for _ in range(2)),
     ]
     generator = torch.Generator().manual_seed(data.draw(st.integers(0, 2**31)))
@@ -149,13 +164,13 @@ def check_tvl1(data: st.DataObject) -> None:
         tau=data.draw(NUMBERS),
         lam=data.draw(NUMBERS),
         theta=data.draw(NUMBERS),
-        num_scales=data.draw(_small(st.integers(1, 3), COUNTS)),
-        scale_factor=data.draw(_small(st.floats(0.3, 0.9), NUMBERS)),
-        num_warps=data.draw(st.integers(0, 2)),
-        inner_iters=data.draw(st.integers(0, 4)),
-        outer_iters=data.draw(st.integers(0, 2)),
-        epsilon=data.draw(_small(st.just(0.0), NUMBERS)),
-        median_filter=data.draw(st.sampled_from((1, 3, 5, 4))),
+        num_scales=data.draw(_mostly(st.integers(1, 3), COUNTS)),
+        scale_factor=data.draw(_mostly(st.floats(0.3, 0.9), NUMBERS)),
+        num_warps=data.draw(_mostly(st.integers(1, 2), st.just(0))),
+        inner_iters=data.draw(_mostly(st.integers(1, 4), st.just(0))),
+        outer_iters=data.draw(_mostly(st.integers(1, 2), st.just(0))),
+        epsilon=data.draw(_mostly(st.just(0.0), NUMBERS)),
+        median_filter=data.draw(_mostly(st.sampled_from((1, 3, 5)), st.just(4))),
     )
     found, error = _outcome(lambda: tvl1_flow(prev, following, **parameters))
     _, reference_error = _outcome(lambda: tvl1_flow(prev, following, **parameters, backend='reference'))
@@ -186,18 +201,22 @@ def run(emit: Emit, context: Context) -> None:
     seed = seed_of(context)
     for start in range(0, WANTED // len(CHECKS), BATCH):
         for kind, check in CHECKS.items():
-            if context.seconds_left() < 10:
+            if start and context.seconds_left() < 10:
                 return
             why = try_batch(check, seed * WANTED + start, BATCH)
             emit(kind=kind, count=BATCH, ok=not why, why=why)
 
 
 def try_batch(check: Callable[[st.DataObject], None], seed: int, count: int) -> str:
-    """Run a check on so many random examples; returns the smallest one that fails, and how, '' if none does."""
+    """Run a check on so many random examples; returns the one that fails, and how, '' if none does."""
 
     @hypothesis.seed(seed)
     @hypothesis.settings(
-        max_examples=count, deadline=None, database=None, suppress_health_check=list(hypothesis.HealthCheck)
+        max_examples=count,
+        deadline=None,
+        database=None,
+        phases=(hypothesis.Phase.generate,),  # to shrink a failing example may take minutes
+        suppress_health_check=list(hypothesis.HealthCheck),
     )
     @hypothesis.given(st.data())
     def run_examples(data: st.DataObject) -> None:

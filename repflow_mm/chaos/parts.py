@@ -88,9 +88,9 @@ def _be_child(function: Callable[[], object], log: Path) -> None:
             status = 0
         except SystemExit as error:
             status = error.code if isinstance(error.code, int) else int(error.code is not None)
-            sys.stderr.write(f'{error}\n')
+            os.write(2, f'{error}\n'.encode())
         except BaseException:
-            traceback.print_exc()
+            os.write(2, traceback.format_exc().encode())
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(status)

@@ -67,8 +67,8 @@ def test_bad_flags(flags, message, capsys):
 
 def test_command_line_runs_parts_within_its_time_and_says_how_it_went(tmp_path, capsys):
     start = time.monotonic()
-    assert cli.main(['--minutes', '0.5', '--parts', 'arguments', '--out', str(tmp_path), '--seed', '5']) == 0
-    assert time.monotonic() - start < 60
+    assert cli.main(['--minutes', '1', '--parts', 'arguments', '--out', str(tmp_path), '--seed', '5']) == 0
+    assert time.monotonic() - start < 120
     report = json.loads((tmp_path / 'report.json').read_text())
     assert [part['name'] for part in report['parts']] == ['arguments'] and report['seed'] == 5
     assert '| Random arguments | rep_flow |' in capsys.readouterr().out
@@ -157,7 +157,8 @@ def test_hostile_file_that_crashes_its_tool(offer):
 
 def test_payload_runs_where_it_is_trusted(tmp_path):
     path = hostile_files._write_pickle(tmp_path, tmp_path / 'mark')
-    torch.load(path, weights_only=False)
+    with pytest.raises(RuntimeError, match='Invalid magic number'):  # of torch's own format, which comes first
+        torch.load(path, weights_only=False)
     assert (tmp_path / 'mark').is_dir()
 
 
