@@ -22,7 +22,7 @@ def one_line_errors(goes_on: bool = False) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, FloatingPointError) as error:
         sys.exit(f'error: {error}' if os.environ.get('RANK', '0') == '0' else 1)
     except KeyboardInterrupt:
         if not goes_on:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 import torch
 from mmengine.config import Config
 
 from repflow_mm.apis.checkpoint import check_checkpoint_file
 from repflow_mm.apis.command_line import one_line_errors
+from repflow_mm.apis.data_errors import one_line_data_errors
 from repflow_mm.apis.options import (
     add_common_arguments,
     build_runner,
     leave_process_group,
     load_config,
 )
+from repflow_mm.engine import CannotResumeError
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -51,12 +54,12 @@ def config_from_args(args: argparse.Namespace) -> Config:
             check_checkpoint_file(args.resume)
         cfg.resume, cfg.load_from = True, None if args.resume == 'auto' else args.resume
     if args.auto_scale_lr:
-        if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
-            raise ValueError('--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config')
-        cfg.auto_scale_lr.enable = True
+        cfg.auto_scale_lr = {**cfg.get('auto_scale_lr', {}), 'enable': True}
     _set_randomness(cfg, args)
     if args.cfg_options is not None:
         cfg.merge_from_dict(args.cfg_options)
+    if args.auto_scale_lr and 'base_batch_size' not in cfg.auto_scale_lr:
+        raise ValueError('--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config')
     return cfg
 
 
@@ -86,7 +89,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Train as the command line says."""
     args = parse_args(argv)
     modes = ('train',) if args.no_validate else ('train', 'val')
-    with one_line_errors():
-        runner = build_runner(config_from_args(args), modes)
-    runner.train()
-    leave_process_group()
+    with ExitStack() as held:
+        with one_line_errors():
+            runner = build_runner(config_from_args(args), modes, held)
+        try:
+            with one_line_data_errors(runner):
+                runner.train()
+        except (CannotResumeError, FloatingPointError, OSError) as error:  # a hook's words: a traceback tells nothing
+            with one_line_errors():
+                raise error from None
+        leave_process_group()

@@ -23,12 +23,21 @@ class BadDataError(ValueError):
         path (str): The file. Defaults to ``''``, not known.
         status (str): A word for the kind: ``'missing'``, ``'empty'``, ``'corrupt'``, ``'short'``, ``'unreadable'`` or
             another one. Defaults to ``'corrupt'``.
+
+    Attributes:
+        place (str): The list and its line that name the file, once :meth:`located` has been told.
     """
 
     # A data worker's errors are made anew from their message alone, so the rest is optional.
     def __init__(self, message: str, path: str = '', status: str = 'corrupt') -> None:
         super().__init__(message)
-        self.path, self.status = path, status
+        self.path, self.status, self.place = path, status, ''
+
+    def located(self, place: str, path: str) -> None:
+        """Put the place, such as ``'train.txt, line 3'``, before the message; the path counts if none is known."""
+        if not self.place:
+            self.args = (f'{place}: {self}',)
+            self.path, self.place = self.path or path, place
 
 
 class MissingDataError(BadDataError, FileNotFoundError):

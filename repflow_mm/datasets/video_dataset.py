@@ -1,4 +1,4 @@
-"""Datasets that say what is wrong with an annotation list."""
+"""Datasets that say what is wrong with an annotation list, and go on where a file is broken."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from mmaction.datasets import RawframeDataset, VideoDataset
 from mmaction.registry import DATASETS
 
 from repflow_mm.datasets.lists.list_files import ListEntry, check_inside, read_frame_list, read_list
+from repflow_mm.datasets.replacing_dataset import ReplacingDataset
 
 
 @DATASETS.register_module()
-class CheckedVideoDataset(VideoDataset):
+class CheckedVideoDataset(ReplacingDataset, VideoDataset):
     """MMAction2's VideoDataset, with errors that name the file, the line and the value.
+
+    What becomes of a broken video says :class:`repflow_mm.datasets.replacing_dataset.ReplacingDataset`.
 
     Takes VideoDataset's arguments. With ``num_classes``, labels must be below it. Each line of ``ann_file`` is a
     video's path, relative to ``data_prefix['video']``, and its label, with ``multi_class`` its labels:
@@ -49,7 +52,7 @@ class CheckedVideoDataset(VideoDataset):
 
 
 @DATASETS.register_module()
-class CheckedRawframeDataset(RawframeDataset):
+class CheckedRawframeDataset(ReplacingDataset, RawframeDataset):
     """MMAction2's RawframeDataset, with errors that name the file, the line and the value.
 
     Takes RawframeDataset's arguments. Each line of ``ann_file`` is a folder of frames, relative to
