@@ -14,8 +14,10 @@ LAYERS = (
     ('version', 'files', 'flow_names', 'markdown', 'progress', 'processes', 'randomness'),
     ('compat',),
     ('classical_flow', 'testing'),
-    ('models', 'datasets', 'engine', 'evaluation'),
-    ('registration', 'visualization'),
+    ('models', 'datasets', 'evaluation'),
+    ('visualization',),
+    ('engine',),
+    ('registration',),
     ('apis', 'gpu_check', 'doctor'),
     ('sweeps',),
     ('__main__',),
@@ -30,7 +32,7 @@ EXTERNAL = {
     'ops': {'torch', 'triton'},
     'evaluation': {'numpy', 'torch'},
     'randomness': {'numpy', 'torch'},
-    'visualization': {'torch'},
+    'visualization': {'PIL', 'cv2', 'numpy', 'torch'},
 }
 MODULES = sorted(path.relative_to(ROOT) for path in (ROOT / PACKAGE).rglob('*.py'))
 
