@@ -134,8 +134,10 @@ class FramesViewer:
         """Look at the first frames of a video.
 
         Raises:
-            ValueError: If it has less than two frames from ``start`` on.
+            FileNotFoundError: If it does not exist.
+            ValueError: If it cannot be read, or has less than two frames from ``start`` on.
         """
+        _check_exists(video)
         last = self.start + self.num_frames * self.interval
         frames = list(islice(read_frames(str(video)), self.start, last, self.interval))
         if len(frames) < 2:
@@ -183,8 +185,7 @@ class NetworkViewer:
 
     def see(self, video: str | Path) -> Seen:
         """Look at the view of the video that the test pipeline gives."""
-        if not Path(video).is_file():
-            raise FileNotFoundError(f'video {video} does not exist')
+        _check_exists(video)
         return see_sample(self, self.pipeline(dict(filename=str(video), label=-1, start_index=0, modality='RGB')))
 
     def name_of(self, label: int) -> str:
@@ -290,6 +291,11 @@ def read_class_names(path: str | Path) -> list[str]:
         FileNotFoundError, ValueError: As :func:`repflow_mm.datasets.lists.list_files.read_lines` has it.
     """
     return [line for _, line in read_lines(path, 'file of class names')]
+
+
+def _check_exists(video: str | Path) -> None:
+    if not Path(video).is_file():
+        raise FileNotFoundError(f'video {video} does not exist')
 
 
 def _resized(frame: np.ndarray, short_side: int) -> np.ndarray:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from repflow_mm.ops.arguments import check_count
-from repflow_mm.visualization.flow_image import check_flow, flow_to_image, longest_flow
+from repflow_mm.visualization.flow_image import flow_to_image, longest_flow
 
 # Arrows shorter than this share of the longest one are left out.
 SHORTEST_ARROW = 0.2
