@@ -32,7 +32,7 @@ EXTERNAL = {
     'ops': {'torch', 'triton'},
     'evaluation': {'numpy', 'torch'},
     'randomness': {'numpy', 'torch'},
-    'visualization': {'PIL', 'cv2', 'numpy', 'torch'},
+    'visualization': {'PIL', 'cv2', 'mmengine', 'numpy', 'torch'},
 }
 MODULES = sorted(path.relative_to(ROOT) for path in (ROOT / PACKAGE).rglob('*.py'))
 

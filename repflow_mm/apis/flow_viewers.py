@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import cv2
 import numpy as np
 import torch
 from mmaction.registry import MODELS, TRANSFORMS
 from mmengine.config import Config
-from mmengine.dataset import Compose, pseudo_collate
+from mmengine.dataset import Compose
 from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
@@ -28,7 +28,8 @@ from repflow_mm.models.layers import RepresentationFlow
 from repflow_mm.ops import normalize_flow_input
 from repflow_mm.ops.arguments import check_count
 from repflow_mm.visualization.clip_flow import ClipFlow, FlowTrack, layer_tracks
-from repflow_mm.visualization.layer_flow import flow_layers, recorded_flow, short_name
+from repflow_mm.visualization.layer_flow import flow_layers, short_name
+from repflow_mm.visualization.recognizer_flow import Seen, see_sample
 
 COLOURS = ('red', 'green', 'blue')
 FRAMES = 'frames'
@@ -71,30 +72,18 @@ def _set_terms(layer: RepresentationFlow, terms: dict[str, float | Tensor]) -> N
         getattr(layer, f'raw_{name}').fill_(value)
 
 
-class Seen(NamedTuple):
-    """What a viewer saw in a video.
-
-    Attributes:
-        frames: (T, 3, H, W), uint8, RGB.
-        flows: (2, C, L, h, w) by the layer's name.
-        scores: Names and probabilities of all classes, the likeliest first.
-    """
-
-    frames: Tensor
-    flows: dict[str, Tensor]
-    scores: list[tuple[str, float]]
-
-
 class Viewer(Protocol):
     """What flow layers see in videos.
 
     Attributes:
         layers: The layers by the names that they are shown under.
         channel_names: Names of a layer's channels, or ``()``.
+        class_names: Names of the classes, or ``()``.
     """
 
     layers: dict[str, RepresentationFlow]
     channel_names: Sequence[str]
+    class_names: Sequence[str]
 
     def see(self, video: str | Path) -> Seen:
         """Look at a video; raises OSError or ValueError for one that cannot be read."""
@@ -115,7 +104,7 @@ class FramesViewer:
         TypeError, ValueError: If an argument is not allowed.
     """
 
-    channel_names = COLOURS
+    channel_names, class_names = COLOURS, ()
 
     def __init__(
         self, short_side: int = 128, num_frames: int = 32, start: int = 0, interval: int = 1, num_iters: int = 50
@@ -147,7 +136,7 @@ class FramesViewer:
         features = normalize_flow_input(clip.transpose(0, 1)[None].float())  # (1, 3, T, H, W)
         with torch.inference_mode():
             u = self.layers[FRAMES](features)[0]  # (6, T-1, H, W)
-        return Seen(clip.contiguous(), {FRAMES: u.unflatten(0, (2, -1)).clone()}, [])
+        return Seen(clip.contiguous(), {FRAMES: u.unflatten(0, (2, -1)).clone()})
 
 
 class NetworkViewer:
@@ -186,31 +175,8 @@ class NetworkViewer:
     def see(self, video: str | Path) -> Seen:
         """Look at the view of the video that the test pipeline gives."""
         _check_exists(video)
-        return see_sample(self, self.pipeline(dict(filename=str(video), label=-1, start_index=0, modality='RGB')))
-
-    def name_of(self, label: int) -> str:
-        """The name of a class."""
-        return self.class_names[label] if label < len(self.class_names) else f'class {label}'
-
-
-def see_sample(viewer: NetworkViewer, sample: dict) -> Seen:
-    """What a network sees in what a pipeline made of one view of a video."""
-    with torch.no_grad(), recorded_flow(viewer.model) as flows:
-        result = viewer.model.test_step(pseudo_collate([sample]))[0]
-    scores = result.pred_score.detach().float().cpu()
-    order = scores.argsort(descending=True).tolist()
-    return Seen(
-        frames_of(sample),
-        {short_name(name): flow[0].cpu() for name, flow in flows.items()},
-        [(viewer.name_of(label), scores[label].item()) for label in order],
-    )
-
-
-def frames_of(sample: dict) -> Tensor:
-    """The frames (T, 3, H, W), uint8, of a sample: of its first clip, or all where frames are the batch."""
-    inputs = sample['inputs']  # (M, C, T, H, W), or (T, C, H, W)
-    frames = inputs[0].transpose(0, 1) if inputs.ndim == 5 else inputs
-    return frames.to(torch.uint8).contiguous()
+        sample = self.pipeline(dict(filename=str(video), label=-1, start_index=0, modality='RGB'))
+        return see_sample(self.model, sample)
 
 
 def load_recognizer(cfg: Config, checkpoint: str, device: str = 'cpu') -> tuple[BaseModel, dict]:
@@ -275,7 +241,7 @@ def see_clip(
         for track in layer_tracks(name, seen.flows[name], channels, most, names=viewer.channel_names)
     ]
     classical = None if method is None else FlowTrack.of('classical', method, classical_flow(seen.frames, method))
-    return ClipFlow(seen.frames, tracks, classical, seen.scores[:5])
+    return ClipFlow(seen.frames, tracks, classical, seen.top(5, viewer.class_names))
 
 
 def classical_flow(frames: Tensor, method: str) -> Tensor:

@@ -27,6 +27,7 @@ from repflow_mm.classical_flow.methods import METHODS
 from repflow_mm.datasets.lists.list_files import ListEntry, read_list
 from repflow_mm.progress import progress_bar
 from repflow_mm.visualization.flow_files import FORMATS, write_flow_files, write_png
+from repflow_mm.visualization.recognizer_flow import class_name
 from repflow_mm.visualization.sheets import clips_sheet
 
 
@@ -78,7 +79,7 @@ def show_list(
     Path(out).mkdir(parents=True, exist_ok=True)
     paths = []
     for label in progress_bar(sorted(classes), 'contact sheets', unit='class'):
-        name = class_names[label] if label < len(class_names) else f'class {label}'
+        name = class_name(label, class_names)
         entries = classes[label][:per_class]
         clips = [(Path(entry.path).name, see_clip(viewer, Path(videos, entry.path), **options)) for entry in entries]
         paths.append(Path(out, f'{label:03d}_{re.sub(r"[^0-9A-Za-z]+", "_", name)}.png'))
@@ -142,7 +143,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     with one_line_errors():
         viewer = viewer_from_args(args)
         if Path(args.video).suffix == '.txt':
-            names = getattr(viewer, 'class_names', None) or (read_class_names(args.classes) if args.classes else ())
+            names = read_class_names(args.classes) if args.classes else viewer.class_names
             paths = show_list(viewer, args.video, args.videos, out, args.per_class, names, **options)
         else:
             paths = show_video(viewer, args.video, out, args.formats, args.fps, **options)

@@ -69,11 +69,7 @@ def test_the_layer_inside_of_a_network_sees_the_motion(clear_clips, checkpoint, 
     assert angle_off(clip.tracks[0].flow, motion) <= 15
     scores = [score for _, score in clip.scores]
     assert len(scores) == 5 and scores == sorted(scores, reverse=True) and scores[0] < 1
-    assert {name for name, _ in viewer.see(clear_clips[motion]).scores} == {
-        'a',
-        'b',
-        *(f'class {k}' for k in range(2, 8)),
-    }
+    assert all(name in ('a', 'b', *(f'class {k}' for k in range(2, 8))) for name, _ in clip.scores)
 
 
 def test_a_network_sees_what_the_test_pipeline_gives(clear_clips, checkpoint):
@@ -84,7 +80,7 @@ def test_a_network_sees_what_the_test_pipeline_gives(clear_clips, checkpoint):
     ].pred_score
     seen = viewer.see(clear_clips['up'])
     assert torch.equal(seen.frames, sample['inputs'][0].transpose(0, 1))
-    assert [score for _, score in seen.scores] == pytest.approx(sorted(scores.tolist(), reverse=True))
+    assert torch.equal(seen.scores, scores)
 
 
 def test_settings_are_the_layers_for_a_while():
