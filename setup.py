@@ -22,6 +22,8 @@ setup(
     # other, so its stack is an extra here and pinned without dependencies in requirements/openmmlab.txt.
     install_requires=['torch>=2.6'],
     extras_require={
+        # The app in the browser, repflow_mm.demo_app.
+        'app': ['gradio>=6.31,<7'],
         'mmaction': [
             'mmaction2>=1.2,<1.3',
             'mmengine>=0.10,<0.11',

@@ -54,6 +54,11 @@ def animation(clip: ClipFlow, title: str = '') -> Iterator[np.ndarray]:
         yield compose(_rows(clip, frame), _title(title, clip))
 
 
+def moment_picture(clip: ClipFlow, frame: int, short_side: int = SHORT_SIDE) -> np.ndarray:
+    """A clip at one frame, (H, W, 3), uint8, RGB, each picture with that shorter side at least."""
+    return compose(_rows(clip, frame, short_side=short_side))
+
+
 def clips_sheet(clips: Sequence[tuple[str, ClipFlow]], title: str = '') -> np.ndarray:
     """Clips under each other, each at its middle: the frame, for each layer its mean flow, the classical flow.
 
@@ -68,10 +73,12 @@ def clips_sheet(clips: Sequence[tuple[str, ClipFlow]], title: str = '') -> np.nd
     for caption, clip in clips:
         frame = clip.num_steps // 2
         means = [tracks[0] for tracks in clip.layers.values()] + [clip.classical] * (clip.classical is not None)
-        lines = '\n'.join([caption, *(f'{name} {_percent(score)}' for name, score in clip.scores[:1])])
-        row = [Panel(enlarged(clip.frames[frame]), lines)]
+        predicted = [f'predicted: {name} {_percent(score)}' for name, score in clip.scores[:1]]
+        lines = '\n'.join([caption, *predicted])
+        image = enlarged(clip.frames[frame])
+        row = [Panel(image, lines)]
         for track in means:
-            row += [_colour(clip, track, frame), _over(clip, track, frame)]
+            row += [_colour(clip, track, frame, image), _over(clip, track, frame, image)]
         rows.append(row)
     return compose(rows, title)
 
@@ -109,45 +116,43 @@ def compose(rows: Sequence[Sequence[Panel]], title: str = '') -> np.ndarray:
     return np.asarray(sheet)
 
 
-def enlarged(image: Tensor) -> Tensor:
+def enlarged(image: Tensor, short_side: int = SHORT_SIDE) -> Tensor:
     """A picture (3, H, W), enlarged by the whole number that makes its shorter side long enough to be seen."""
-    factor = math.ceil(SHORT_SIDE / min(image.shape[1:]))
+    factor = math.ceil(short_side / min(image.shape[1:]))
     return image.repeat_interleave(factor, dim=1).repeat_interleave(factor, dim=2)
 
 
-def _rows(clip: ClipFlow, frame: int, with_legend: bool = True) -> list[list[Panel]]:
+def _rows(clip: ClipFlow, frame: int, with_legend: bool = True, short_side: int = SHORT_SIDE) -> list[list[Panel]]:
     """Two rows for each layer: its tracks as colour, and over the frame; before them frame, legend and classical flow.
 
     Below the first layer's, the places of frame, legend and classical flow stay empty.
     """
-    image, rows = enlarged(clip.frames[frame]), []
+    image, rows = enlarged(clip.frames[frame], short_side), []
     legend = flow_legend(min(image.shape[1:])) if with_legend else None
     before = [Panel(image, f'frame {frame + 1} of {len(clip.frames)}')], [Panel(legend)]
     if clip.classical is not None:
-        before[0].append(_colour(clip, clip.classical, frame))
-        before[1].append(_over(clip, clip.classical, frame))
+        before[0].append(_colour(clip, clip.classical, frame, image))
+        before[1].append(_over(clip, clip.classical, frame, image))
     for tracks in clip.layers.values():
-        rows.append([*before[0], *(_colour(clip, track, frame) for track in tracks)])
-        rows.append([*before[1], *(_over(clip, track, frame) for track in tracks)])
+        rows.append([*before[0], *(_colour(clip, track, frame, image) for track in tracks)])
+        rows.append([*before[1], *(_over(clip, track, frame, image) for track in tracks)])
         before = [[Panel(None)] * len(row) for row in before]
     return rows
 
 
-def _colour(clip: ClipFlow, track: FlowTrack, frame: int) -> Panel:
-    """The flow as colour, its pixels as large as they are on the frame."""
+def _colour(clip: ClipFlow, track: FlowTrack, frame: int, shown: Tensor) -> Panel:
+    """The flow as colour, its pixels as large as they are on the frame ``shown``."""
     image = flow_to_image(track.at(frame, len(clip.frames)), track.longest)
-    size = tuple(enlarged(clip.frames[frame]).shape[1:])
-    image = F.interpolate(image[None].float(), size, mode='nearest')[0].to(torch.uint8)
+    image = F.interpolate(image[None].float(), tuple(shown.shape[1:]), mode='nearest')[0].to(torch.uint8)
     scale = f'full colour {track.longest:.2g} px'
     return Panel(image, f'{track.title}\n{scale}')
 
 
-def _over(clip: ClipFlow, track: FlowTrack, frame: int) -> Panel:
-    """The flow over the frame, as colour and arrows."""
-    flow, image = track.at(frame, len(clip.frames)), enlarged(clip.frames[frame])
-    spacing = max(min(image.shape[1:]) // ARROWS, 4)
-    image = flow_arrows(flow_overlay(image, flow, track.longest), flow, track.longest, spacing)
-    return Panel(image)
+def _over(clip: ClipFlow, track: FlowTrack, frame: int, shown: Tensor) -> Panel:
+    """The flow over the frame ``shown``, as colour and arrows."""
+    flow = track.at(frame, len(clip.frames))
+    spacing = max(min(shown.shape[1:]) // ARROWS, 4)
+    return Panel(flow_arrows(flow_overlay(shown, flow, track.longest), flow, track.longest, spacing))
 
 
 def _title(title: str, clip: ClipFlow) -> str:
