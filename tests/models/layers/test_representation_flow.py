@@ -137,7 +137,18 @@ def test_is_registered_and_shows_its_settings():
         (dict(lam=2e4), 'lam must start between 0.0001 and 10000.0, got 20000.0'),
         (dict(tau=float('nan')), 'tau must start between .* got nan'),
     ],
-    ids=['learn', 'learn_text', 'channels', 'num_iters', 'image_gradient', 'theta', 'lam', 'tau'],
+    ids=[
+        'learn',
+        'learn_text',
+        'channels',
+        'many_channels',
+        'many_iters',
+        'num_iters',
+        'image_gradient',
+        'theta',
+        'lam',
+        'tau',
+    ],
 )
 def test_bad_argument(arguments, message):
     with pytest.raises(ValueError, match=message):
