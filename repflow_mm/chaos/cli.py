@@ -27,6 +27,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--minutes', type=float, default=20, help='time for all parts together; default: 20')
     parser.add_argument('--seed', type=int, default=0, help='seed of everything that is random; default: 0')
+    parser.add_argument('--most', type=int, help='how much each part tries at most; default: all that is to be shown')
     parser.add_argument('--parts', nargs='+', choices=names, default=names, help='the parts to run; default: all')
     parser.add_argument('--out', type=Path, default=Path('work_dirs/chaos'), help='folder of the report')
     parser.add_argument('--write-docs', type=Path, metavar='FILE', help='Markdown file to put the table into')
@@ -35,6 +36,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         parser.error(f'--minutes must be > 0, got {args.minutes}')
     if args.seed < 0:
         parser.error(f'--seed must be >= 0, got {args.seed}')
+    if args.most is not None and args.most < 1:
+        parser.error(f'--most must be >= 1, got {args.most}')
     return args
 
 
@@ -59,7 +62,7 @@ def _run(args: argparse.Namespace, command: str) -> dict:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     folder = folder.resolve()
-    write_settings(folder, args.seed)
+    write_settings(folder, args.seed, args.most)
     versions = dict(repflow_mm=repflow_mm.__version__, torch=torch.__version__)
     report = dict(command=command, started=time.strftime('%Y-%m-%d'), seed=args.seed, versions=versions, parts=[])
     shown = set()

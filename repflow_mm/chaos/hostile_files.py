@@ -14,7 +14,7 @@ import torch
 from repflow_mm.apis import convert, fuse, publish, test, train
 from repflow_mm.apis.data import check_videos, extract_flow
 from repflow_mm.chaos.kills import preload, prepare
-from repflow_mm.chaos.parts import run_in_child
+from repflow_mm.chaos.parts import run_in_child, tries_of
 from repflow_mm.gpu_check.context import Context, Emit
 
 MOST_SECONDS = 120
@@ -51,7 +51,8 @@ def run(emit: Emit, context: Context) -> None:
     folder = context.folder / 'hostile_files'
     config = prepare(folder)
     preload(config, folder / 'own')
-    for number, offer in enumerate(offers(config, folder / 'own' / 'epoch_2.pth')):
+    all_offers = offers(config, folder / 'own' / 'epoch_2.pth')
+    for number, offer in enumerate(all_offers[: tries_of(context, len(all_offers))]):
         if context.seconds_left() < 10:
             return
         why = accept(offer, folder / f'offer{number}')

@@ -17,7 +17,7 @@ from torch import Tensor
 
 import repflow_mm.registration  # noqa: F401
 from repflow_mm.apis import train
-from repflow_mm.chaos.parts import run_in_child, seed_of
+from repflow_mm.chaos.parts import run_in_child, seed_of, tries_of
 from repflow_mm.compat.checkpoints import load_from_local
 from repflow_mm.datasets.motion_clips.clips import MotionClipOptions
 from repflow_mm.datasets.motion_clips.files import make_motion_clips
@@ -48,7 +48,7 @@ def run(emit: Emit, context: Context) -> None:
     config = prepare(folder)
     preload(config, folder / 'first')
     moments, seconds, expected = undisturbed_run(config, folder / 'undisturbed')
-    for number in range(WANTED):
+    for number in range(tries_of(context, WANTED)):
         if context.seconds_left() < 4 * seconds + 5:
             return
         at_a_change = number % 2 == 0

@@ -31,14 +31,24 @@ PARTS = (
 SETTINGS = 'settings.json'
 
 
-def write_settings(folder: Path, seed: int) -> None:
-    """Leave the seed where the parts' processes find it."""
-    (folder / SETTINGS).write_text(json.dumps(dict(seed=seed)), encoding='utf-8')
+def write_settings(folder: Path, seed: int, most: int | None = None) -> None:
+    """Leave the seed, and how much each part may try at most, where the parts' processes find it."""
+    (folder / SETTINGS).write_text(json.dumps(dict(seed=seed, most=most)), encoding='utf-8')
 
 
 def seed_of(context: Context) -> int:
     """The seed of the run that a part belongs to."""
-    return json.loads((context.folder / SETTINGS).read_text(encoding='utf-8'))['seed']
+    return _settings(context)['seed']
+
+
+def tries_of(context: Context, wanted: int) -> int:
+    """How much a part is to try, of as much as is wanted."""
+    most = _settings(context)['most']
+    return wanted if most is None else min(wanted, most)
+
+
+def _settings(context: Context) -> dict:
+    return json.loads((context.folder / SETTINGS).read_text(encoding='utf-8'))
 
 
 def run_in_child(function: Callable[[], object], log: Path, seconds: float, kill_after: tuple | None = None) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from repflow_mm.chaos.failing_rank import FAILURES
 from repflow_mm.chaos.kills import CONFIG, prepare
+from repflow_mm.chaos.parts import tries_of
 from repflow_mm.gpu_check.context import Context, Emit
 
 # What the processes wait for each other, and what the launcher and the start may take beside it.
@@ -29,7 +30,7 @@ def run(emit: Emit, context: Context) -> None:
     """Let a process fail in each of the ways, as far as the time goes."""
     folder, seconds = context.folder / 'ranks', 0.0
     config = prepare(folder)
-    for how in FAILURES:
+    for how in FAILURES[: tries_of(context, len(FAILURES))]:
         before = context.seconds_left()
         if before < max(1.5 * seconds, 40):
             return

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from repflow_mm.chaos.parts import seed_of
+from repflow_mm.chaos.parts import seed_of, tries_of
 from repflow_mm.datasets.lists.check_videos import check_videos
 from repflow_mm.datasets.video_reading import open_video
 from repflow_mm.gpu_check.context import Context, Emit
@@ -22,7 +22,7 @@ FRAMES_READ = 8
 def run(emit: Emit, context: Context) -> None:
     """Make, check and read as many videos as are wanted, or as there is time for."""
     seed, seconds = seed_of(context), 0.0
-    for start in range(0, WANTED, BATCH):
+    for start in range(0, tries_of(context, WANTED), BATCH):
         before = context.seconds_left()
         if before < 2 * seconds + 5:
             return

@@ -8,7 +8,7 @@ import torch
 
 from repflow_mm.chaos import cli, hostile_files, kills, videos
 from repflow_mm.chaos.failing_rank import FailingRankHook
-from repflow_mm.chaos.parts import PARTS, run_in_child, seed_of, write_settings
+from repflow_mm.chaos.parts import PARTS, run_in_child, seed_of, tries_of, write_settings
 from repflow_mm.chaos.report import is_as_wanted, rows_of, table, write_docs
 from repflow_mm.gpu_check.context import Context
 from repflow_mm.testing.video_corpus import make_corpus
@@ -56,6 +56,7 @@ def test_table_goes_between_the_markers(tmp_path):
     [
         (['--minutes', '0'], '--minutes must be > 0, got 0.0'),
         (['--seed', '-1'], '--seed must be >= 0, got -1'),
+        (['--most', '0'], '--most must be >= 1, got 0'),
         (['--parts', 'fire'], "invalid choice: 'fire'"),
     ],
 )
@@ -67,7 +68,9 @@ def test_bad_flags(flags, message, capsys):
 
 def test_command_line_runs_parts_within_its_time_and_says_how_it_went(tmp_path, capsys):
     start = time.monotonic()
-    assert cli.main(['--minutes', '1', '--parts', 'arguments', '--out', str(tmp_path), '--seed', '5']) == 0
+    assert (
+        cli.main(['--minutes', '2', '--most', '4', '--parts', 'arguments', '--out', str(tmp_path), '--seed', '5']) == 0
+    )
     assert time.monotonic() - start < 120
     report = json.loads((tmp_path / 'report.json').read_text())
     assert [part['name'] for part in report['parts']] == ['arguments'] and report['seed'] == 5
@@ -79,9 +82,12 @@ def test_parts_can_be_imported_and_have_shares():
     assert all(callable(part.load().run) and part.seconds > 0 for part in PARTS)
 
 
-def test_parts_find_the_seed(tmp_path):
+def test_parts_find_the_seed_and_how_much_they_may_try(tmp_path):
     write_settings(tmp_path, 11)
-    assert seed_of(Context(tmp_path, 1)) == 11
+    context = Context(tmp_path, 1)
+    assert seed_of(context) == 11 and tries_of(context, 50) == 50
+    write_settings(tmp_path, 11, most=7)
+    assert (tries_of(context, 50), tries_of(context, 5)) == (7, 5)
 
 
 def test_children_have_a_status_an_output_and_a_limit(tmp_path):
