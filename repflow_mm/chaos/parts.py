@@ -99,6 +99,8 @@ def _be_child(function: Callable[[], object], log: Path) -> None:
         except SystemExit as error:
             status = error.code if isinstance(error.code, int) else int(error.code is not None)
             os.write(2, f'{error}\n'.encode())
+        except KeyboardInterrupt:
+            status = 128 + signal.SIGINT
         except BaseException:
             os.write(2, traceback.format_exc().encode())
         sys.stdout.flush()
