@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
+import shlex
+import signal
+import sys
 from collections.abc import Sequence
 
 import torch
@@ -16,6 +20,7 @@ from repflow_mm.apis.options import (
     leave_process_group,
     load_config,
 )
+from repflow_mm.engine import ResumeError, TrainingStopped
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -88,5 +93,33 @@ def main(argv: Sequence[str] | None = None) -> None:
     modes = ('train',) if args.no_validate else ('train', 'val')
     with one_line_errors():
         runner = build_runner(config_from_args(args), modes)
-    runner.train()
+    try:
+        with one_line_errors(ResumeError):
+            runner.train()
+    except TrainingStopped as end:
+        say_how_to_go_on(end, sys.argv[1:] if argv is None else argv, args.launcher)
+        leave_process_group(end.code)
+        raise
     leave_process_group()
+
+
+def say_how_to_go_on(end: TrainingStopped, arguments: Sequence[str], launcher: str) -> None:
+    """Print where the state of a stopped run is and, as the last line, the command that goes on from there.
+
+    Args:
+        end (TrainingStopped): How the run ended.
+        arguments (Sequence[str]): The command line after the program's name.
+        launcher (str): The launcher. What started it is in the environment variable ``REPFLOW_MM_COMMAND``, which
+            the scripts in ``tools/launch`` set.
+    """
+    if os.environ.get('RANK', '0') != '0':
+        return
+    command = f'{sys.argv[0]} {shlex.join(arguments)}' if launcher == 'none' else os.environ.get('REPFLOW_MM_COMMAND')
+    if command is None:
+        command = "the launcher's command with the flag"
+    if '--resume auto' not in command:
+        # Of several --resume the last one counts.
+        command = f'{command.strip()} --resume auto'
+    state = end.checkpoint or 'nothing was saved'
+    sys.stdout.write(f'stopped by {signal.Signals(end.signum).name}: {state}\nto go on: {command}\n')
+    sys.stdout.flush()

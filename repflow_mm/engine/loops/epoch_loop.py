@@ -23,7 +23,7 @@ class ResumableEpochBasedTrainLoop(EpochBasedTrainLoop):
     A step that was saved but not validated when the run ended is validated first.
 
     Raises:
-        ValueError: If the run was interrupted in the middle of an epoch, and has other batches than before. Another
+        ResumeError: If the run was interrupted in the middle of an epoch, and has other batches than before. Another
             number of processes is fine where their batches together are the same, with DefaultSampler.
     """
 

@@ -10,6 +10,10 @@ from torch.utils.data import DataLoader
 _KEY = 'epoch_progress'
 
 
+class ResumeError(ValueError):
+    """A run cannot go on from a checkpoint with the settings it has."""
+
+
 def note_epoch(hub: MessageHub, epoch: int, first_iter: int, loader: DataLoader) -> None:
     """Leave in the message hub, which every checkpoint holds, when an epoch began and what its order depends on.
 
@@ -32,7 +36,7 @@ def batches_done(hub: MessageHub, epoch: int, iteration: int, loader: DataLoader
         loader (DataLoader): One of :func:`resumable_loader`; its sampler takes over the seed of the resumed run's.
 
     Raises:
-        ValueError: If the run was interrupted in the middle of the epoch, and the loader has other batches.
+        ResumeError: If the run was interrupted in the middle of the epoch, and the loader has other batches.
     """
     noted = hub.runtime_info.get(_KEY)
     if noted is None:
@@ -65,7 +69,7 @@ def _check_same_batches(noted: dict, found: dict, done: int, deals_in_turn: bool
     same = all(noted[name] == found[name] for name in found if name not in free)
     if same and _samples_a_step(noted) == _samples_a_step(found):
         return
-    raise ValueError(
+    raise ResumeError(
         f'cannot go on in the middle of an epoch with other batches: the checkpoint is from batch {done} of '
         f'{_described(noted)}, and this run has {_described(found)}. Take the same, or the checkpoint of a whole epoch'
     )
