@@ -1,22 +1,16 @@
 """Trainings that are stopped or killed at some point and resumed, against one that nothing disturbs."""
 
-import copy
 import itertools
 import os
 import signal
-from pathlib import Path
 
 import pytest
-import torch
-from helpers import ROOT
-from mmengine.config import Config
 from mmengine.fileio import LocalBackend
-from mmengine.hooks import Hook
-from mmengine.runner import CheckpointLoader, Runner
-from tiny_training import CONFIG
+from mmengine.runner import CheckpointLoader
+from tiny_training import Killed, assert_same, final_state, kill, stop, train
 
 from repflow_mm.compat.checkpoint_files import latest_checkpoint
-from repflow_mm.engine import ResumeError, TrainingStopped
+from repflow_mm.engine import ResumeError
 
 BATCHES = 6  # of an epoch
 ITERATIONS = dict(
@@ -27,99 +21,7 @@ ITERATIONS = dict(
 )
 ENDLESS = dict(ITERATIONS, train_dataloader=dict(sampler=dict(type='InfiniteSampler')))
 
-number_of_runs = itertools.count()
-
-
-@pytest.fixture(autouse=True, scope='module')
-def quick_start():
-    """Runners that do not look for compilers, which would take most of the time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr('mmengine.runner.runner.collect_env', dict)
-        yield
-
-
-class Killed(BaseException):
-    """The process ends here."""
-
-
-class Disturbance(Hook):
-    """Calls ``action(runner)`` in the n-th call of a stage, after all other hooks or before them."""
-
-    def __init__(self, stage, call, action, priority='LOWEST'):
-        self.priority = priority
-        calls = itertools.count(1)
-        setattr(self, stage, lambda runner, **_: action(runner) if next(calls) == call else None)
-
-
-def stop(runner):
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
-def kill(runner):
-    raise Killed
-
-
-def train(work_dir, *disturbance, changes=None, resume=False, seed=3):
-    """Train in this process; disturbance are a Disturbance's arguments."""
-    work_dir.parent.mkdir(exist_ok=True)
-    file = work_dir.parent / 'tiny.py'
-    file.write_text(CONFIG.format(root=ROOT))
-    cfg = Config.fromfile(file)
-    cfg.merge_from_dict(copy.deepcopy(changes or {}))
-    cfg.update(work_dir=str(work_dir), experiment_name=f'interrupted{next(number_of_runs)}', resume=resume)
-    cfg.randomness = dict(seed=seed)
-    runner = Runner.from_cfg(cfg)
-    if disturbance:
-        runner.register_hook(Disturbance(*disturbance))
-    try:
-        runner.train()
-    except (TrainingStopped, Killed) as end:
-        return end
-    assert not disturbance, 'nothing happened'
-
-
-def final_state(work_dir):
-    """All that a run leaves, by file."""
-    state = {}
-    for path in sorted(Path(work_dir).glob('*.pth')):
-        found = CheckpointLoader.load_checkpoint(str(path), map_location='cpu')
-        info = found['message_hub']['runtime_info']
-        parts = {name: found.get(name) for name in ('state_dict', 'optimizer', 'param_schedulers')}
-        parts['position'] = [found['meta'][name] for name in ('epoch', 'iter', 'seed')]
-        parts['best'] = info.get('best_score'), Path(info.get('best_ckpt', '')).name
-        state[path.name] = parts
-    return state
-
-
-def assert_same(found, expected, where='run'):
-    if isinstance(expected, dict):
-        assert found.keys() == expected.keys(), where
-        for name in expected:
-            assert_same(found[name], expected[name], f'{where}.{name}')
-    elif isinstance(expected, (list, tuple)):
-        assert len(found) == len(expected), where
-        for number, (one, other) in enumerate(zip(found, expected)):
-            assert_same(one, other, f'{where}[{number}]')
-    elif isinstance(expected, torch.Tensor):
-        assert torch.equal(found, expected), where
-    else:
-        assert found == expected, where
-
-
-@pytest.fixture(scope='module')
-def undisturbed(tmp_path_factory):
-    """What a run with these settings leaves if nothing disturbs it; each is run once."""
-    states = {}
-
-    def get(**settings):
-        key = repr(settings)
-        if key not in states:
-            work_dir = tmp_path_factory.mktemp('undisturbed') / 'run'
-            assert train(work_dir, **settings) is None
-            states[key] = final_state(work_dir)
-        return states[key]
-
-    return get
+pytestmark = pytest.mark.usefixtures('quick_start')
 
 
 def disturb(work_dir, *disturbance, **settings):
@@ -227,7 +129,7 @@ def stumbling(function, numbers, call=0):
     return stumble
 
 
-PLACES = [(os, 'replace'), (torch, 'save'), (LocalBackend, 'remove')]
+PLACES = [(os, 'replace'), (LocalBackend, 'remove')]
 KEEP_ONE = {'default_hooks.checkpoint.max_keep_ckpts': 1, 'train_cfg.max_epochs': 2}
 
 
@@ -256,8 +158,8 @@ def test_a_run_killed_at_any_write_is_as_if_it_was_not(tmp_path, undisturbed, mo
 def test_another_batch_size_is_refused_in_the_middle_of_an_epoch(tmp_path):
     changes = {'train_dataloader.batch_size': 2}
     train(tmp_path / 'run', 'before_train_iter', 4, stop)
-    noted = r'batch 4 of 6 of 22 samples \(1 processes with a batch size of 4\)'
-    found = r'11 of 22 samples \(1 processes with a batch size of 2\)'
+    noted = r'batch 4 of 6 of 23 samples \(1 processes with a batch size of 4\)'
+    found = r'12 of 23 samples \(1 processes with a batch size of 2\)'
     message = f'^cannot go on in the middle .*: the checkpoint is from {noted}, and this run has {found}. Take the same'
     with pytest.raises(ResumeError, match=message):
         train(tmp_path / 'run', resume=True, changes=changes)
@@ -266,4 +168,4 @@ def test_another_batch_size_is_refused_in_the_middle_of_an_epoch(tmp_path):
 def test_another_batch_size_is_fine_after_a_whole_epoch(tmp_path):
     train(tmp_path / 'run', 'before_train_epoch', 2, kill)
     train(tmp_path / 'run', resume=True, changes={'train_dataloader.batch_size': 2})
-    assert CheckpointLoader.load_checkpoint(str(tmp_path / 'run' / 'epoch_3.pth'))['meta']['iter'] == 6 + 2 * 11
+    assert CheckpointLoader.load_checkpoint(str(tmp_path / 'run' / 'epoch_3.pth'))['meta']['iter'] == 6 + 2 * 12
