@@ -15,7 +15,7 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=('repflow_mm', 'repflow_mm.*')),
-    package_data={'repflow_mm': ['ops/cpu/csrc/*', 'ops/*.md', 'datasets/data/*.txt']},
+    package_data={'repflow_mm': ['ops/cpu/csrc/*', 'ops/*.md', 'datasets/data/*']},
     entry_points={'console_scripts': ['repflow-mm = repflow_mm.__main__:main']},
     python_requires='>=3.10',
     # repflow_mm.ops needs torch alone. MMAction2's own requirements pull in two OpenCV builds that overwrite each

@@ -23,6 +23,7 @@ COMMANDS = {
     'check_videos': ('repflow_mm.apis.data.check_videos', 'decode every video of a list and report the bad ones'),
     'extract_flow': ('repflow_mm.apis.data.extract_flow', 'write the flow of the videos of a list'),
     'hmdb51': ('repflow_mm.apis.data.hmdb51', "make the lists of HMDB51's splits"),
+    'egogestar': ('repflow_mm.apis.data.egogestar', 'make the lists of EgoGestAR, whose test scenes are held out'),
     'tiny_kinetics': ('repflow_mm.apis.data.tiny_kinetics', 'make the lists of Tiny-Kinetics'),
     'make_motion_clips': ('repflow_mm.apis.data.make_motion_clips', 'render the clips of the demo and its ablations'),
     'gpu_check': ('repflow_mm.gpu_check.cli', 'say whether the solver works on this GPU, and how fast'),

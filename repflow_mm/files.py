@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import json
 import os
+import re
+import socket
+import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
+
+# A lock on a file system without locks that was not touched for so long is that of a run that has ended.
+STALE_SECONDS = 300
 
 
 def temporary_name(path: Path) -> Path:
@@ -73,19 +83,113 @@ def write_json(path: Path, data: object) -> None:
 
 
 @contextmanager
-def locked(out: Path, name: str = '.lock') -> Iterator[None]:
-    """Keep a second run out of the folder; the lock goes with the process, however that ends."""
-    with open(out / name, 'w') as file:
+def locked(out: Path, name: str = '.lock', patience: float = 0) -> Iterator[None]:
+    """Keep a second run out of the folder; the lock goes with the process, however that ends.
+
+    The kernel, or the server of a network file system, keeps the lock and lets go of it when its holder ends, on this
+    host or another: who asks is refused only by a run that is alive. The file says who that is. On a file system
+    without locks that entry decides: a holder on this host counts while its process is there, one on another host
+    while it has touched the file in the last ``STALE_SECONDS``.
+
+    Args:
+        out (Path): An existing folder.
+        name (str): The lock's file in it. Defaults to ``'.lock'``.
+        patience (float): Seconds to wait for a run that is about to end. Defaults to 0.
+
+    Raises:
+        OSError: If another run holds the lock, with its process and host, or if the file cannot be written.
+    """
+    deadline = time.monotonic() + patience
+    with open(out / name, 'a+') as file:
+        while not (has_locks := _try_lock(file)) and (holder := _holder(file, has_locks)):
+            if time.monotonic() >= deadline:
+                raise OSError(f'another run is writing to {out} ({holder}); wait for it or take another folder')
+            time.sleep(0.2)
+        file.truncate(0)
+        file.write(f'process {os.getpid()} on {socket.gethostname()}')
+        file.flush()
         try:
-            # Not flock: the worker processes would inherit it and could outlive their parent.
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno in (errno.EACCES, errno.EAGAIN):
-                raise OSError(f'another run is writing to {out}; wait for it or take another folder') from None
-            # Some network file systems have no locks; what is written is whole there too.
-            if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
-                raise
+            with contextlib.nullcontext() if has_locks else _touched(file):
+                yield
+        finally:
+            file.truncate(0)
+
+
+def _try_lock(file: TextIO) -> bool | None:
+    """Whether the lock of a file is this process's; None where the file system has no locks."""
+    try:
+        # Not flock: the worker processes would inherit it and could outlive their parent.
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EAGAIN):
+            return False
+        if error.errno in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+            return None
+        raise
+    return True
+
+
+def _holder(file: TextIO, has_locks: bool | None) -> str:
+    """Who holds a lock, as its file says; without locks '' if that one has ended."""
+    file.seek(0)
+    holder = file.read()
+    if has_locks is not None:
+        return holder or 'process unknown'
+    found = re.fullmatch(r'process (\d+) on (\S+)', holder)
+    if found is None:
+        return ''
+    if found[2] == socket.gethostname():
+        return holder if found[1] != str(os.getpid()) and Path('/proc', found[1]).exists() else ''
+    before = os.fstat(file.fileno()).st_mtime
+    return holder if _server_time(Path(file.name)) - before < STALE_SECONDS else ''
+
+
+def _server_time(path: Path) -> float:
+    """The time by the clock that stamps a folder's files, which may be another host's."""
+    with tempfile.TemporaryFile(dir=path.parent) as file:
+        return os.fstat(file.fileno()).st_mtime
+
+
+@contextmanager
+def _touched(file: TextIO) -> Iterator[None]:
+    """Renew the time of a file while the context lasts."""
+    ended = threading.Event()
+
+    def touch():
+        while not ended.wait(STALE_SECONDS / 5):
+            os.utime(file.fileno())
+
+    thread = threading.Thread(target=touch, daemon=True)
+    thread.start()
+    try:
         yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def check_writable(path: Path, what: str) -> None:
+    """Check that a file or a folder of this name can be written, before anything long begins.
+
+    A few bytes are written beside it, or into the nearest folder that exists, and removed.
+
+    Args:
+        path (Path): The file or the folder; it, and folders above it, need not exist.
+        what (str): What the message calls it.
+
+    Raises:
+        OSError: If nothing can be written there; the message has the reason.
+    """
+    folder = path if path.is_dir() else path.parent
+    try:
+        while not folder.exists():
+            folder = folder.parent
+        with tempfile.NamedTemporaryFile(dir=folder, prefix='.') as file:
+            file.write(bytes(4096))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise OSError(f'{what} {path} cannot be written: {error.strerror or error} ({folder})') from None
 
 
 def claim_folder(

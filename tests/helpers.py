@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -29,6 +30,30 @@ def run(*command, cwd, path: tuple = (), **env) -> subprocess.CompletedProcess:
     environment = {**os.environ, 'PATH': programs, 'PYTHONPATH': ':'.join(folders), 'OMP_NUM_THREADS': '1', **env}
     command = [str(part) for part in command]
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120)
+
+
+HOLD_LOCK = """
+import sys
+from pathlib import Path
+from repflow_mm.files import locked
+with locked(Path(sys.argv[1]), sys.argv[2]):
+    print('held', flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def other_run(folder: Path, lock: str = '.lock') -> Iterator[subprocess.Popen]:
+    """A process that holds the folder's lock until its standard input is closed, or it is killed."""
+    command = [sys.executable, '-c', HOLD_LOCK, str(folder), lock]
+    pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(command, env={**os.environ, 'PYTHONPATH': str(ROOT)}, **pipes)
+    try:
+        assert process.stdout.readline() == 'held\n'
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 def running_processes(group: int) -> list[str]:

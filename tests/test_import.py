@@ -88,7 +88,7 @@ from mmaction.registry import DATASETS, HOOKS, LOOPS, MODELS, OPTIM_WRAPPERS, TR
 names = {
     MODELS: ('RepFlowResNet', 'WithFlow', 'FlowBlock', 'RepresentationFlow'),
     DATASETS: ('CheckedVideoDataset',),
-    TRANSFORMS: ('CheckedDecordInit', 'CheckedDecordDecode'),
+    TRANSFORMS: ('OpenVideo', 'DecodeFrames'),
     HOOKS: ('StepSeedHook', 'ResumableCheckpointHook'),
     LOOPS: ('ResumableEpochBasedTrainLoop',),
     OPTIM_WRAPPERS: ('CpuAmpOptimWrapper',),

@@ -26,6 +26,7 @@ model = dict(
     data_preprocessor=dict(
         type='ActionDataPreprocessor', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], format_shape='NCTHW'
     ),
+    test_cfg=dict(max_testing_views=20),
 )
 
 # SlowOnly's clips: 8 frames, every eighth of the video.

@@ -14,6 +14,7 @@ model = dict(
     data_preprocessor=dict(
         type='ActionDataPreprocessor', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], format_shape='NCTHW'
     ),
+    test_cfg=dict(max_testing_views=5),
 )
 
 # Our choice: AdamW as MMAction2 trains it, at a tenth of its learning rate.

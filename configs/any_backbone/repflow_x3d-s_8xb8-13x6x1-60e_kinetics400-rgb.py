@@ -17,6 +17,7 @@ model = dict(
     data_preprocessor=dict(
         type='ActionDataPreprocessor', mean=[114.75, 114.75, 114.75], std=[57.38, 57.38, 57.38], format_shape='NCTHW'
     ),
+    test_cfg=dict(max_testing_views=15),
 )
 
 # X3D-S's clips: 13 frames, every sixth of the video, trained at 160x160 and tested at 182x182.

@@ -8,26 +8,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 MOST_LINES = 22
-# What the user gave, or a file, is at fault.
-_OF_THE_USER = (OSError, ValueError)
 
 
 @contextmanager
-def one_line_errors(*kinds: type[Exception], goes_on: bool = False) -> Iterator[None]:
+def one_line_errors(goes_on: bool = False) -> Iterator[None]:
     """End the program in one line instead of a traceback where what the user gave, or a file, is at fault.
 
     Of the processes of a distributed run the first one alone says it.
 
     Args:
-        kinds (type[Exception]): Those of OSError and ValueError that are meant. Defaults to both.
         goes_on (bool): Whether the command goes on where it was interrupted, which an interrupt then says. Defaults to
             False.
     """
     try:
         yield
-    except _OF_THE_USER as error:
-        if kinds and not isinstance(error, kinds):
-            raise
+    except (OSError, ValueError, FloatingPointError) as error:
         sys.exit(f'error: {error}' if os.environ.get('RANK', '0') == '0' else 1)
     except KeyboardInterrupt:
         if not goes_on:

@@ -15,7 +15,7 @@ from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
 from repflow_mm.apis.command_line import one_line_errors
-from repflow_mm.files import completed
+from repflow_mm.files import check_writable, completed
 from repflow_mm.models.convert import Conversion, convert_released_weights, fit_to
 
 
@@ -44,6 +44,7 @@ def convert_file(
     out = Path(out)
     if not out.parent.is_dir():
         raise FileNotFoundError(f'folder {out.parent} does not exist')
+    check_writable(out, 'file')
     content = CheckpointLoader.load_checkpoint(str(released), map_location='cpu')
     conversion = convert_released_weights(_state_dict(released, content), prefix)
     if config is not None:

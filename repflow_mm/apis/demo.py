@@ -12,7 +12,8 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from repflow_mm.files import completed, write_json
+from repflow_mm.apis.command_line import one_line_errors
+from repflow_mm.files import check_writable, completed, write_json
 
 
 def read_curves(work_dir: str | Path) -> list[dict]:
@@ -124,6 +125,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     configs = dict(model.split('=', 1) for model in args.models)
     out = Path(args.out or args.work_dir)
+    with one_line_errors():
+        check_writable(out, '--out')
     out.mkdir(parents=True, exist_ok=True)
     results = summarise(args.work_dir, configs, args.seed)
     draw_curves({name: read_curves(Path(args.work_dir, name)) for name in configs}, out / 'curves.png')

@@ -19,7 +19,8 @@ from mmengine.runner import load_checkpoint
 from torch import Tensor
 
 from repflow_mm.apis.checkpoint import checkpoint_of
-from repflow_mm.files import completed
+from repflow_mm.apis.command_line import one_line_errors
+from repflow_mm.files import check_writable, completed
 from repflow_mm.visualization import flow_legend, flow_to_image
 from repflow_mm.visualization.layer_flow import recorded_flow
 
@@ -96,6 +97,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('checkpoint', help='its trained weights, or the folder of the training')
     parser.add_argument('--out', default='work_dirs/demo/flow.png', help='image file (default: %(default)s)')
     args = parser.parse_args(argv)
+    with one_line_errors():
+        check_writable(Path(args.out), '--out')
     cfg = Config.fromfile(args.config)
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     model = MODELS.build(cfg.model).eval()

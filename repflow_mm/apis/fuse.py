@@ -20,7 +20,7 @@ from repflow_mm.evaluation.fusion import (
     search_weights,
     top_k,
 )
-from repflow_mm.files import write_json
+from repflow_mm.files import check_writable, write_json
 from repflow_mm.markdown import markdown_table
 
 
@@ -219,6 +219,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Fuse as the command line says; shows the table and writes the JSON file."""
     args = parse_args(argv)
     with one_line_errors():
+        if args.out is not None:
+            check_writable(args.out, '--out')
         results = _fuse_from_args(args)
         if args.out is not None:
             args.out.parent.mkdir(parents=True, exist_ok=True)

@@ -33,7 +33,7 @@ def check_config(cfg: Config, modes: tuple[str, ...]) -> None:
     _check_imports(cfg)
     num_classes = _head_classes(cfg)
     for mode in modes:
-        for dataset in _datasets((cfg.get(f'{mode}_dataloader') or {}).get('dataset')):
+        for dataset in datasets_of((cfg.get(f'{mode}_dataloader') or {}).get('dataset')):
             _check_data(dataset, cfg.get('data_help', ''))
             _check_classes(dataset, num_classes, mode)
             _check_clips(dataset, cfg, mode)
@@ -84,7 +84,7 @@ def _head_classes(cfg: Config) -> int | None:
     return num_classes
 
 
-def _datasets(dataset: dict | None) -> Iterator[dict]:
+def datasets_of(dataset: dict | None) -> Iterator[dict]:
     """The dataset, or those inside of wrappers such as RepeatDataset and ConcatDataset."""
     if dataset is None:
         return
@@ -92,7 +92,7 @@ def _datasets(dataset: dict | None) -> Iterator[dict]:
         yield dataset
     inner = dataset.get('datasets', dataset.get('dataset', []))
     for part in inner if isinstance(inner, (list, tuple)) else [inner]:
-        yield from _datasets(part)
+        yield from datasets_of(part)
 
 
 def _check_data(dataset: dict, data_help: str) -> None:

@@ -17,6 +17,7 @@ from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
 from repflow_mm.apis.command_line import one_line_errors
+from repflow_mm.files import check_writable
 
 WEIGHTS = ('state_dict', 'ema_state_dict')
 
@@ -43,6 +44,8 @@ def publish_model(checkpoint: str | Path, out: str | Path | None = None, config:
     for kind, path in (('checkpoint', checkpoint), ('config', config)):
         if path is not None and not Path(path).is_file():
             raise FileNotFoundError(f'{kind} {path} does not exist')
+    out = Path(checkpoint).parent if out is None else Path(out)
+    check_writable(out, 'folder')
     content = CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu')
     if not isinstance(content, dict) or not isinstance(content.get('state_dict'), dict):
         keys = list(content)[:5] if isinstance(content, dict) else type(content).__name__
@@ -53,7 +56,6 @@ def publish_model(checkpoint: str | Path, out: str | Path | None = None, config:
     name, text = _config_of(checkpoint, meta, config)
     published = {key: _compact(content[key]) for key in WEIGHTS if key in content}
     published['meta'] = {**(_plain(meta) or {}), 'cfg': text, 'config_name': name}
-    out = Path(checkpoint).parent if out is None else Path(out)
     out.mkdir(parents=True, exist_ok=True)
     return _write(published, out, name)
 

@@ -8,19 +8,21 @@ import shlex
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 import torch
 from mmengine.config import Config
 
 from repflow_mm.apis.checkpoint import check_checkpoint_file
 from repflow_mm.apis.command_line import one_line_errors
+from repflow_mm.apis.data_errors import one_line_data_errors
 from repflow_mm.apis.options import (
     add_common_arguments,
     build_runner,
     leave_process_group,
     load_config,
 )
-from repflow_mm.engine import ResumeError, TrainingStopped
+from repflow_mm.engine import CannotResumeError, TrainingStopped
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -56,12 +58,12 @@ def config_from_args(args: argparse.Namespace) -> Config:
             check_checkpoint_file(args.resume)
         cfg.resume, cfg.load_from = True, None if args.resume == 'auto' else args.resume
     if args.auto_scale_lr:
-        if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
-            raise ValueError('--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config')
-        cfg.auto_scale_lr.enable = True
+        cfg.auto_scale_lr = {**cfg.get('auto_scale_lr', {}), 'enable': True}
     _set_randomness(cfg, args)
     if args.cfg_options is not None:
         cfg.merge_from_dict(args.cfg_options)
+    if args.auto_scale_lr and 'base_batch_size' not in cfg.auto_scale_lr:
+        raise ValueError('--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config')
     return cfg
 
 
@@ -91,16 +93,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Train as the command line says."""
     args = parse_args(argv)
     modes = ('train',) if args.no_validate else ('train', 'val')
-    with one_line_errors():
-        runner = build_runner(config_from_args(args), modes)
-    try:
-        with one_line_errors(ResumeError):
-            runner.train()
-    except TrainingStopped as end:
-        say_how_to_go_on(end, sys.argv[1:] if argv is None else argv, args.launcher)
-        leave_process_group(end.code)
-        raise
-    leave_process_group()
+    with ExitStack() as held:
+        with one_line_errors():
+            runner = build_runner(config_from_args(args), modes, held)
+        try:
+            with one_line_data_errors(runner):
+                runner.train()
+        except TrainingStopped as end:
+            say_how_to_go_on(end, sys.argv[1:] if argv is None else argv, args.launcher)
+            leave_process_group(end.code)
+            raise
+        except (CannotResumeError, FloatingPointError, OSError) as error:  # a hook's words: a traceback tells nothing
+            with one_line_errors():
+                raise error from None
+        leave_process_group()
 
 
 def say_how_to_go_on(end: TrainingStopped, arguments: Sequence[str], launcher: str) -> None:
@@ -120,6 +126,6 @@ def say_how_to_go_on(end: TrainingStopped, arguments: Sequence[str], launcher: s
     if '--resume auto' not in command:
         # Of several --resume the last one counts.
         command = f'{command.strip()} --resume auto'
-    state = end.checkpoint or 'nothing was saved'
-    sys.stdout.write(f'stopped by {signal.Signals(end.signum).name}: {state}\nto go on: {command}\n')
+    state = f'its state is in {end.checkpoint}' if end.checkpoint else 'its state is not saved'
+    sys.stdout.write(f'stopped by {signal.Signals(end.signum).name}; {state}\nto go on: {command}\n')
     sys.stdout.flush()

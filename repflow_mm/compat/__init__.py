@@ -8,9 +8,13 @@ from repflow_mm.compat.checkpoint_files import find_usable_checkpoints, write_ch
 from repflow_mm.compat.checkpoints import load_checkpoints_safely
 from repflow_mm.compat.config_text import read_config_text_as_data
 from repflow_mm.compat.distributed import run_distributed_on_cpu
+from repflow_mm.compat.gradcam import show_layers_of_folded_frames
 from repflow_mm.compat.heads import accept_bfloat16_scores
 from repflow_mm.compat.missing_modules import add_missing_drn, leave_out_multimodal, silence_missing_mmcv_ops
+from repflow_mm.compat.optimizers import group_parameters_in_plain_dicts
+from repflow_mm.compat.recognizers import divide_views_of_any_batch
 from repflow_mm.compat.versions import check_versions, installed_versions, version_problems
+from repflow_mm.compat.visualization import draw_recognized_clips
 
 __all__ = ['apply_workarounds', 'check_versions', 'installed_versions', 'prepare_upstream', 'version_problems']
 
@@ -24,6 +28,10 @@ WORKAROUNDS = {
     'mmengine: a damaged last checkpoint is resumed from': find_usable_checkpoints,
     'mmengine: distributed launchers need CUDA': run_distributed_on_cpu,
     'mmaction2: no head trains on bfloat16 scores': accept_bfloat16_scores,
+    'mmaction2: --show-dir draws neither clips nor labels': draw_recognized_clips,
+    'mmaction2: max_testing_views takes batches of one alone': divide_views_of_any_batch,
+    'mmaction2: Grad-CAM fails on layers that see single frames': show_layers_of_folded_frames,
+    'mmengine: compile=True fails with paramwise_cfg': group_parameters_in_plain_dicts,
 }
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+from repflow_mm.compat.patching import replace
+
 # What ast.parse raises for text that is no Python, or too deeply nested.
 _NO_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
 
@@ -20,15 +22,13 @@ def read_config_text_as_data() -> bool:
     """
     from mmengine.config import Config
 
-    upstream = Config.fromstring
-    if getattr(upstream, 'is_workaround', False):
-        return True
+    def make(upstream):
+        def fromstring(cfg_str: str, file_format: str) -> Config:
+            return Config(parse_config_text(cfg_str)) if file_format == '.py' else upstream(cfg_str, file_format)
 
-    def fromstring(cfg_str: str, file_format: str) -> Config:
-        return Config(parse_config_text(cfg_str)) if file_format == '.py' else upstream(cfg_str, file_format)
+        return fromstring
 
-    fromstring.is_workaround = True
-    Config.fromstring = staticmethod(fromstring)
+    replace(Config, 'fromstring', make, static=True)
     return True
 
 

@@ -6,6 +6,8 @@ import os
 
 import torch
 
+from repflow_mm.compat.patching import replace
+
 
 def run_distributed_on_cpu() -> bool:
     """Let ``--launcher pytorch`` and ``slurm`` work without CUDA, with gloo (mmengine ``dist/utils.py``, no thread).
@@ -23,16 +25,15 @@ def run_distributed_on_cpu() -> bool:
         return False
     dist_utils._init_dist_pytorch = _init_gloo
     dist_utils._init_dist_slurm = _init_gloo_slurm
-    upstream_init = MMDistributedDataParallel.__init__
-    if getattr(upstream_init, 'is_workaround', False):
-        return True
 
-    def init_without_device_ids(self, module, *args, **kwargs):
-        kwargs.pop('device_ids', None)
-        upstream_init(self, module, *args, **kwargs)
+    def make(upstream):
+        def init_without_device_ids(self, module, *args, **kwargs):
+            kwargs.pop('device_ids', None)
+            upstream(self, module, *args, **kwargs)
 
-    init_without_device_ids.is_workaround = True
-    MMDistributedDataParallel.__init__ = init_without_device_ids
+        return init_without_device_ids
+
+    replace(MMDistributedDataParallel, '__init__', make)
     return True
 
 

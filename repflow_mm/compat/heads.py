@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from repflow_mm.compat.patching import replace
+
 
 def accept_bfloat16_scores() -> bool:
     """Let heads train under bfloat16 autocast (mmaction2 ``models/heads/base.py``, no thread).
@@ -15,14 +17,12 @@ def accept_bfloat16_scores() -> bool:
     """
     from mmaction.models.heads import BaseHead
 
-    upstream = BaseHead.loss_by_feat
-    if getattr(upstream, 'is_workaround', False):
-        return True
+    def make(upstream):
+        def loss_by_feat(self, cls_scores, data_samples):
+            is_bfloat16 = isinstance(cls_scores, torch.Tensor) and cls_scores.dtype == torch.bfloat16
+            return upstream(self, cls_scores.float() if is_bfloat16 else cls_scores, data_samples)
 
-    def loss_by_feat(self, cls_scores, data_samples):
-        is_bfloat16 = isinstance(cls_scores, torch.Tensor) and cls_scores.dtype == torch.bfloat16
-        return upstream(self, cls_scores.float() if is_bfloat16 else cls_scores, data_samples)
+        return loss_by_feat
 
-    loss_by_feat.is_workaround = True
-    BaseHead.loss_by_feat = loss_by_feat
+    replace(BaseHead, 'loss_by_feat', make)
     return True

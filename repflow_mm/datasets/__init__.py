@@ -4,23 +4,28 @@ from repflow_mm.compat import prepare_upstream
 
 prepare_upstream()
 
+from repflow_mm.datasets.bad_data import BadDataError, MissingDataError
+from repflow_mm.datasets.replacing_dataset import ReplacingDataset
 from repflow_mm.datasets.transforms import (
-    CheckedDecordDecode,
-    CheckedDecordInit,
     CheckedRawFrameDecode,
     ComputeFlow,
+    DecodeFrames,
     FlowFileDecode,
     FlowFlip,
+    OpenVideo,
 )
 from repflow_mm.datasets.video_dataset import CheckedRawframeDataset, CheckedVideoDataset
 
 __all__ = [
-    'CheckedDecordDecode',
-    'CheckedDecordInit',
+    'BadDataError',
+    'DecodeFrames',
+    'OpenVideo',
     'CheckedRawFrameDecode',
     'CheckedRawframeDataset',
     'CheckedVideoDataset',
     'ComputeFlow',
     'FlowFileDecode',
     'FlowFlip',
+    'MissingDataError',
+    'ReplacingDataset',
 ]

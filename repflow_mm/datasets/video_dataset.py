@@ -1,4 +1,4 @@
-"""Datasets that say what is wrong with an annotation list."""
+"""Datasets that say what is wrong with an annotation list, and go on where a file is broken."""
 
 from __future__ import annotations
 
@@ -8,15 +8,20 @@ from typing import Any
 from mmaction.datasets import RawframeDataset, VideoDataset
 from mmaction.registry import DATASETS
 
-from repflow_mm.datasets.lists.list_files import check_inside, read_list
+from repflow_mm.datasets.lists.list_files import ListEntry, check_inside, read_frame_list, read_list
+from repflow_mm.datasets.replacing_dataset import ReplacingDataset
 
 
 @DATASETS.register_module()
-class CheckedVideoDataset(VideoDataset):
+class CheckedVideoDataset(ReplacingDataset, VideoDataset):
     """MMAction2's VideoDataset, with errors that name the file, the line and the value.
 
+    What becomes of a broken video says :class:`repflow_mm.datasets.replacing_dataset.ReplacingDataset`.
+
     Takes VideoDataset's arguments. With ``num_classes``, labels must be below it. Each line of ``ann_file`` is a
-    video's path, relative to ``data_prefix['video']``, and its label: ``train/clip.mp4 3``; paths may hold spaces.
+    video's path, relative to ``data_prefix['video']``, and its label, with ``multi_class`` its labels:
+    ``train/clip.mp4 3``; paths may hold spaces. What is taken for a line is said in
+    :mod:`repflow_mm.datasets.lists.list_files`; a ``delimiter`` of ``' '``, upstream's default, is any blanks.
 
     Args:
         allow_outside (bool): Whether a path may lead out of that folder (or, if it is empty, the working folder), as
@@ -24,7 +29,8 @@ class CheckedVideoDataset(VideoDataset):
 
     Raises:
         FileNotFoundError: If ``ann_file`` does not exist.
-        ValueError: If it is empty, or a line is malformed or leads out of the folder.
+        ValueError: If it is empty, a line is malformed, contradicts another one or leads out of the folder, or
+            ``multi_class`` lacks ``num_classes``.
     """
 
     def __init__(self, *args: Any, allow_outside: bool = False, **kwargs: Any) -> None:
@@ -33,26 +39,31 @@ class CheckedVideoDataset(VideoDataset):
 
     def load_data_list(self) -> list[dict]:
         """Read ``ann_file``: one dict of ``filename`` and ``label`` for each line that is not blank."""
+        _check_multi_class(self)
+        delimiter = None if self.delimiter == ' ' else self.delimiter
+        entries = read_list(self.ann_file, delimiter, self.num_classes, self.multi_class)
         root = self.data_prefix['video'] or ''
-        if self.multi_class:
-            samples = super().load_data_list()
-            _check_joined(self.ann_file, [sample['filename'] for sample in samples], root, self.allow_outside)
-            return samples
-        entries = read_list(self.ann_file, self.delimiter, self.num_classes)
         check_inside(self.ann_file, [(entry.number, entry.path) for entry in entries], root, self.allow_outside)
-        return [dict(filename=osp.join(root, entry.path), label=entry.label) for entry in entries]
+        return [_sample(entry, filename=osp.join(root, entry.path)) for entry in entries]
+
+    def get_data_info(self, idx: int) -> dict:
+        """A sample's data as upstream gives it, and ``place``: the list and its line, for errors."""
+        return _with_place(self, super().get_data_info(idx))
 
 
 @DATASETS.register_module()
-class CheckedRawframeDataset(RawframeDataset):
-    """MMAction2's RawframeDataset, whose list names nothing outside of its folder ``data_prefix['img']``.
+class CheckedRawframeDataset(ReplacingDataset, RawframeDataset):
+    """MMAction2's RawframeDataset, with errors that name the file, the line and the value.
+
+    Takes RawframeDataset's arguments. Each line of ``ann_file`` is a folder of frames, relative to
+    ``data_prefix['img']``, the number of its frames and its label: ``train/clip 300 3``.
 
     Args:
         allow_outside (bool): As for :class:`CheckedVideoDataset`. Defaults to False.
 
     Raises:
         FileNotFoundError: If ``ann_file`` does not exist.
-        ValueError: If a line leads out of the folder.
+        ValueError: As for :class:`CheckedVideoDataset`.
     """
 
     def __init__(self, *args: Any, allow_outside: bool = False, **kwargs: Any) -> None:
@@ -60,14 +71,33 @@ class CheckedRawframeDataset(RawframeDataset):
         super().__init__(*args, **kwargs)
 
     def load_data_list(self) -> list[dict]:
-        """Read ``ann_file``: one dict of ``frame_dir``, ``total_frames`` and ``label`` for each line."""
-        samples = super().load_data_list()
+        """Read ``ann_file``: a dict of ``frame_dir``, ``total_frames``, ``label``, perhaps ``offset`` for each line."""
+        _check_multi_class(self)
+        entries = read_frame_list(self.ann_file, self.with_offset, self.num_classes, self.multi_class)
         root = self.data_prefix['img'] or ''
-        _check_joined(self.ann_file, [sample['frame_dir'] for sample in samples], root, self.allow_outside)
+        check_inside(self.ann_file, [(entry.number, entry.path) for entry in entries], root, self.allow_outside)
+        samples = []
+        for entry in entries:
+            offset = {} if entry.offset is None else dict(offset=entry.offset)
+            frame_dir = osp.join(root, entry.path)
+            samples.append(_sample(entry, frame_dir=frame_dir, total_frames=entry.total_frames, **offset))
         return samples
 
+    def get_data_info(self, idx: int) -> dict:
+        """A sample's data as upstream gives it, and ``place``: the list and its line, for errors."""
+        return _with_place(self, super().get_data_info(idx))
 
-def _check_joined(file: str, paths: list[str], root: str, allow_outside: bool) -> None:
-    """:func:`check_inside` of what upstream reads, one sample a line, its path joined to the folder."""
-    relative = (osp.relpath(path, root or '.') for path in paths)
-    check_inside(file, enumerate(relative, start=1), root, allow_outside)
+
+def _check_multi_class(dataset: VideoDataset | RawframeDataset) -> None:
+    if dataset.multi_class and dataset.num_classes is None:
+        raise ValueError(f'{dataset.ann_file}: multi_class=True needs num_classes, got None')
+
+
+def _sample(entry: ListEntry, **data: Any) -> dict:
+    # Upstream takes several labels as an index of a vector of classes, which a tuple is not.
+    label = list(entry.label) if isinstance(entry.label, tuple) else entry.label
+    return dict(data, label=label, line_number=entry.number)
+
+
+def _with_place(dataset: VideoDataset | RawframeDataset, data: dict) -> dict:
+    return dict(data, place=f'{dataset.ann_file}, line {data.pop("line_number")}')

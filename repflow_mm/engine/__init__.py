@@ -4,17 +4,33 @@ from repflow_mm.compat import prepare_upstream
 
 prepare_upstream()
 
-from repflow_mm.engine.hooks import InterruptionHook, ResumableCheckpointHook, StepSeedHook, TrainingStopped
-from repflow_mm.engine.loops import ResumableEpochBasedTrainLoop, ResumableIterBasedTrainLoop, ResumeError
+from repflow_mm.engine.hooks import (
+    BadDataHook,
+    CannotResumeError,
+    FiniteNumbersHook,
+    InterruptionHook,
+    ReadWatchHook,
+    ResumableCheckpointHook,
+    ResumeCheckHook,
+    StepSeedHook,
+    TrainingStopped,
+)
+from repflow_mm.engine.loops import ResumableEpochBasedTrainLoop, ResumableIterBasedTrainLoop
 from repflow_mm.engine.optimizers import CpuAmpOptimWrapper
+from repflow_mm.engine.vis_backend import PatientLocalVisBackend
 
 __all__ = [
+    'BadDataHook',
+    'CannotResumeError',
     'CpuAmpOptimWrapper',
+    'FiniteNumbersHook',
     'InterruptionHook',
+    'PatientLocalVisBackend',
+    'ReadWatchHook',
     'ResumableCheckpointHook',
     'ResumableEpochBasedTrainLoop',
     'ResumableIterBasedTrainLoop',
-    'ResumeError',
+    'ResumeCheckHook',
     'StepSeedHook',
     'TrainingStopped',
 ]

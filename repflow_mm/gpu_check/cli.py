@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from repflow_mm.files import check_writable
 from repflow_mm.gpu_check.docs import write_docs
 from repflow_mm.gpu_check.parts import PARTS, TOTAL_SECONDS
 from repflow_mm.gpu_check.report import finish, new_report, verdict, write_report
@@ -46,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             write_docs(args.write_docs, args.docs)
             return WORKS
         return _check(args, ' '.join(['gpu_check', *(sys.argv[1:] if argv is None else argv)]))
-    except (ValueError, FileNotFoundError) as error:
+    except (OSError, ValueError) as error:
         sys.stderr.write(f'error: {error}\n')
         return CANNOT_RUN
 
@@ -54,6 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _check(args: argparse.Namespace, command: str) -> int:
     if not args.rehearse:
         _require_gpu()
+    check_writable(args.out, '--out')
     folder = args.out / 'parts'
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Registers a fused solver with PyTorch: schema, fake implementation, autograd, vmap."""
+"""Registers a fused solver with PyTorch: schema, fake implementation, autograd, vmap, function transforms."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from repflow_mm.ops.arguments import check_arguments, check_shape
+from repflow_mm.ops.reference import rep_flow_ref
 
 LIBRARY = torch.library.Library('repflow_mm', 'FRAGMENT')
 INPUTS = 'Tensor x, Tensor theta, Tensor lam, Tensor tau, Tensor image_kernel, Tensor flow_kernel, Tensor div_kernel'
@@ -27,17 +28,34 @@ def register(name: str, forward: Callable[..., Tensor], backward: Callable[..., 
             the seven tensors in their order, each contiguous and of its tensor's shape.
 
     Returns:
-        Callable: The operator; it takes what ``forward`` takes.
+        Callable: What calls the operator; it takes what ``forward`` takes. Its second derivatives are those of
+        :func:`rep_flow_ref`, which they run.
     """
     forward_op = _define(name, FORWARD_SCHEMA, forward, _fake_forward)
     backward_op = _define(f'{name}_backward', BACKWARD_SCHEMA, backward, _fake_backward)
+    differentiate = _transformable(backward_op, _second_derivatives)
 
-    def differentiate(ctx, grad_u):
-        return (*backward_op(grad_u, *ctx.saved_tensors, ctx.num_iters), None)
+    def gradients(ctx, grad_u):
+        return (*differentiate(grad_u, *ctx.saved_tensors, ctx.num_iters), None)
 
-    torch.library.register_autograd(forward_op, differentiate, setup_context=_save_inputs, lib=LIBRARY)
-    torch.library.register_autograd(backward_op, _refuse_second_order, lib=LIBRARY)
-    return forward_op
+    return _transformable(forward_op, gradients)
+
+
+def _transformable(op: Callable, backward: Callable) -> Callable:
+    """Make an operator differentiable, and return what calls it under the transforms of ``torch.func`` too.
+
+    Those take none of the functions that ``register_autograd`` makes, but one with a ``setup_context``.
+    """
+    torch.library.register_autograd(op, backward, setup_context=_save_inputs, lib=LIBRARY)
+    members = dict(forward=op.__call__, setup_context=_save_inputs, backward=backward, vmap=_loop_over(op))
+    members = {name: staticmethod(member) for name, member in members.items()}
+    function = type(f'{op.__name__}_function', (torch.autograd.Function,), members)
+
+    def call(*inputs):
+        is_transformed = not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active()
+        return function.apply(*inputs) if is_transformed else op(*inputs)
+
+    return call
 
 
 def _define(name: str, schema: str, launch: Callable, fake: Callable) -> Callable:
@@ -111,10 +129,15 @@ def _save_inputs(ctx, inputs, output):
     ctx.save_for_backward(*tensors)
 
 
-def _refuse_second_order(ctx, *grads):
-    raise NotImplementedError(
-        "rep_flow: the fused backends have no second derivatives; pass backend='reference' for double backward"
-    )
+def _second_derivatives(ctx, *grads):
+    """Gradients of the gradients, by those of the reference solver, which have gradients of every order."""
+
+    def first_derivatives(grad_u, *inputs):
+        _, pull_back = torch.func.vjp(lambda *inputs: rep_flow_ref(*inputs, ctx.num_iters), *inputs)
+        return pull_back(grad_u)
+
+    _, pull_back = torch.func.vjp(first_derivatives, *ctx.saved_tensors)
+    return *pull_back(grads), None
 
 
 def _loop_over(op: Callable) -> Callable:

@@ -12,8 +12,9 @@ import torch
 from mmengine.config import DictAction
 
 from repflow_mm.apis.command_line import one_line_errors
-from repflow_mm.files import write_json
-from repflow_mm.sweeps.rows import Row, load_tables, networks_of
+from repflow_mm.files import check_writable, write_json
+from repflow_mm.sweeps.docs import check_sections, write_docs
+from repflow_mm.sweeps.rows import Row, load_references, load_tables, networks_of
 from repflow_mm.sweeps.run_times import seconds_a_video
 from repflow_mm.sweeps.runs import Run, run_locally, write_slurm_script
 from repflow_mm.sweeps.tables import write_table
@@ -38,6 +39,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--slurm-dir', help='write a job script for each run to this folder instead of running it')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='overrides for every config')
     parser.add_argument('--time', action='store_true', help='measure what each network takes for a video, at the end')
+    parser.add_argument(
+        '--per-clip', action='store_true', help='add intervals over clips, mean class accuracy, confusion matrices'
+    )
+    parser.add_argument('--write-docs', type=Path, help='put the tables between the markers of this Markdown file')
     parser.add_argument('--list', action='store_true', help='print the rows of the tables without running them')
     args = parser.parse_args(argv)
     if args.gpus < 1:
@@ -82,7 +87,12 @@ def main(argv: Sequence[str] | None = None, show: Callable[[str], object] = sys.
     args = parse_args(argv)
     with one_line_errors():
         tables = load_tables(args.what, args.tables)
+        references = load_references(tables, args.tables)
         runs = [] if args.list else runs_of(tables, args)
+        if not args.list:
+            check_writable(Path(args.slurm_dir or args.work_dir), '--slurm-dir' if args.slurm_dir else '--work-dir')
+        if args.write_docs is not None:
+            check_sections(list(tables), args.write_docs)
     if args.list:
         show(_listed(tables))
         return 0
@@ -90,9 +100,11 @@ def main(argv: Sequence[str] | None = None, show: Callable[[str], object] = sys.
         for run in runs:
             show(f'{write_slurm_script(run, Path(args.slurm_dir), args.gpus)}\n')
         return 0
-    failed = _run_all(args, tables, runs, show)
+    failed = _run_all(args, tables, references, runs, show)
     for name in tables:
         show(f'\n{Path(args.work_dir, f"{name}.md").read_text()}\n')
+    if args.write_docs is not None:
+        write_docs(list(tables), Path(args.work_dir), args.write_docs)
     return failed
 
 
@@ -105,7 +117,13 @@ def _listed(tables: dict[str, list[Row]]) -> str:
     return '\n'.join(lines) + '\n'
 
 
-def _run_all(args: argparse.Namespace, tables: dict[str, list[Row]], runs: list[Run], show: Callable) -> int:
+def _run_all(
+    args: argparse.Namespace,
+    tables: dict[str, list[Row]],
+    references: dict[str, str],
+    runs: list[Run],
+    show: Callable,
+) -> int:
     """Do the runs one after the other and bring the tables up to date after each; returns how many failed."""
     failed = 0
     for number, run in enumerate(runs, start=1):
@@ -114,13 +132,13 @@ def _run_all(args: argparse.Namespace, tables: dict[str, list[Row]], runs: list[
         failed += status.startswith('failed')
         show(f'  {status}\n')
         if status != 'done before':
-            _write_tables(args, tables, runs)
+            _write_tables(args, tables, references, runs)
     if args.time:
         device = 'cuda' if torch.cuda.is_available() else 'cpu'
         configs = {run.network.name: run.cfg for run in runs}
         known = _read_times(args.work_dir) | seconds_a_video(configs, device=device, progress='run times')
         write_json(Path(args.work_dir, TIMES), known)
-    _write_tables(args, tables, runs)
+    _write_tables(args, tables, references, runs)
     return failed
 
 
@@ -130,8 +148,11 @@ def _read_times(work_dir: str) -> dict[str, float]:
     return json.loads(file.read_text()) if file.is_file() else {}
 
 
-def _write_tables(args: argparse.Namespace, tables: dict[str, list[Row]], runs: list[Run]) -> None:
+def _write_tables(
+    args: argparse.Namespace, tables: dict[str, list[Row]], references: dict[str, str], runs: list[Run]
+) -> None:
     times = _read_times(args.work_dir)
     for name, rows in tables.items():
         timed = all(network.name in times for row in rows for network in row.networks)
-        write_table(name, rows, runs, Path(args.work_dir), times if timed else None)
+        seconds = times if timed else None
+        write_table(name, rows, runs, Path(args.work_dir), seconds, references.get(name), args.per_clip)

@@ -74,6 +74,29 @@ def load_tables(what: Sequence[str], tables_file: str) -> dict[str, list[Row]]:
     return chosen
 
 
+def load_references(tables: dict[str, list[Row]], tables_file: str) -> dict[str, str]:
+    """The rows that the others of their tables are compared with, from ``references`` of the YAML file.
+
+    Args:
+        tables (dict[str, list[Row]]): The tables.
+        tables_file (str): The YAML file, which need not exist.
+
+    Returns:
+        dict[str, str]: Name of the row by that of the table, for tables that have one.
+
+    Raises:
+        ValueError: If a table has no such row.
+    """
+    file = Path(tables_file)
+    content = yaml.safe_load(file.read_text()) or {} if file.is_file() else {}
+    references = {table: row for table, row in content.get('references', {}).items() if table in tables}
+    for table, name in references.items():
+        names = [row.name for row in tables[table]]
+        if name not in names:
+            raise ValueError(f'{tables_file}: the reference of table {table!r} must be one of {names}, got {name!r}')
+    return references
+
+
 def networks_of(tables: dict[str, list[Row]]) -> list[Network]:
     """Every network of the tables, once."""
     return list(dict.fromkeys(network for rows in tables.values() for row in rows for network in row.networks))

@@ -21,7 +21,8 @@ from typing import TextIO
 from mmengine.config import Config
 
 from repflow_mm.apis.checkpoint import checkpoint_of
-from repflow_mm.files import write_json
+from repflow_mm.apis.options import TRAINING_LOCK
+from repflow_mm.files import locked, write_json
 from repflow_mm.sweeps.code_version import code_version
 from repflow_mm.sweeps.rows import Network
 
@@ -156,6 +157,15 @@ def run_locally(run: Run, gpus: int = 1) -> str:
         return 'done before'
     run.check_folder()
     run.folder.mkdir(parents=True, exist_ok=True)
+    with locked(run.folder, '.sweep.lock'):
+        # The training of a sweep that was killed may be about to end.
+        with locked(run.folder, TRAINING_LOCK, patience=60):
+            pass
+        return _train_and_test(run, gpus)
+
+
+def _train_and_test(run: Run, gpus: int) -> str:
+    """The commands of a run one after the other; returns the same as :func:`run_locally`."""
     log = run.folder / 'log.txt'
     train, test = run.commands(gpus)
     start = time.monotonic()

@@ -1,4 +1,4 @@
-"""Tables of a sweep's results: Markdown, CSV and a plot."""
+"""Tables of a sweep's results: Markdown, CSV and pictures."""
 
 from __future__ import annotations
 
@@ -7,53 +7,53 @@ import io
 import statistics
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from repflow_mm.evaluation.fusion import check_same_samples, fuse, load_scores, top_k
-from repflow_mm.files import completed, write_text
+from repflow_mm.files import write_text
 from repflow_mm.markdown import markdown_table
 from repflow_mm.sweeps.code_version import code_version
+from repflow_mm.sweeps.pictures import write_bars, write_confusions
+from repflow_mm.sweeps.results import (
+    Accuracies,
+    Predictions,
+    mean_over_splits,
+    paired_difference,
+    row_accuracies,
+    row_predictions,
+)
 from repflow_mm.sweeps.rows import Row
 from repflow_mm.sweeps.runs import Run
 
-Accuracies = dict[tuple[int, 'int | None'], float]
 
+class RowResult(NamedTuple):
+    """What a table shows of a row.
 
-def row_accuracies(row: Row, runs: Sequence[Run]) -> Accuracies:
-    """Top-1 accuracy of a row, by seed and split, where all of its runs are finished."""
-    of = {(run.network.name, run.seed, run.split): run for run in runs}
-    accuracies = {}
-    for seed, split in dict.fromkeys((run.seed, run.split) for run in runs):
-        parts = [of[network.name, seed, split] for network in row.networks]
-        results = [part.result() for part in parts]
-        if all(result is not None for result in results):
-            accuracies[seed, split] = results[0]['acc/top1'] if len(parts) == 1 else _fused_accuracy(parts)
-    return accuracies
+    Args:
+        accuracies (Accuracies): Top-1 by seed and split.
+        means (dict[int, float]): Top-1 by seed, mean over the splits.
+        predictions (Predictions, optional): Those of every clip, where they are asked for and there are some.
+        seconds (float, optional): What the row's networks take for a video, where that is known of all rows.
+    """
 
-
-def _fused_accuracy(parts: Sequence[Run]) -> float:
-    scores = {str(part.folder): load_scores(part.folder / 'scores.pkl') for part in parts}
-    check_same_samples(scores)
-    return top_k(fuse(list(scores.values())), next(iter(scores.values())).labels)
-
-
-def mean_over_splits(found: Accuracies, splits: Sequence[int | None]) -> dict[int, float]:
-    """Mean accuracy over the splits, for each seed that has all of them."""
-    seeds = dict.fromkeys(seed for seed, _ in found)
-    whole = [seed for seed in seeds if all((seed, split) in found for split in splits)]
-    return {seed: statistics.mean(found[seed, split] for split in splits) for seed in whole}
+    accuracies: Accuracies
+    means: dict[int, float]
+    predictions: Predictions | None = None
+    seconds: float | None = None
 
 
 def protocol(run: Run) -> str:
     """Clips x crops, frames, size and data counts of a run's test, in a line."""
     dataset = run.cfg.test_dataloader.dataset
     steps = {step['type']: step for step in dataset.pipeline}
-    sampler = steps['SampleFrames']
+    sampler = steps.get('SampleFrames') or steps['UniformSample']
     crops = 3 if 'ThreeCrop' in steps else 10 if 'TenCrop' in steps else 1
     sizes = [steps[kind].crop_size for kind in ('CenterCrop', 'ThreeCrop', 'TenCrop') if kind in steps]
     size = f'{sizes[0]} pixels, ' if sizes else ''
-    frames = f'{sampler.clip_len} frames at interval {sampler.get("frame_interval", 1)}'
+    spread = (
+        'over the whole clip' if sampler.type == 'UniformSample' else f'at interval {sampler.get("frame_interval", 1)}'
+    )
     counts = f'{_count(run.cfg.train_dataloader.dataset.ann_file)} training, {_count(dataset.ann_file)} test clips'
-    return f'{sampler.get("num_clips", 1)} × {crops} views, {frames}, {size}{counts}'
+    return f'{sampler.get("num_clips", 1)} × {crops} views, {sampler.clip_len} frames {spread}, {size}{counts}'
 
 
 def _count(ann_file: str) -> int | str:
@@ -67,6 +67,8 @@ def write_table(
     runs: Sequence[Run],
     work_dir: Path,
     seconds: dict[str, float] | None = None,
+    reference: str | None = None,
+    per_clip: bool = False,
 ) -> None:
     """Write ``<name>.md``, ``<name>.csv`` and ``<name>.png`` from the runs that are finished so far.
 
@@ -77,19 +79,34 @@ def write_table(
         work_dir (Path): Folder to write to.
         seconds (dict[str, float], optional): What each network takes for a video, by its name, for a column of run
             times, in which a late-fusion row has the sum of its networks'. Defaults to None, no such column.
+        reference (str, optional): The row that the others are compared with, seed by seed, in a column of
+            differences. Defaults to None, no such column.
+        per_clip (bool): Add columns of the interval over clips and of the mean class accuracy, and write
+            ``<name>_confusion.png``. Defaults to False.
     """
-    results = {row.name: row_accuracies(row, runs) for row in rows}
-    times = {row.name: sum(seconds[network.name] for network in row.networks) for row in rows} if seconds else None
-    used = [run for run in runs if any(run.network in row.networks for row in rows)]
+    results = {}
     splits = list(dict.fromkeys(run.split for run in runs))
+    for row in rows:
+        accuracies = row_accuracies(row, runs)
+        results[row.name] = RowResult(
+            accuracies,
+            mean_over_splits(accuracies, splits),
+            row_predictions(row, runs) if per_clip else None,
+            sum(seconds[network.name] for network in row.networks) if seconds else None,
+        )
+    used = [run for run in runs if any(run.network in row.networks for row in rows)]
     work_dir.mkdir(parents=True, exist_ok=True)
-    write_text(work_dir / f'{name}.md', markdown(name, results, splits, times, _notes(used)).splitlines())
-    write_text(work_dir / f'{name}.csv', _csv(results, runs, times).splitlines())
-    if any(results.values()):
-        _write_plot(work_dir / f'{name}.png', name, results, splits)
+    text = markdown(name, results, splits, _notes(used, reference, per_clip), reference, per_clip)
+    write_text(work_dir / f'{name}.md', text.splitlines())
+    write_text(work_dir / f'{name}.csv', _csv(results, runs).splitlines())
+    if any(result.accuracies for result in results.values()):
+        write_bars(work_dir / f'{name}.png', name, {row: result.means for row, result in results.items()})
+    predictions = {row: result.predictions for row, result in results.items() if result.predictions}
+    if predictions:
+        write_confusions(work_dir / f'{name}_confusion.png', predictions)
 
 
-def _notes(runs: Sequence[Run]) -> str:
+def _notes(runs: Sequence[Run], reference: str | None, per_clip: bool) -> str:
     """Seeds, splits, protocol and the versions of the code that finished runs were made with, in a line."""
     finished = filter(None, (run.result() for run in runs))
     code = sorted({result['code'] for result in finished}) or [code_version()]
@@ -97,7 +114,9 @@ def _notes(runs: Sequence[Run]) -> str:
     averaged = [] if None in splits else [f'mean over the splits {_joined(splits)}']
     # One run of each network and split: a protocol reads the whole lists, and seeds share it.
     protocols = sorted({protocol(run) for run in {(run.network, run.split): run for run in runs}.values()})
-    return '; '.join([f'Seeds {_joined(seeds)}', *averaged, *protocols, ', '.join(code)]) + '.'
+    explained = ['difference: mean ± standard error over the seeds'] if reference else []
+    explained += ['interval: 95 %, bootstrap over the test clips'] if per_clip else []
+    return '; '.join([f'Seeds {_joined(seeds)}', *averaged, *protocols, *explained, ', '.join(code)]) + '.'
 
 
 def _joined(values: Iterable) -> str:
@@ -106,23 +125,29 @@ def _joined(values: Iterable) -> str:
 
 def markdown(
     name: str,
-    results: dict[str, Accuracies],
+    results: dict[str, RowResult],
     splits: Sequence[int | None],
-    times: dict[str, float] | None,
     notes: str,
+    reference: str | None = None,
+    per_clip: bool = False,
 ) -> str:
     """The table with mean ± standard deviation over the seeds, each split's if there are any, run times, and notes.
 
     A seed's accuracy is its mean over the splits.
     """
     columns = [] if None in splits else list(splits)
-    titles = [name, 'top-1, %', *(f'split {split}' for split in columns), 'seeds', *(['ms a video'] if times else [])]
+    timed = all(result.seconds is not None for result in results.values())
+    titles = [name, 'top-1, %', *(f'split {split}' for split in columns)]
+    titles += ['interval', 'mean class, %'] if per_clip else []
+    titles += [f'minus {reference}'] if reference else []
+    titles += ['seeds', *(['ms a video'] if timed else [])]
     lines = []
-    for row, found in results.items():
-        means = mean_over_splits(found, splits)
-        of_splits = [[value for (_, split), value in found.items() if split == column] for column in columns]
-        cells = [row, *map(_mean_and_deviation, (means.values(), *of_splits)), str(len(means))]
-        lines.append(cells + ([f'{1e3 * times[row]:.1f}'] if times else []))
+    for row, result in results.items():
+        of_splits = [[value for (_, s), value in result.accuracies.items() if s == split] for split in columns]
+        cells = [row, *map(_mean_and_deviation, (result.means.values(), *of_splits))]
+        cells += _clip_cells(result.predictions) if per_clip else []
+        cells += [_difference(row, result, results, reference)] if reference else []
+        lines.append([*cells, str(len(result.means)), *([f'{1e3 * result.seconds:.1f}'] if timed else [])])
     return f'{markdown_table(titles, lines)}\n\n{notes}\n'
 
 
@@ -134,33 +159,32 @@ def _mean_and_deviation(values: Iterable[float]) -> str:
     return f'{statistics.mean(percent):.1f}{deviation}'
 
 
-def _csv(results: dict[str, Accuracies], runs: Sequence[Run], times: dict[str, float] | None) -> str:
+def _clip_cells(predictions: Predictions | None) -> list[str]:
+    """The interval over clips, and the mean class accuracy."""
+    if predictions is None:
+        return ['–', '–']
+    low, high = predictions.interval()
+    return [f'{100 * low:.1f} to {100 * high:.1f}', f'{100 * predictions.mean_class_accuracy:.1f}']
+
+
+def _difference(row: str, result: RowResult, results: dict[str, RowResult], reference: str) -> str:
+    """The difference of a row's top-1 to that of the row of reference, in percentage points."""
+    found = None if row == reference else paired_difference(result.means, results[reference].means)
+    if found is None:
+        return '–'
+    mean, error = found
+    return f'{100 * mean:+.1f}' + ('' if error is None else f' ± {100 * error:.1f}')
+
+
+def _csv(results: dict[str, RowResult], runs: Sequence[Run]) -> str:
     """A column for each seed, or for each seed and split."""
+    timed = all(result.seconds is not None for result in results.values())
     columns = dict.fromkeys((run.seed, run.split) for run in runs)
     titles = [f'seed {seed}' + ('' if split is None else f' split {split}') for seed, split in columns]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator='\n')
-    writer.writerow(['row', *titles, *(['seconds a video'] if times else [])])
-    for row, found in results.items():
-        writer.writerow([row, *(found.get(column, '') for column in columns), *([times[row]] if times else [])])
+    writer.writerow(['row', *titles, *(['seconds a video'] if timed else [])])
+    for row, result in results.items():
+        values = [result.accuracies.get(column, '') for column in columns]
+        writer.writerow([row, *values, *([result.seconds] if timed else [])])
     return text.getvalue()
-
-
-def _write_plot(path: Path, name: str, results: dict[str, Accuracies], splits: Sequence[int | None]) -> None:
-    """Write a PNG: a bar for each row's mean, a dot for each seed."""
-    import matplotlib
-
-    matplotlib.use('Agg')
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(7, 0.8 + 0.4 * len(results)), layout='constrained')
-    for position, found in enumerate(results.values()):
-        percent = [100 * value for value in mean_over_splits(found, splits).values()]
-        if percent:
-            axes.barh(position, statistics.mean(percent), color='tab:blue', alpha=0.5)
-            axes.plot(percent, [position] * len(percent), 'k.', markersize=5)
-    axes.set(yticks=range(len(results)), yticklabels=results, ylim=(len(results) - 0.5, -0.5))
-    axes.set(xlabel='top-1 accuracy, %', title=name, xlim=(0, 100))
-    with completed(path) as temporary:
-        figure.savefig(temporary, dpi=120)
-    plt.close(figure)

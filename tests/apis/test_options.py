@@ -1,12 +1,23 @@
 import argparse
 import os
+import socket
+from contextlib import ExitStack
 from types import SimpleNamespace
 
 import pytest
+from helpers import other_run
 from torch import nn
+from torch.utils.data import DataLoader
 
+from repflow_mm.apis import options
 from repflow_mm.apis.command_line import one_line_errors
-from repflow_mm.apis.options import add_common_arguments, build_runner, load_config
+from repflow_mm.apis.options import (
+    RANK_VARIABLES,
+    TRAINING_LOCK,
+    add_common_arguments,
+    build_runner,
+    load_config,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -41,6 +52,55 @@ def test_work_dir_of_the_command_line_goes_before_the_configs(parse):
     assert load_config(parse('--work-dir', 'from_flag', text=text)).work_dir == 'from_flag'
 
 
+def runner_of(samples, kind=None, **loader):
+    """What ``build_runner`` looks at of a runner that trains on so many samples."""
+    loop = SimpleNamespace(dataloader=DataLoader(range(samples), batch_size=4, sampler=range(samples), **loader))
+    return SimpleNamespace(model=nn.Module(), train_loop=loop, val_loop=None, test_loop=loop, kind=kind)
+
+
+@pytest.fixture
+def claim(parse, tmp_path, monkeypatch):
+    """Build a runner that trains, or tests, in a folder; returns what holds its lock."""
+    monkeypatch.setattr(options, 'ConciseRunner', SimpleNamespace(from_cfg=lambda cfg: runner_of(1)))
+
+    def claim(*flags, modes=('train',), folder=tmp_path / 'run'):
+        held = ExitStack()
+        build_runner(load_config(parse('--work-dir', str(folder), *flags)), modes, held)
+        return held
+
+    return claim
+
+
+def test_second_training_in_a_folder_is_refused(claim, tmp_path):
+    (tmp_path / 'run').mkdir()
+    with other_run(tmp_path / 'run', TRAINING_LOCK) as other:
+        message = rf'^another run is writing to {tmp_path}/run \(process {other.pid} on {socket.gethostname()}\); wait'
+        with pytest.raises(OSError, match=message):
+            claim()
+        with claim(modes=('test',)), claim(folder=tmp_path / 'another'):
+            pass
+        other.kill()
+        other.wait()
+        with claim():  # as --resume does after a kill
+            assert str(os.getpid()) in (tmp_path / 'run' / TRAINING_LOCK).read_text()
+
+
+@pytest.mark.parametrize('launcher', ['pytorch', 'slurm', 'mpi'])
+def test_first_process_of_a_distributed_training_alone_takes_the_lock(claim, tmp_path, launcher):
+    os.environ[RANK_VARIABLES[launcher]] = '1'
+    with claim('--launcher', launcher):
+        assert not (tmp_path / 'run').exists()
+    os.environ[RANK_VARIABLES[launcher]] = '0'
+    with claim('--launcher', launcher):
+        assert (tmp_path / 'run' / TRAINING_LOCK).exists()
+
+
+@pytest.mark.parametrize('modes', [('train',), ('test',)])
+def test_working_folder_that_cannot_be_written_is_named_first(claim, modes):
+    with pytest.raises(OSError, match=r'^working folder /proc/run cannot be written: .+ \(/proc\)$'):
+        claim(modes=modes, folder='/proc/run')
+
+
 @pytest.mark.parametrize('flag', ['--local_rank', '--local-rank'])
 def test_launcher_and_local_rank(parse, flag):
     assert load_config(parse('--launcher', 'pytorch', flag, '3')).launcher == 'pytorch'
@@ -66,6 +126,18 @@ def test_config_that_is_no_python(parse):
         load_config(args)
 
 
+@pytest.mark.parametrize(('text', 'reason'), [('x = y\n', 'NameError: '), ('_base_ = {}\n', 'TypeError: ')])
+def test_config_that_cannot_be_run(parse, text, reason):
+    with pytest.raises(ValueError, match=rf'^config .*my_config\.py cannot be read: {reason}'):
+        load_config(parse(text=text))
+
+
+def test_config_of_another_kind_of_file(tmp_path):
+    (tmp_path / 'list.txt').write_text('a.mp4 0')
+    with pytest.raises(ValueError, match=r'^config .*list\.txt must be a file of \.py, \.json, \.yaml, \.yml$'):
+        load_config(argparse.Namespace(config=str(tmp_path / 'list.txt'), local_rank=0))
+
+
 def test_config_is_checked_before_the_runner_is_built(parse):
     cfg = load_config(parse(text='model = dict(cls_head=dict(num_classes=0))\n'))
     with pytest.raises(ValueError, match=r'num_classes must be an integer >= 1, got 0'):
@@ -75,5 +147,15 @@ def test_config_is_checked_before_the_runner_is_built(parse):
 def test_runner_type_of_the_config_is_built(parse, monkeypatch):
     from mmaction.registry import RUNNERS
 
-    monkeypatch.setattr(RUNNERS, 'build', lambda cfg: SimpleNamespace(model=nn.Module(), kind=cfg.runner_type))
+    monkeypatch.setattr(RUNNERS, 'build', lambda cfg: runner_of(1, kind=cfg.runner_type))
     assert build_runner(load_config(parse(text="runner_type = 'MyRunner'\n")), ('train',)).kind == 'MyRunner'
+
+
+@pytest.mark.parametrize('samples', [0, 3])
+def test_nothing_to_do_is_an_error(parse, monkeypatch, samples, tmp_path):
+    monkeypatch.setattr(
+        options, 'ConciseRunner', SimpleNamespace(from_cfg=lambda cfg: runner_of(samples, drop_last=True))
+    )
+    why = ' in batches of 4 with drop_last=True' if samples else ''
+    with pytest.raises(ValueError, match=rf'^train_dataloader has nothing to do: {samples} samples a process{why}$'):
+        build_runner(load_config(parse('--work-dir', str(tmp_path))), ('train', 'val'))

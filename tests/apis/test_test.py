@@ -1,7 +1,9 @@
+import inspect
 import os
 
 import pytest
 from helpers import ROOT
+from mmaction.datasets.transforms import PackActionInputs
 
 from repflow_mm.apis import test as test_api
 
@@ -54,9 +56,39 @@ def test_dump_after_several_evaluators(config, tmp_path):
     assert types == ['AccMetric', 'ConfusionMatrix', 'DumpResults']
 
 
+def test_dump_keeps_the_names_of_the_samples(config, tmp_path):
+    path = tmp_path / 'config.py'
+    path.write_text(
+        "step = dict(type='PackActionInputs')\n"
+        "other = dict(type='PackActionInputs', meta_keys=('img_shape', 'filename'))\n"
+        "parts = [dict(ann_file='a', pipeline=[step]), dict(ann_file='b', pipeline=[dict(type='Flip'), other])]\n"
+        "test_dataloader = dict(dataset=dict(type='ConcatDataset', datasets=parts))\n"
+        "test_evaluator = dict(type='AccMetric')\n"
+    )
+
+    def kept(*flags):
+        return [
+            part.pipeline[-1].get('meta_keys') for part in config(*flags, file=path).test_dataloader.dataset.datasets
+        ]
+
+    assert kept() == [None, ('img_shape', 'filename')]
+    default = inspect.signature(PackActionInputs).parameters['meta_keys'].default
+    assert kept('--dump', 'a.pkl') == [(*default, 'filename', 'frame_dir'), ('img_shape', 'filename', 'frame_dir')]
+
+
 def test_dump_with_another_suffix(config):
     with pytest.raises(ValueError, match=r"^--dump must end in \.pkl or \.pickle, got 'scores\.json'$"):
         config('--dump', 'scores.json')
+
+
+def test_places_that_cannot_be_written_are_named_before_the_test(config, tmp_path):
+    with pytest.raises(OSError, match=r'^--dump /proc/a\.pkl cannot be written: .+ \(/proc\)$'):
+        config('--dump', '/proc/a.pkl')
+    (tmp_path / 'scores.pkl').mkdir()
+    with pytest.raises(ValueError, match=r'^--dump must be a file, got the folder .*scores\.pkl$'):
+        config('--dump', str(tmp_path / 'scores.pkl'))
+    with pytest.raises(OSError, match=r'^--show-dir /proc/pictures cannot be written'):
+        config('--show-dir', '/proc/pictures')
 
 
 @pytest.mark.parametrize(('flags', 'show', 'out_dir'), [(['--show'], True, None), (['--show-dir', 'o'], False, 'o')])

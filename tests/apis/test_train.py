@@ -83,6 +83,12 @@ def test_auto_scale_lr_without_its_base(write_config, text):
         config('--auto-scale-lr', file=write_config(text))
 
 
+def test_auto_scale_lr_with_its_base_on_the_same_line(write_config):
+    flags = ['--auto-scale-lr', '--cfg-options', 'auto_scale_lr.base_batch_size=16']
+    assert config(*flags).auto_scale_lr == dict(enable=True, base_batch_size=16)
+    assert config(*flags, file=write_config('x = 1\n')).auto_scale_lr == dict(enable=True, base_batch_size=16)
+
+
 def test_randomness_of_the_command_line_goes_before_the_configs(write_config):
     cfg = config('--seed', '5', '--diff-rank-seed', '--deterministic')
     assert cfg.randomness == dict(seed=5, diff_rank_seed=True, deterministic=True)

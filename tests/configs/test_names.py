@@ -35,9 +35,13 @@ def test_fcf_names_one_architecture(path):
     fcf = load_config('configs/_base_/models/fcf.py').fcf.to_dict()
     fcfcf = dict(fcf, steps=('flow', 'conv', 'flow', 'conv', 'flow'))
     settings = {key: flow[key] for key in fcf if key in flow}
+    all_flows = load_config('configs/_base_/models/fcf_all_flows.py').fcf.to_dict()
+    assert name.startswith('fcf-all-flows_') == ({key: flow.get(key) for key in all_flows} == all_flows)
     assert name.startswith('fcf_') == (settings == fcf)
     assert name.startswith('fcfcf_') == (settings == fcfcf)
-    assert name.startswith('flow-conv-flow') == ('conv' in flow.get('steps', ()) and flow.fusion == 'none')
+    assert name.startswith('flow-conv-flow') == (
+        'conv' in flow.get('steps', ()) and flow.fusion == 'none' and 'outputs' not in flow
+    )
 
 
 @pytest.mark.parametrize('path', FLOW_STREAMS)

@@ -33,9 +33,25 @@ def test_no_prefix_and_own_delimiter(read):
     ) == [('/data/a b.mp4', 12)]
 
 
-def test_several_labels_are_left_to_upstream(read):
-    dataset = read('a.mp4 1 2\n', multi_class=True)
-    assert dataset.get_data_info(0)['label'].nonzero().flatten().tolist() == [1, 2]
+def labels(dataset):
+    """The classes of each sample of a dataset of several labels."""
+    vectors = [dataset.get_data_info(i)['label'] for i in range(len(dataset))]
+    return [vector.nonzero().flatten().tolist() for vector in vectors]
+
+
+def test_several_labels(read):
+    dataset = read('a.mp4 1 2\n\nb c.mp4 7\nd.mp4\t0 0\n', multi_class=True)
+    assert labels(dataset) == [[1, 2], [7], [0]]
+    assert [dataset.get_data_info(i)['filename'] for i in range(3)] == [f'videos/{x}.mp4' for x in ('a', 'b c', 'd')]
+
+
+def test_a_sample_knows_its_line(read):
+    assert read('a.mp4 1\n\nb.mp4 2\n').get_data_info(1)['place'].endswith('list.txt, line 3')
+
+
+def test_several_labels_need_num_classes(read):
+    with pytest.raises(ValueError, match=r'list\.txt: multi_class=True needs num_classes, got None'):
+        read('a.mp4 1 2\n', multi_class=True, num_classes=None)
 
 
 @pytest.mark.parametrize(
@@ -50,9 +66,10 @@ def test_several_labels_are_left_to_upstream(read):
         ('a.mp4 -1\n', r'line 1: .*the label must lie in \[0, 8\), got -1'),
     ],
 )
-def test_bad_lists_are_named_with_the_line(read, text, message):
+@pytest.mark.parametrize('multi_class', [False, True])
+def test_bad_lists_are_named_with_the_line(read, text, message, multi_class):
     with pytest.raises(ValueError, match=message):
-        read(text)
+        read(text, multi_class=multi_class)
 
 
 def test_negative_label_without_num_classes(read):
@@ -128,6 +145,40 @@ def test_frames_outside_of_the_folder(read_frames, path, multi_class):
     ):
         read_frames(f'a 5 0\n{path} 5 1\n', **options)
     assert len(read_frames(f'a 5 0\n{path} 5 1\n', allow_outside=True, **options)) == 2
+
+
+def test_several_labels_of_frames(read_frames):
+    dataset = read_frames('a 5 0 2\n\nb c 7 1\n', multi_class=True, num_classes=3)
+    assert labels(dataset) == [[0, 2], [1]]
+    info = dataset.get_data_info(1)
+    assert (info['frame_dir'], info['total_frames'], info['place'][-6:]) == ('flow/b c', 7, 'line 3')
+
+
+def test_offsets_of_frames(read_frames):
+    info = read_frames('a 30 5 2\n', with_offset=True).get_data_info(0)
+    assert (info['offset'], info['total_frames'], info['label']) == (30, 5, 2)
+
+
+@pytest.mark.parametrize(
+    ('text', 'options', 'message'),
+    [
+        (
+            'a 5 0\nb.mp4 1\n',
+            {},
+            r"line 2: 'b\.mp4 1': expected 'frame_dir total_frames label'; a list of videos",
+        ),
+        ('a 5 0 1\n', {}, r"line 1: 'a 5 0 1': .*got 3 numbers; several labels need multi_class=True"),
+        ('a 5 0\n', dict(with_offset=True), r"expected 'frame_dir offset total_frames label'"),
+        ('a 0 1\n', {}, r'total_frames must be >= 1, got 0'),
+        ('a -2 5 1\n', dict(with_offset=True), r'the offset must be >= 0, got -2'),
+        ('a 5 3\n', dict(num_classes=3), r'the label must lie in \[0, 3\), got 3'),
+        ('a 5 1 -1\n', dict(num_classes=3, multi_class=True), r'the label must lie in \[0, 3\), got -1'),
+        ('a 5 x\n', dict(num_classes=3, multi_class=True), r"the label must be an integer, got 'x'"),
+    ],
+)
+def test_bad_lists_of_frames(read_frames, text, options, message):
+    with pytest.raises(ValueError, match=message):
+        read_frames(text, **options)
 
 
 def test_frames_within_the_folder(read_frames):

@@ -10,7 +10,7 @@ from mmengine.runner import CheckpointLoader
 from tiny_training import Killed, assert_same, final_state, kill, stop, train
 
 from repflow_mm.compat.checkpoint_files import latest_checkpoint
-from repflow_mm.engine import ResumeError
+from repflow_mm.engine import CannotResumeError
 
 BATCHES = 6  # of an epoch
 ITERATIONS = dict(
@@ -161,11 +161,11 @@ def test_another_batch_size_is_refused_in_the_middle_of_an_epoch(tmp_path):
     noted = r'batch 4 of 6 of 23 samples \(1 processes with a batch size of 4\)'
     found = r'12 of 23 samples \(1 processes with a batch size of 2\)'
     message = f'^cannot go on in the middle .*: the checkpoint is from {noted}, and this run has {found}. Take the same'
-    with pytest.raises(ResumeError, match=message):
+    with pytest.raises(CannotResumeError, match=message):
         train(tmp_path / 'run', resume=True, changes=changes)
 
 
 def test_another_batch_size_is_fine_after_a_whole_epoch(tmp_path):
     train(tmp_path / 'run', 'before_train_epoch', 2, kill)
-    train(tmp_path / 'run', resume=True, changes={'train_dataloader.batch_size': 2})
-    assert CheckpointLoader.load_checkpoint(str(tmp_path / 'run' / 'epoch_3.pth'))['meta']['iter'] == 6 + 2 * 12
+    train(tmp_path / 'run', resume=True, changes={'train_dataloader.batch_size': 3})
+    assert CheckpointLoader.load_checkpoint(str(tmp_path / 'run' / 'epoch_3.pth'))['meta']['iter'] == 6 + 2 * 8

@@ -60,7 +60,7 @@ def test_the_last_line_is_the_command_that_goes_on(write_config, monkeypatch, ca
     checkpoint = file.parent / 'run' / 'interrupted.pth'
     more = '' if '--resume' in given else ' --resume auto'
     assert capsys.readouterr().out.splitlines()[-2:] == [
-        f'stopped by {signum.name}: {checkpoint}',
+        f'stopped by {signum.name}; its state is in {checkpoint}',
         f'to go on: tools/train.py {" ".join(given)}{more}',
     ]
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGUSR1, signal.SIGTERM)] == handlers

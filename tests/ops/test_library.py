@@ -1,5 +1,7 @@
 """The fused solvers as operators of PyTorch, by the example of the CPU's."""
 
+import functools
+
 import pytest
 import torch
 from torch.autograd import forward_ad
@@ -105,11 +107,56 @@ def test_empty(shape):
         assert torch.equal(values[name], torch.zeros_like(tensor)), name
 
 
-def test_second_derivative_is_refused():
-    x = (torch.rand(SHAPE) * 255).requires_grad_()
-    (grad_x,) = torch.autograd.grad(flow(x).square().sum(), x, create_graph=True)
-    with pytest.raises(NotImplementedError, match="no second derivatives; pass backend='reference'"):
-        grad_x.sum().backward()
+def energy(x, theta, backend):
+    return rep_flow(x, theta, 0.15, 0.25, num_iters=4, backend=backend).square().sum()
+
+
+def double_clip():
+    return torch.rand(SHAPE, dtype=torch.float64) * 255, torch.tensor(0.3, dtype=torch.float64)
+
+
+@pytest.mark.parametrize('order', [2, 3])
+def test_higher_derivatives_are_those_of_the_reference(order):
+    values = {}
+    for backend in ('cpu', 'reference'):
+        torch.manual_seed(0)
+        inputs = [tensor.requires_grad_() for tensor in double_clip()]
+        value = energy(*inputs, backend)
+        for _ in range(order):
+            grads = torch.autograd.grad(value, inputs, create_graph=True)
+            value = sum(grad.square().mean() for grad in grads)
+        values[backend] = grads
+    for fused, reference in zip(values['cpu'], values['reference']):
+        assert reference.abs().max() > 0
+        torch.testing.assert_close(fused, reference)
+
+
+def test_vmap_over_gradients_of_examples():
+    x, theta = double_clip()
+    gradient = torch.func.grad(lambda clip, theta: energy(clip[None], theta, 'cpu'), argnums=(0, 1))
+    actual = torch.func.vmap(gradient, in_dims=(0, None))(x, theta)
+    expected = [gradient(clip, theta) for clip in x]
+    for k, name in enumerate(('x', 'theta')):
+        assert torch.equal(actual[k], torch.stack([grads[k] for grads in expected])), name
+
+
+def test_gradient_of_a_gradient_under_transforms():
+    x, theta = double_clip()
+
+    def steepness(x, backend):
+        return torch.func.grad(energy, argnums=1)(x, theta, backend).square()
+
+    fused, reference = (torch.func.grad(steepness)(x, backend) for backend in ('cpu', 'reference'))
+    torch.testing.assert_close(fused, reference)
+
+
+def test_jacobian_under_transforms():
+    x, theta = double_clip()
+    fused, reference = (
+        torch.func.jacrev(functools.partial(rep_flow, num_iters=4, backend=backend), argnums=1)(x, theta, 0.15, 0.25)
+        for backend in ('cpu', 'reference')
+    )
+    torch.testing.assert_close(fused, reference)
 
 
 def test_forward_mode_takes_the_reference_and_gives_no_zeros():

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import ROOT
+from helpers import ROOT, other_run
 from mmengine.config import DictAction
 
+from repflow_mm.apis.options import TRAINING_LOCK
 from repflow_mm.sweeps import ablate
 from repflow_mm.sweeps import runs as ablation_runs
 from repflow_mm.sweeps.rows import Network, load_tables
@@ -171,6 +172,24 @@ def test_failing_run_is_named_and_does_not_end_the_sweep(sweep):
     assert failed == 2 and 'failed, see' in text
     assert '| broken | – | 0 |' in text and '| low | 15.0 ± 7.1 | 2 |' in text
     assert 'broken' in (work_dir / 'runs' / 'broken' / 'seed0' / 'log.txt').read_text()
+
+
+def test_run_of_another_sweep_at_work_is_refused(sweep):
+    folder = sweep / 'work' / 'runs' / 'low' / 'seed0'
+    folder.mkdir(parents=True)
+    with other_run(folder, '.sweep.lock') as other:
+        failed, text, work_dir = run(sweep, 'good', seeds='0')
+        assert failed == 1 and f'failed: another run is writing to {folder} (process {other.pid} on ' in text
+    assert calls(work_dir) == ['train 0.5 0', 'test 0.5 0']
+    with other_run(folder, TRAINING_LOCK) as other:
+        other.stdin.close()
+        assert run(sweep, 'good', seeds='0')[0] == 0
+
+
+def test_folder_that_cannot_be_written_is_named_first(sweep):
+    for flag in ('--work-dir', '--slurm-dir'):
+        with pytest.raises(SystemExit, match=rf'^error: {flag} /proc/sweep cannot be written: .+ \(/proc\)$'):
+            ablate.main(['good', '--tables', str(sweep / 'tables.yml'), flag, '/proc/sweep'])
 
 
 def test_changed_config_is_not_mixed_with_old_results(sweep):
@@ -333,3 +352,44 @@ def wait_until(condition):
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_rows_are_compared_with_the_row_of_reference(sweep):
+    file = sweep / 'tables.yml'
+    tables = file.read_text()
+    file.write_text(tables + 'references: {good: low}\n')
+    _, _, work_dir = run(sweep, 'good')
+    text = (work_dir / 'good.md').read_text()
+    assert '| good | top-1, % | minus low | seeds |' in text and 'mean ± standard error over the seeds' in text
+    assert '| low | 15.0 ± 7.1 | – | 2 |' in text and '| high | 55.0 ± 7.1 | +40.0 ± 0.0 | 2 |' in text
+    file.write_text(tables + 'references: {good: lower}\n')
+    with pytest.raises(
+        SystemExit, match=r"reference of table 'good' must be one of \['low', 'high', 'late'\], got 'lo"
+    ):
+        run(sweep, 'good')
+
+
+def test_clips_make_intervals_and_confusion_matrices(sweep):
+    argv = ['good', '--tables', str(sweep / 'tables.yml'), '--work-dir', str(sweep / 'work'), '--seeds', '0']
+    ablate.main([*argv, '--per-clip'], show=str)
+    text = (sweep / 'work' / 'good.md').read_text()
+    assert '| good | top-1, % | interval | mean class, % | seeds |' in text
+    assert '| high | 50.0 | 100.0 to 100.0 | 100.0 | 1 |' in text  # the stand-in's scores are right
+    assert '| low | 10.0 | 0.0 to 0.0 | 0.0 | 1 |' in text
+    assert (sweep / 'work' / 'good_confusion.png').read_bytes().startswith(b'\x89PNG')
+
+
+def test_tables_go_into_the_docs(sweep):
+    docs = sweep / 'results.md'
+    docs.write_text('Before\n\n<!-- good: begin -->\nold\n<!-- good: end -->\n\nAfter\n')
+    argv = ['good', '--tables', str(sweep / 'tables.yml'), '--work-dir', str(sweep / 'work'), '--seeds', '0']
+    ablate.main([*argv, '--write-docs', str(docs)], show=str)
+    text = docs.read_text()
+    assert text.startswith('Before\n') and text.endswith('\nAfter\n') and 'old' not in text
+    assert (sweep / 'work' / 'good.md').read_text().strip() in text
+    assert '![good](results_good.png)' in text and (sweep / 'results_good.png').stat().st_size
+    docs.write_text('no markers\n')
+    with pytest.raises(SystemExit, match='error: .*results.md must have the lines <!-- good: begin --> and'):
+        ablate.main([*argv, '--write-docs', str(docs)], show=str)
+    with pytest.raises(SystemExit, match='error: .*nowhere.md does not exist'):
+        ablate.main([*argv, '--write-docs', str(sweep / 'nowhere.md')], show=str)

@@ -12,7 +12,7 @@ import torch
 from benchmarks import backbones, compiled_code, cost, flow_formats, flow_methods, flow_workers, models, solver, tvl1
 from benchmarks.hardware import hardware
 from benchmarks.parts import Part, positive
-from repflow_mm.files import write_json
+from repflow_mm.files import check_writable, write_json
 
 PARTS: dict[str, Part] = {
     name: part
@@ -41,6 +41,7 @@ def main(argv: Sequence[str] | None = None, show: Callable[[str], object] = sys.
     command = ' '.join(['tools/benchmark.py', *(sys.argv[1:] if argv is None else argv)])
     try:
         _check_device(args.device)
+        check_writable(out, '--out')
         results = dict(hardware=hardware(args.device), command=command)
         show(f'{results["hardware"]}\n\n')
         results[args.part], text = PARTS[args.part].run(args)

@@ -24,4 +24,6 @@ model = dict(
         std=[58.395, 57.12, 57.375],
         format_shape='NCTHW',
     ),
+    # Our choice: of the 25 clips of 32x224x224 of a test, five at a time; see docs/training.md.
+    test_cfg=dict(max_testing_views=5),
 )

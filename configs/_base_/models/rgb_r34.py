@@ -11,4 +11,6 @@ model = dict(
         std=[127.5, 127.5, 127.5],
         format_shape='NCTHW',
     ),
+    # Our choice: as many clips of 16x112x112 at a time as a test has; more views, such as crops, are divided.
+    test_cfg=dict(max_testing_views=25),
 )

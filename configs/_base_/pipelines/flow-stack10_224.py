@@ -11,7 +11,7 @@ train_pipeline = [
     dict(type='Resize', scale=(224, 224), keep_ratio=False),
     dict(type='FlowFlip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs'),
+    dict(type='PackActionInputs', meta_keys=('frame_dir', 'img_shape')),
 ]
 val_pipeline = [
     dict(type='SampleFrames', clip_len=stack_length, frame_interval=1, num_clips=3, test_mode=True),

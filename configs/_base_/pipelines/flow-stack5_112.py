@@ -10,7 +10,7 @@ train_pipeline = [
     dict(type='RandomCrop', size=112),
     dict(type='FlowFlip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs'),
+    dict(type='PackActionInputs', meta_keys=('frame_dir', 'img_shape')),
 ]
 val_pipeline = [
     dict(type='SampleFrames', clip_len=stack_length, frame_interval=1, num_clips=3, test_mode=True),

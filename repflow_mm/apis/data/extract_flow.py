@@ -41,6 +41,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--timeout', type=float, default=120.0, help='seconds a batch may take; default: 120')
     parser.add_argument('--retry', action='store_true', help='try again what an earlier run failed on')
     parser.add_argument('--allow-outside', action='store_true', help='take paths that lead out of the folder of videos')
+    parser.add_argument('--decoder', help='what reads the videos; default: $REPFLOW_MM_DECODER or pyav')
     group = parser.add_argument_group(f'parameters of {method}', '--method ... --help shows those of another method')
     for parameter in fields(METHODS[method].parameters):
         flag, default = parameter.name.replace('_', '-'), parameter.default

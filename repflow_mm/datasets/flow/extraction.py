@@ -31,7 +31,7 @@ from repflow_mm.datasets.lists.list_runs import (
     update_journal,
     write_report,
 )
-from repflow_mm.datasets.video_reading import BadVideoError
+from repflow_mm.datasets.video_reading import BadVideoError, chosen_decoder
 from repflow_mm.files import claim_folder, locked, write_json, write_text
 from repflow_mm.flow_names import flow_name
 from repflow_mm.ops.arguments import check_count
@@ -39,7 +39,7 @@ from repflow_mm.ops.arguments import check_count
 PARAMETERS_FILE = 'flow.json'
 JOURNAL_FILE = '.extracted.jsonl'
 UNFINISHED_FOLDER = '.unfinished'
-FLOW_STATUSES = (*STATUSES, 'short')
+FLOW_STATUSES = (*STATUSES, 'short', 'small')
 ENCODING = 'uint8 = round((clip(u, -bound, bound) + bound) / (2 * bound) * 255), u in pixels'
 # Goes into flow.json; to be raised whenever the same options no longer give the same files.
 EXTRACTOR_VERSION = 1
@@ -104,6 +104,7 @@ def extract_flow(
     timeout: float = 120.0,
     retry: bool = False,
     allow_outside: bool = False,
+    decoder: str | None = None,
 ) -> dict:
     """Write the flow of every video of a list in a form that MMAction2's ``RawframeDataset`` reads.
 
@@ -130,6 +131,7 @@ def extract_flow(
         retry (bool): Try again what an earlier run failed on. Defaults to False.
         allow_outside (bool): Whether paths may lead out of the folder of videos; such a video's flow lies under its
             whole path in ``out``. Defaults to False.
+        decoder (str, optional): See :func:`repflow_mm.datasets.video_reading.chosen_decoder`. Defaults to None.
 
     Returns:
         dict: The report of :func:`repflow_mm.datasets.lists.list_runs.make_report`, whose ``frames`` are the
@@ -145,6 +147,7 @@ def extract_flow(
     if batch < 1:
         raise ValueError(f'batch must be >= 1, got {batch}')
     _check_device(device)
+    decoder = chosen_decoder(decoder)
     jobs = check_run(videos, 1 if jobs is None and device != 'cpu' else jobs, timeout)
     entries = read_list(list_file)
     names = flow_names(list_file, videos, entries, options.format, allow_outside)
@@ -153,7 +156,7 @@ def extract_flow(
     with _full_disk_explained(out), locked(out):
         _name_method(out / PARAMETERS_FILE)
         claim_folder(out, PARAMETERS_FILE, options.record(), 'flow')
-        work = partial(_extract, out, options, batch, device)
+        work = partial(_extract, out, options, batch, device, decoder)
         with _unfinished_folder(out), opened_journal(out / JOURNAL_FILE, key='name') as journal:
             paths = dict(zip(names, (full_path(videos, entry) for entry in entries)))
             _check_sources(out, journal, paths)
@@ -276,14 +279,20 @@ def _list_lines(names: Sequence[str], entries: Sequence[ListEntry], results: Seq
 
 
 def _extract(
-    out: Path, options: FlowOptions, batch: int, device: str, video: tuple[str, str], alive: Callable[[], None]
+    out: Path,
+    options: FlowOptions,
+    batch: int,
+    device: str,
+    decoder: str,
+    video: tuple[str, str],
+    alive: Callable[[], None],
 ) -> dict:
     """Write the flow of a video, given by its flow's name and its path; returns its result."""
     name, path = video
     format = FORMATS[options.format]
     unfinished = out / UNFINISHED_FOLDER / f'{os.getpid()}{format.suffix}'
     try:
-        flows = format.write(unfinished, _levels(path, options, batch, device, alive))
+        flows = format.write(unfinished, _levels(path, options, batch, device, decoder, alive))
     except BadVideoError as bad:
         return dict(status=bad.status, message=bad.message)
     else:
@@ -294,10 +303,10 @@ def _extract(
 
 
 def _levels(
-    path: str, options: FlowOptions, batch: int, device: str, alive: Callable[[], None]
+    path: str, options: FlowOptions, batch: int, device: str, decoder: str, alive: Callable[[], None]
 ) -> Iterator[np.ndarray]:
     """The quantised flow of a video's every frame to the next: (2, H, W), uint8."""
-    for u in video_flow(path, options.short_side, options.method, options.parameters, batch, device):
+    for u in video_flow(path, options.short_side, options.method, options.parameters, batch, device, decoder):
         alive()
         yield from quantize_flow(u, options.bound)
 

@@ -12,12 +12,13 @@ from typing import TextIO
 
 from repflow_mm.datasets.lists.list_files import ListEntry
 from repflow_mm.datasets.lists.worker_pool import Work, run_all
+from repflow_mm.datasets.video_reading import GOOD_STATUSES
 from repflow_mm.files import write_json, write_text
 from repflow_mm.ops.arguments import check_count
 from repflow_mm.progress import progress_bar
 
 # What a video's result may be; a run's own come behind them.
-STATUSES = ('ok', 'missing', 'empty', 'corrupt', 'timeout', 'crash')
+STATUSES = (*GOOD_STATUSES, 'missing', 'unreadable', 'empty', 'corrupt', 'unsupported', 'timeout', 'crash')
 
 
 class Journal:
@@ -140,7 +141,7 @@ def make_report(
         video; None if there is none) and ``bad``, a list of ``line``, ``path``, ``status`` and ``message``.
     """
     counts = Counter(result['status'] for result in results)
-    frames = [result['frames'] for result in results if result['status'] == 'ok']
+    frames = [result['frames'] for result in results if result['status'] in GOOD_STATUSES]
     return dict(
         list=str(list_file),
         videos=str(videos),
@@ -150,7 +151,7 @@ def make_report(
         bad=[
             dict(line=entry.number, path=entry.path, status=result['status'], message=result['message'])
             for entry, result in zip(entries, results)
-            if result['status'] != 'ok'
+            if result['status'] not in GOOD_STATUSES
         ],
     )
 

@@ -23,15 +23,12 @@ from mmcv.transforms import BaseTransform
 from mmengine.fileio import FileClient
 
 from repflow_mm.classical_flow import FlowStream
+from repflow_mm.datasets.bad_data import BadDataError, MissingDataError, named_file_errors
 from repflow_mm.datasets.flow.frames import split_flow_image
-from repflow_mm.datasets.transforms.decoding import CheckedDecordDecode, CheckedDecordInit
+from repflow_mm.datasets.transforms.decoding import DecodeFrames, OpenVideo
 
 JPEG_SUFFIXES = ('.jpg', '.jpeg')
 JPEG_START, JPEG_END = b'\xff\xd8', b'\xff\xd9'
-
-
-class DamagedImageError(ValueError):
-    """An image file that cannot be decoded."""
 
 
 @TRANSFORMS.register_module()
@@ -68,9 +65,13 @@ class FlowFlip(Flip):
 class CheckedRawFrameDecode(RawFrameDecode):
     """MMAction2's RawFrameDecode; a missing or damaged image raises an error that names it.
 
+    Of a sample of :class:`repflow_mm.datasets.CheckedRawframeDataset` the last image that its line promises has to be
+    there too, whichever are read: a ``total_frames`` that is too large shows at once, and not by chance.
+
     Raises:
-        FileNotFoundError: If an image does not exist.
-        ValueError: If it is empty, cut off or no image, or has another size than its y or x image.
+        MissingDataError: If an image does not exist.
+        BadDataError: If it is empty, cut off or no image, has another size than its y or x image, or ``total_frames``
+            is more than there are.
     """
 
     def transform(self, results: dict) -> dict:
@@ -79,13 +80,36 @@ class CheckedRawFrameDecode(RawFrameDecode):
             self.file_client = _CheckedFiles(FileClient(self.io_backend, **self.kwargs))
         try:
             results = super().transform(results)
-        except DamagedImageError:
+        except BadDataError:
             raise
         except (ValueError, cv2.error) as error:
-            raise DamagedImageError(f'image {self.file_client.latest} cannot be decoded: {error}') from error
+            latest = self.file_client.latest
+            raise BadDataError(f'image {latest} cannot be decoded: {error}', latest) from error
         if any(img is None or img.dtype != np.uint8 for img in results['imgs']):
-            raise DamagedImageError(f'an image in {results["frame_dir"]} cannot be decoded')
+            raise BadDataError(f'an image in {results["frame_dir"]} cannot be decoded', results['frame_dir'])
+        if self.io_backend == 'disk':
+            check_last_image(results)
         return results
+
+
+def check_last_image(results: dict) -> None:
+    """Raise BadDataError unless the last image that a line of a list of frames promises is there.
+
+    Args:
+        results (dict): ``frame_dir``, ``total_frames``, ``filename_tmpl``, ``modality``, ``start_index`` and, where the
+            line has one, ``offset``. Nothing is checked without ``total_frames`` and ``start_index``.
+    """
+    if not {'total_frames', 'start_index'} <= results.keys():
+        return
+    folder, total = results['frame_dir'], results['total_frames']
+    number = results['start_index'] + total - 1 + results.get('offset', 0)
+    if not osp.isdir(folder):
+        raise MissingDataError(f'folder of frames {folder} does not exist', folder)
+    numbers = [('x', number), ('y', number)] if results['modality'] == 'Flow' else [(number,)]
+    for fields in numbers:
+        image = osp.join(folder, results['filename_tmpl'].format(*fields))
+        if not osp.isfile(image):
+            raise BadDataError(f'total_frames is {total}, but the last image {image} does not exist', folder, 'short')
 
 
 class _CheckedFiles:
@@ -96,17 +120,15 @@ class _CheckedFiles:
 
     def get(self, path: str) -> bytes:
         self.latest = path
-        try:
+        with named_file_errors(path, 'image'):
             content = self.client.get(path)
-        except FileNotFoundError as error:
-            raise FileNotFoundError(f'image {path} does not exist') from error
         if not content:
-            raise DamagedImageError(f'image {path} is empty')
+            raise BadDataError(f'image {path} is empty', path, 'empty')
         if osp.splitext(path)[1].lower() in JPEG_SUFFIXES:
             if not content.startswith(JPEG_START):
-                raise DamagedImageError(f'image {path} ({len(content)} bytes) is no JPEG file')
+                raise BadDataError(f'image {path} ({len(content)} bytes) is no JPEG file', path)
             if not content.rstrip(b'\0').endswith(JPEG_END):
-                raise DamagedImageError(f'image {path} ({len(content)} bytes) is cut off')
+                raise BadDataError(f'image {path} ({len(content)} bytes) is cut off', path)
         return content
 
 
@@ -117,12 +139,12 @@ class FlowFileDecode(BaseTransform):
     Takes the results of MMAction2's ``RawframeDataset(modality='Flow')``, whose ``frame_dir`` names the file.
 
     Raises:
-        FileNotFoundError: If the file does not exist.
-        ValueError: If it cannot be decoded, or has fewer flows than ``total_frames``.
+        MissingDataError: If the file does not exist.
+        BadDataError: If it cannot be decoded, or has fewer flows than ``total_frames``.
     """
 
     def __init__(self) -> None:
-        self.open, self.decode = CheckedDecordInit(), CheckedDecordDecode()
+        self.open, self.decode = OpenVideo(), DecodeFrames()
 
     def transform(self, results: dict) -> dict:
         """Decode ``results['frame_inds']`` and add ``imgs``, ``original_shape`` and ``img_shape``.
@@ -133,9 +155,11 @@ class FlowFileDecode(BaseTransform):
         video = self.open(dict(filename=file))
         offset = results.get('offset', 0)
         if video['total_frames'] < offset + results['total_frames']:
-            raise ValueError(
+            raise BadDataError(
                 f'flow file {file} has {video["total_frames"]} flows, fewer than the list says: '
-                f'{offset + results["total_frames"]}'
+                f'{offset + results["total_frames"]}',
+                file,
+                'short',
             )
         video['frame_inds'] = np.asarray(results['frame_inds']).reshape(-1) - results['start_index'] + offset
         results['imgs'] = [split_flow_image(image) for image in self.decode(video)['imgs']]

@@ -1,7 +1,21 @@
 """Hooks."""
 
+from repflow_mm.engine.hooks.bad_data_hook import BadDataHook
 from repflow_mm.engine.hooks.checkpoint_hook import ResumableCheckpointHook
+from repflow_mm.engine.hooks.finite_numbers_hook import FiniteNumbersHook
 from repflow_mm.engine.hooks.interruption_hook import InterruptionHook, TrainingStopped
+from repflow_mm.engine.hooks.read_watch_hook import ReadWatchHook
+from repflow_mm.engine.hooks.resume_check_hook import CannotResumeError, ResumeCheckHook
 from repflow_mm.engine.hooks.step_seed_hook import StepSeedHook
 
-__all__ = ['InterruptionHook', 'ResumableCheckpointHook', 'StepSeedHook', 'TrainingStopped']
+__all__ = [
+    'BadDataHook',
+    'CannotResumeError',
+    'FiniteNumbersHook',
+    'InterruptionHook',
+    'ReadWatchHook',
+    'ResumableCheckpointHook',
+    'ResumeCheckHook',
+    'StepSeedHook',
+    'TrainingStopped',
+]

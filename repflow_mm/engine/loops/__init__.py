@@ -2,6 +2,5 @@
 
 from repflow_mm.engine.loops.epoch_loop import ResumableEpochBasedTrainLoop
 from repflow_mm.engine.loops.iter_loop import ResumableIterBasedTrainLoop
-from repflow_mm.engine.loops.progress import ResumeError
 
-__all__ = ['ResumableEpochBasedTrainLoop', 'ResumableIterBasedTrainLoop', 'ResumeError']
+__all__ = ['ResumableEpochBasedTrainLoop', 'ResumableIterBasedTrainLoop']

@@ -23,8 +23,8 @@ class ResumableEpochBasedTrainLoop(EpochBasedTrainLoop):
     A step that was saved but not validated when the run ended is validated first.
 
     Raises:
-        ResumeError: If the run was interrupted in the middle of an epoch, and has other batches than before. Another
-            number of processes is fine where their batches together are the same, with DefaultSampler.
+        CannotResumeError: If the run was interrupted in the middle of an epoch, and has other batches than before.
+            Another number of processes is fine where their batches together are the same, with DefaultSampler.
     """
 
     def __init__(self, runner: Runner, dataloader: DataLoader | dict, *args: Any, **kwargs: Any) -> None:

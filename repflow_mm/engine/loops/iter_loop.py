@@ -23,7 +23,7 @@ class ResumableIterBasedTrainLoop(IterBasedTrainLoop):
     loads all batches that are done once more, and reads a sampler other than InfiniteSampler in one order only.
 
     Raises:
-        ResumeError: If a resumed run has other batches than before, as for :class:`ResumableEpochBasedTrainLoop`.
+        CannotResumeError: If a resumed run has other batches than before, as for :class:`ResumableEpochBasedTrainLoop`.
     """
 
     def __init__(self, runner: Runner, dataloader: DataLoader | dict, *args: Any, **kwargs: Any) -> None:

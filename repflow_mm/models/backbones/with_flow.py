@@ -15,7 +15,7 @@ OPENMMLAB_IMAGES = ('mmpretrain', 'mmcls')
 
 
 def with_flow(
-    backbone: dict, flow: FlowConfig, num_segments: int | None = None, input_shape: Sequence[int] | None = None
+    backbone: dict, flow: FlowConfig = None, num_segments: int | None = None, input_shape: Sequence[int] | None = None
 ) -> nn.Module:
     """Build a backbone and insert flow blocks; registered as ``'WithFlow'``.
 
@@ -25,7 +25,8 @@ def with_flow(
     Args:
         backbone (dict): Config of any backbone that MMAction2's registry can build, ``'mmpretrain.NAME'`` among them,
             or ``'timm.NAME'``, which is built without pooling and classifier unless the config says otherwise.
-        flow (dict | list[dict], optional): See :func:`repflow_mm.models.insert_flow`.
+        flow (dict | list[dict], optional): See :func:`repflow_mm.models.insert_flow`. Defaults to None, the network as
+            it is.
         num_segments (int, optional): See :func:`repflow_mm.models.insert_flow`.
         input_shape (Sequence[int], optional): See :func:`repflow_mm.models.insert_flow`.
 

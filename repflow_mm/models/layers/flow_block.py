@@ -11,6 +11,7 @@ from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule, kaiming_init
 from torch import Tensor, nn
 
+from repflow_mm.models.layers.component_means import start_conv_as_means, start_expand_as_means
 from repflow_mm.models.layers.folding import average_neighbours, fold_time, repeat_last, unfold_time
 from repflow_mm.models.layers.representation_flow import RepresentationFlow
 from repflow_mm.ops import normalize_flow_input
@@ -18,6 +19,9 @@ from repflow_mm.ops.normalize import SCOPES
 
 FUSIONS = ('none', 'add', 'concat')
 STEPS = ('flow', 'conv')
+OUTPUTS = ('last', 'all')
+INITS = ('kaiming', 'mean')
+PADDINGS = ('zeros', 'replicate')
 
 
 @MODELS.register_module()
@@ -33,6 +37,11 @@ class FlowBlock(BaseModule):
     fusion='add', zero_init_norm=True)``: 3x3 convolutions, a norm that starts at 0, the flow added to the features
     averaged over three frames, ReLU.
 
+    A flow of flow hardly sees a steady motion, which the first flow shows alone; its channels are noisy estimates of
+    one motion, which random weights mix without averaging; and padding with zeros gives a steady flow an edge that
+    stands still. ``FlowBlock(in_channels, steps=('flow', 'conv', 'flow'), outputs='all', init='mean',
+    conv_padding='replicate')`` is a flow of flow without these three, see docs/flow_of_flow.md.
+
     Args:
         in_channels (int): Channels C of the features.
         channels (int): Channels of the flow layers. Defaults to 32.
@@ -45,6 +54,13 @@ class FlowBlock(BaseModule):
         normalize (str): Scope of the normalisation, ``'clip'`` or ``'batch'`` (the released code).
             Defaults to ``'clip'``.
         expand_kernel_size (int): 1 or 3, the size of the expanding convolution. Defaults to 1.
+        outputs (str): Which flows are expanded: ``'last'``, the last step's (the paper); ``'all'``, those of all flow
+            steps, each averaged over the neighbouring frames that the last one is made of, side by side and normalised.
+            With one flow step there is no difference. Defaults to ``'last'``.
+        init (str): How convolutions that see flow start: ``'kaiming'``, or ``'mean'``, which adds a tenth of that to
+            means over the x- and over the y-components of each flow (:mod:`.component_means`).
+            Defaults to ``'kaiming'``.
+        conv_padding (str): Padding of the 3x3 convolutions, ``'zeros'`` or ``'replicate'``. Defaults to ``'zeros'``.
         fusion (str): ``'none'``, the flow alone (the paper's default); ``'add'``, added to the features;
             ``'concat'``, concatenated with the features and brought back to C channels by a 1x1 convolution.
             Both are followed by ``act_cfg``. Defaults to ``'none'``.
@@ -80,6 +96,9 @@ class FlowBlock(BaseModule):
         image_gradient: str = 'central',
         normalize: str = 'clip',
         expand_kernel_size: int = 1,
+        outputs: str = 'last',
+        init: str = 'kaiming',
+        conv_padding: str = 'zeros',
         fusion: str = 'none',
         zero_init_norm: bool = False,
         keep_length: bool = False,
@@ -88,25 +107,39 @@ class FlowBlock(BaseModule):
         backend: str = 'auto',
     ) -> None:
         super().__init__()
-        _check_options(steps, normalize, expand_kernel_size, fusion, zero_init_norm)
+        _check_steps(steps)
+        _check_choices(
+            normalize=(normalize, SCOPES),
+            expand_kernel_size=(expand_kernel_size, (1, 3)),
+            outputs=(outputs, OUTPUTS),
+            init=(init, INITS),
+            conv_padding=(conv_padding, PADDINGS),
+            fusion=(fusion, FUSIONS),
+        )
+        if zero_init_norm and fusion != 'add':
+            raise ValueError(f"zero_init_norm=True needs fusion='add', got {fusion!r}: nothing would pass the block")
         self.normalize, self.fusion, self.zero_init_norm = normalize, fusion, zero_init_norm
-        self.keep_length = keep_length
+        self.keep_length, self.init = keep_length, init
         self.num_flows = list(steps).count('flow')
         self.reduce = nn.Conv2d(in_channels, channels, 1, bias=False)
         flow_cfg = dict(num_iters=num_iters, learn=learn, image_gradient=image_gradient, backend=backend)
-        self.steps = nn.ModuleDict()
+        self.steps, flow_channels = nn.ModuleDict(), []
         for i, kind in enumerate(steps):
             if kind == 'flow':
                 self.steps[f'flow{i}'] = RepresentationFlow(channels, **flow_cfg)
                 channels *= 2
+                flow_channels.append(channels)
             else:
                 self.steps[f'conv{i}'] = nn.Sequential(
-                    nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+                    nn.Conv2d(channels, channels, 3, padding=1, padding_mode=conv_padding, bias=False),
                     nn.Conv2d(channels, channels // 2, 1, bias=False),
                 )
                 channels //= 2
-        padding = expand_kernel_size // 2
-        self.expand = nn.Conv2d(channels, in_channels, expand_kernel_size, padding=padding, bias=False)
+        self.expanded_channels = flow_channels if outputs == 'all' else flow_channels[-1:]
+        several = len(self.expanded_channels) > 1
+        self.flow_norm = build_norm_layer(norm_cfg, sum(self.expanded_channels))[1] if several else None
+        padding = dict(padding=expand_kernel_size // 2, padding_mode=conv_padding)
+        self.expand = nn.Conv2d(sum(self.expanded_channels), in_channels, expand_kernel_size, **padding, bias=False)
         self.norm = build_norm_layer(norm_cfg, in_channels)[1]
         self.fuse = nn.Conv2d(2 * in_channels, in_channels, 1, bias=False) if fusion == 'concat' else None
         self.act = MODELS.build(act_cfg) if act_cfg is not None and fusion != 'none' else nn.Identity()
@@ -119,10 +152,15 @@ class FlowBlock(BaseModule):
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def init_weights(self) -> None:
-        """Kaiming-initialise the convolutions and set the norm's weight to 1, or to 0 for ``zero_init_norm``."""
+        """Initialise the convolutions as ``init`` says and set the norm's weight to 1, or 0 for ``zero_init_norm``."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 kaiming_init(module, mode='fan_in', nonlinearity='linear')
+        if self.init == 'mean':
+            for step in self.steps.values():
+                if not isinstance(step, RepresentationFlow):
+                    start_conv_as_means(step[0])
+            start_expand_as_means(self.expand, self.expanded_channels)
         nn.init.constant_(self.norm.weight, 0.0 if self.zero_init_norm else 1.0)
 
     @property
@@ -144,14 +182,16 @@ class FlowBlock(BaseModule):
         length = x.shape[2]
         if length <= self.num_flows:
             raise ValueError(f'a clip needs more than {self.num_flows} frames for the flow block, got T = {length}')
-        frames = self.reduce(fold_time(x))  # (N*T, c, H, W)
+        frames, flows = self.reduce(fold_time(x)), []  # (N*T, c, H, W)
         for step in self.steps.values():
             if isinstance(step, RepresentationFlow):
                 clips = unfold_time(frames, length)  # (N, c, T, H, W)
-                u = step(normalize_flow_input(clips, self.normalize))  # (N, 2c, T-1, H, W)
-                frames, length = fold_time(u).to(frames.dtype), length - 1  # (N*(T-1), 2c, H, W)
+                flows.append(step(normalize_flow_input(clips, self.normalize)))  # (N, 2c, T-1, H, W)
+                frames, length = fold_time(flows[-1]).to(frames.dtype), length - 1  # (N*(T-1), 2c, H, W)
             else:
                 frames = step(frames)
+        if self.flow_norm is not None:
+            frames = self.flow_norm(fold_time(_side_by_side(flows)))  # (N*T', sum of 2c, H, W)
         return unfold_time(self.norm(self.expand(frames)), length)  # (N*T', C, H, W) -> (N, C, T', H, W)
 
     def join(self, x: Tensor, flow: Tensor) -> Tensor:
@@ -173,18 +213,23 @@ def current_name(key: str) -> str:
     return re.sub(r'(^|\.)stages\.(flow|conv)(?=\d)', r'\1steps.\2', key)
 
 
-def _check_options(steps, normalize, expand_kernel_size, fusion, zero_init_norm) -> None:
-    """Raise ValueError, quoting the value, for a setting of :class:`FlowBlock` that is not allowed."""
+def _side_by_side(flows: Sequence[Tensor]) -> Tensor:
+    """Flows (N, 2c, T, H, W) of falling lengths, averaged to the last one's T': (N, sum of 2c, T', H, W)."""
+    length = flows[-1].shape[2]
+    return torch.cat([average_neighbours(flow, flow.shape[2] - length + 1) for flow in flows], dim=1)
+
+
+def _check_steps(steps: Sequence[str]) -> None:
+    """Raise ValueError, quoting them, for steps that do not alternate as :class:`FlowBlock` says."""
     if isinstance(steps, str) or not steps or any(kind not in STEPS for kind in steps):
         raise ValueError(f'steps must be a sequence of names from {STEPS}, got {steps!r}')
     follows_flow = all(steps[i - 1] == 'flow' for i, kind in enumerate(steps) if kind == 'conv')
     if steps[0] != 'flow' or steps[-1] != 'flow' or not follows_flow:
         raise ValueError(f"steps must start and end with 'flow', each 'conv' right after a 'flow', got {steps!r}")
-    if normalize not in SCOPES:
-        raise ValueError(f'normalize must be one of {SCOPES}, got {normalize!r}')
-    if expand_kernel_size not in (1, 3):
-        raise ValueError(f'expand_kernel_size must be 1 or 3, got {expand_kernel_size!r}')
-    if fusion not in FUSIONS:
-        raise ValueError(f'fusion must be one of {FUSIONS}, got {fusion!r}')
-    if zero_init_norm and fusion != 'add':
-        raise ValueError(f"zero_init_norm=True needs fusion='add', got {fusion!r}: nothing would pass the block")
+
+
+def _check_choices(**choices: tuple[object, tuple]) -> None:
+    """Raise ValueError for the first setting whose value is not among those that are allowed."""
+    for name, (value, allowed) in choices.items():
+        if value not in allowed:
+            raise ValueError(f'{name} must be one of {allowed}, got {value!r}')

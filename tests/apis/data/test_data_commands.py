@@ -35,6 +35,19 @@ def test_hmdb51(tmp_path, capsys):
         run('hmdb51', tmp_path / 'splits', tmp_path)
 
 
+def test_egogestar(tmp_path, capsys):
+    (tmp_path / 'testvideo').mkdir()
+    for name in ('up_1', 'star_17'):
+        (tmp_path / 'testvideo' / f'testvideo_{name}.mp4').write_bytes(b'x')
+    run('egogestar', tmp_path, tmp_path / 'lists')
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == 'train_test: 1 clips'
+    assert lines[4] == 'not in the clone: 216 clips, the first testvideo/testvideo_carret_1.mp4'
+    assert lines[5] == 'in the clone, but in no list: 1 clips, the first testvideo/testvideo_star_17.mp4'
+    with pytest.raises(SystemExit, match='error: .* is no clone of varunj/EgoGestAR'):
+        run('egogestar', tmp_path / 'lists', tmp_path / 'lists')
+
+
 def test_check_videos(tmp_path, capsys):
     write_video(tmp_path / 'a.mp4', np.full((4, 64, 64, 3), 90, np.uint8), fps=8)
     (tmp_path / 'list.txt').write_text('a.mp4 0\n' + ''.join(f'none{i}.mp4 1\n' for i in range(25)))

@@ -11,9 +11,9 @@ from repflow_mm.datasets.motion_clips.clips import MotionClipOptions, render_cli
 from repflow_mm.datasets.video_files import write_video
 
 PIPELINE = [
-    dict(type='mmaction.CheckedDecordInit'),
+    dict(type='mmaction.OpenVideo'),
     dict(type='mmaction.SampleFrames', clip_len=8, frame_interval=1, num_clips=1, test_mode=True),
-    dict(type='mmaction.CheckedDecordDecode'),
+    dict(type='mmaction.DecodeFrames'),
 ]
 
 

@@ -8,6 +8,7 @@ from mmaction.datasets import RawframeDataset
 from mmaction.registry import MODELS, TRANSFORMS
 
 import repflow_mm.models  # noqa: F401
+from repflow_mm.datasets.bad_data import BadDataError
 from repflow_mm.datasets.flow.extraction import FlowOptions, extract_flow
 from repflow_mm.datasets.flow.frames import FLOW_TEMPLATE, FORMATS, dequantize_flow, quantize_flow, write_flow_file
 from repflow_mm.datasets.motion_clips.clips import MotionClipOptions
@@ -225,6 +226,19 @@ def test_damaged_images_of_other_kinds(images):
         decode(images, filename_tmpl='{}_{}.png')
     with pytest.raises(ValueError, match=f'image {images}/x_1.png cannot be decoded'):
         decode(images, filename_tmpl='x_{}.png', modality='RGB')
+
+
+@pytest.mark.parametrize('offset', [0, 1])
+def test_too_many_frames_in_the_list_show_whichever_are_read(images, offset):
+    decode(images, (1,), total_frames=2 - offset, offset=offset)
+    with pytest.raises(BadDataError, match=f'total_frames is 3, but the last image {images}/x_0000{3 + offset}.jpg do'):
+        decode(images, (1,), total_frames=3, offset=offset)
+
+
+def test_the_last_image_of_both_components_has_to_be_there(images):
+    (images / 'y_00002.jpg').unlink()
+    with pytest.raises(BadDataError, match=f'but the last image {images}/y_00002.jpg does not exist'):
+        decode(images, (1,))
 
 
 def test_checked_decoding_of_rgb(images):

@@ -92,3 +92,15 @@ def test_real_mmpretrain_networks():
     pytest.importorskip('mmpretrain')
     model = recognizer(dict(type='mmpretrain.ResNet', depth=18), 'layer1')
     assert model.backbone(torch.rand(8, 3, 32, 32)).shape[1] == 512
+
+
+def test_without_flow_the_network_is_as_it_is():
+    init_default_scope('mmaction')
+    torch.manual_seed(0)
+    plain = MODELS.build(dict(type='ResNet', depth=18))
+    torch.manual_seed(0)
+    network = MODELS.build(dict(type='WithFlow', backbone=dict(type='ResNet', depth=18)))
+    assert type(network) is type(plain) and list(network.state_dict()) == list(plain.state_dict())
+    x = torch.rand(2, 3, 32, 32)
+    plain.eval(), network.eval()
+    assert torch.equal(network(x), plain(x))

@@ -131,6 +131,56 @@ def test_batch_scope_is_that_of_the_released_code(clips):
     assert (block(changed)[1] - together[1]).abs().max() > 1e-3
 
 
+@pytest.mark.parametrize('steps', STEPS[1:], ids=steps_id)
+def test_all_outputs_are_averaged_and_normalised_before_they_are_expanded(clips, steps):
+    block = build_block(steps=steps, outputs='all').eval()
+    flows = []
+    for step in block.steps.values():
+        step.register_forward_hook(lambda _, __, out: flows.append(out) if out.ndim == 5 else None)
+    out = block(clips)
+    first, second = flows
+    joined = torch.cat(((first[:, :, :-1] + first[:, :, 1:]) / 2, second), dim=1)
+    assert out.shape == (N, C, T - 2, H, W) and block.expand.in_channels == joined.shape[1]
+    assert_close(fold_time(out), block.norm(block.expand(block.flow_norm(fold_time(joined)))))
+
+
+@pytest.mark.parametrize('keep_length', [False, True], ids=['shorten', 'keep'])
+@pytest.mark.parametrize('fusion', FUSIONS)
+@pytest.mark.parametrize('steps', STEPS, ids=steps_id)
+def test_all_outputs_learn_and_keep_clips_apart(clips, steps, fusion, keep_length):
+    options = dict(outputs='all', init='mean', conv_padding='replicate')
+    block = build_block(steps=steps, fusion=fusion, keep_length=keep_length, **options)
+    out = block(clips)
+    assert out.shape == (N, C, T if keep_length else T - steps.count('flow'), H, W)
+    (out * torch.randn(out.shape, generator=torch.Generator().manual_seed(1))).sum().backward()
+    for name, parameter in block.named_parameters():
+        assert parameter.grad is not None and parameter.grad.isfinite().all() and parameter.grad.any(), name
+    block.eval()
+    assert_close(block(clips[1:]), block(clips)[1:], rtol=1e-4, atol=1e-5)
+
+
+def test_all_outputs_of_one_flow_are_the_last():
+    one, other = build_block(), build_block(outputs='all')
+    assert list(one.state_dict()) == list(other.state_dict())
+    other.load_state_dict(one.state_dict())
+
+
+def test_options_of_flow_of_flow_keep_the_names_of_the_papers_weights():
+    block = build_block(steps=('flow', 'conv', 'flow'))
+    added = set(build_block(steps=('flow', 'conv', 'flow'), outputs='all', init='mean').state_dict())
+    assert {key.split('.')[0] for key in added - set(block.state_dict())} == {'flow_norm'}
+
+
+def test_replicate_keeps_a_steady_flow_steady_at_the_edge():
+    steady = torch.ones(1, 8, H, W)
+    zeros, replicate = (
+        build_block(steps=('flow', 'conv', 'flow'), conv_padding=padding).steps['conv1'](steady)
+        for padding in ('zeros', 'replicate')
+    )
+    assert_close(replicate, replicate[:, :, :1, :1].expand_as(replicate))
+    assert (zeros[:, :, 0] - zeros[:, :, 3]).abs().max() > 0.1
+
+
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16], ids=str)
 def test_autocast(clips, dtype):
     block = build_block(steps=('flow', 'conv', 'flow'), fusion='concat', num_iters=20)
@@ -184,7 +234,10 @@ def test_clip_too_short(clips, steps):
         (dict(steps=('flow', 'conv')), r"start and end with 'flow'.* got \('flow', 'conv'\)"),
         (dict(steps=('flow', 'conv', 'conv', 'flow')), "each 'conv' right after a 'flow', got"),
         (dict(normalize='video'), r"normalize must be one of \('clip', 'batch'\), got 'video'"),
-        (dict(expand_kernel_size=5), 'expand_kernel_size must be 1 or 3, got 5'),
+        (dict(expand_kernel_size=5), r'expand_kernel_size must be one of \(1, 3\), got 5'),
+        (dict(outputs='first'), r"outputs must be one of \('last', 'all'\), got 'first'"),
+        (dict(init='zeros'), r"init must be one of \('kaiming', 'mean'\), got 'zeros'"),
+        (dict(conv_padding='reflect'), r"conv_padding must be one of \('zeros', 'replicate'\), got 'reflect'"),
         (dict(fusion='mul'), r"fusion must be one of \('none', 'add', 'concat'\), got 'mul'"),
         (dict(zero_init_norm=True), "zero_init_norm=True needs fusion='add', got 'none'"),
         (dict(learn=('theta', 'rho')), r"learn must be .* got \('theta', 'rho'\)"),
@@ -198,6 +251,9 @@ def test_clip_too_short(clips, steps):
         'conv_after_conv',
         'normalize',
         'expand_kernel_size',
+        'outputs',
+        'init',
+        'conv_padding',
         'fusion',
         'zero_init_norm',
         'learn',

@@ -1,0 +1,55 @@
+"""Puts the tables and pictures of a sweep into the documentation."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from repflow_mm.files import completed, write_text
+from repflow_mm.markdown import replace_section
+
+
+def check_sections(tables: Sequence[str], docs: Path) -> None:
+    """Raise what :func:`write_docs` would raise, before a sweep starts.
+
+    Args:
+        tables (Sequence[str]): Names of the tables.
+        docs (Path): The Markdown file.
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+        ValueError: If the markers of a table are not there.
+    """
+    if not docs.is_file():
+        raise FileNotFoundError(f'{docs} does not exist')
+    for table in tables:
+        replace_section(docs.read_text(encoding='utf-8'), table, [], docs)
+
+
+def write_docs(tables: Sequence[str], work_dir: Path, docs: Path) -> None:
+    """Put a sweep's tables between the markers ``<!-- TABLE: begin -->`` and ``<!-- TABLE: end -->`` of a text.
+
+    Pictures are copied beside the documentation, as ``<docs>_<picture>.png``, and shown below their table.
+
+    Args:
+        tables (Sequence[str]): Names of the tables.
+        work_dir (Path): The sweep's folder, with ``<table>.md`` and pictures.
+        docs (Path): A Markdown file with the markers of all tables.
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+        ValueError: If the markers are not there.
+    """
+    check_sections(tables, docs)
+    text = docs.read_text(encoding='utf-8')
+    for table in tables:
+        lines = (work_dir / f'{table}.md').read_text(encoding='utf-8').splitlines()
+        for picture in (f'{table}.png', f'{table}_confusion.png'):
+            if (work_dir / picture).is_file():
+                shown = docs.with_name(f'{docs.stem}_{picture}')
+                with completed(shown) as temporary:
+                    shutil.copyfile(work_dir / picture, temporary)
+                lines += ['', f'![{Path(picture).stem}]({shown.name})']
+        text = replace_section(text, table, lines, docs)
+    write_text(docs, text.splitlines())

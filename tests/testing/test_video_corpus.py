@@ -1,0 +1,75 @@
+import av
+import numpy as np
+import pytest
+
+from repflow_mm.testing.video_corpus import corpus_names, make_corpus, make_random_videos, picture, picture_number
+from repflow_mm.testing.video_corpus.corpus import decoded_digest
+from repflow_mm.testing.video_corpus.formats import FORMATS
+
+SOME = (
+    'mpeg4_b_frames.avi',
+    'h264_turned_90.mp4',
+    'h264_edit_list.mp4',
+    'hevc_3_bytes.mp4',
+    'playlist.m3u',
+    'empty.mp4',
+)
+
+
+def decode(path):
+    """The upright frames of a video, by PyAV, from the first to the last."""
+    with av.open(str(path)) as container:
+        for frame in container.decode(container.streams.video[0]):
+            yield np.rot90(frame.to_ndarray(format='rgb24'), frame.rotation // 90)
+
+
+@pytest.mark.parametrize('size', [(64, 64), (16, 16), (48, 72), (47, 63), (1, 1), (2, 2)])
+def test_pictures_show_their_numbers(size):
+    numbers = range(9) if min(size) < 16 else range(256)
+    for number in numbers:
+        image = picture(number, *size, seed=3)
+        assert image.shape == (*size, 3) and image.dtype == np.uint8
+        assert picture_number(image) == number
+
+
+def test_good_videos_show_what_is_said_of_them(tmp_path):
+    videos = make_corpus(tmp_path)
+    assert [video.path.name for video in videos] == corpus_names()
+    good = [video for video in videos if video.is_good]
+    assert len(good) > len(FORMATS)
+    for video in good:
+        frames = list(decode(video.path))
+        assert tuple(map(picture_number, frames)) == video.numbers, video.path.name
+        assert frames[0].shape == (*video.size, 3), video.path.name
+
+
+def test_the_same_seed_gives_the_same_files(tmp_path):
+    first, again = (make_corpus(tmp_path / name, seed=1, names=SOME) for name in ('first', 'again'))
+    other = make_corpus(tmp_path / 'other', seed=2, names=SOME)
+    assert {video.path.name for video in first} == set(SOME)
+    for a, b, c in zip(first, again, other):
+        assert a.path.read_bytes() == b.path.read_bytes()
+        assert (a.state, a.why, a.numbers) == (b.state, b.why, b.numbers)
+        if a.numbers:
+            assert a.path.read_bytes() != c.path.read_bytes()
+
+
+def test_damage_changes_pictures(tmp_path):
+    names = ('h264_b_frames.mp4', 'h264_b_frames_3_bytes.mp4', 'h264_b_frames_truncated.mp4')
+    digests = {decoded_digest(video.path) for video in make_corpus(tmp_path, names=names)}
+    assert len(digests) == 3
+
+
+def test_random_videos(tmp_path):
+    first, again = (make_random_videos(tmp_path / name, 30, seed=5) for name in ('first', 'again'))
+    assert [video.path.name for video in first] == [video.path.name for video in again]
+    assert all(a.path.read_bytes() == b.path.read_bytes() for a, b in zip(first, again))
+    assert {video.state for video in first} >= {'good', 'damaged'}
+
+
+def test_what_is_not_in_the_corpus(tmp_path):
+    with pytest.raises(ValueError, match=r"the corpus has no files \['h265.mp4'\]; it has \[.*'hevc.mp4'"):
+        make_corpus(tmp_path, names=['h265.mp4'])
+    for make in (make_corpus, lambda folder, frames: make_random_videos(folder, 1, frames=frames)):
+        with pytest.raises(ValueError, match='frames must be 40 to 256, got 39'):
+            make(tmp_path, frames=39)
