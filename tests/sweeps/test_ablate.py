@@ -2,6 +2,7 @@ import argparse
 import csv
 import json
 import pickle
+import signal
 import subprocess
 import sys
 import time
@@ -340,6 +341,16 @@ def test_training_ends_with_a_killed_sweep(tmp_path):
     parent.kill()
     parent.wait()
     wait_until(lambda: not is_running(int(marker.read_text())))
+
+
+def test_an_interrupted_sweep_lets_its_training_save(tmp_path):
+    marker = tmp_path / 'saved'
+    child = f'import pathlib, time; time.sleep(1); pathlib.Path({str(marker)!r}).touch()'
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    with pytest.raises(KeyboardInterrupt), open(tmp_path / 'log.txt', 'w') as log:
+        ablation_runs._call([sys.executable, '-c', child], log, {})
+    assert marker.exists()
 
 
 def is_running(process):

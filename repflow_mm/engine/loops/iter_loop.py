@@ -11,7 +11,7 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
-from repflow_mm.engine.loops.progress import batches_done, note_epoch
+from repflow_mm.engine.loops.epoch_progress import batches_done, note_epoch
 from repflow_mm.engine.loops.sample_order import resumable_loader
 
 
