@@ -18,6 +18,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 from torch import Tensor
 
+from repflow_mm.apis.checkpoint import checkpoint_of
 from repflow_mm.apis.command_line import one_line_errors
 from repflow_mm.files import check_writable, completed
 from repflow_mm.visualization import flow_legend, flow_to_image
@@ -93,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Draw what the command line says."""
     parser = argparse.ArgumentParser(description="Draw the learned flow of a network on the demo's clips.")
     parser.add_argument('config', help="a config with flow, e.g. the demo's")
-    parser.add_argument('checkpoint', help='its trained weights')
+    parser.add_argument('checkpoint', help='its trained weights, or the folder of the training')
     parser.add_argument('--out', default='work_dirs/demo/flow.png', help='image file (default: %(default)s)')
     args = parser.parse_args(argv)
     with one_line_errors():
@@ -101,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     cfg = Config.fromfile(args.config)
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     model = MODELS.build(cfg.model).eval()
-    load_checkpoint(model, args.checkpoint, map_location='cpu', strict=True)
+    load_checkpoint(model, checkpoint_of(args.checkpoint), map_location='cpu', strict=True)
     Path(args.out).parent.mkdir(parents=True, exist_ok=True)
     draw_picture(see_clips(model, DATASETS.build(cfg.test_dataloader.dataset)), args.out)
     sys.stdout.write(f'learned flow:    {args.out}\n')

@@ -20,6 +20,7 @@ from typing import TextIO
 
 from mmengine.config import Config
 
+from repflow_mm.apis.checkpoint import checkpoint_of
 from repflow_mm.apis.options import TRAINING_LOCK
 from repflow_mm.files import locked, write_json
 from repflow_mm.sweeps.code_version import code_version
@@ -182,7 +183,13 @@ def _train_and_test(run: Run, gpus: int) -> str:
 def _call(command: list[str], log: TextIO, variables: dict[str, str]) -> int:
     """Run a command, its output to ``log``; it ends when this process does, however that ends."""
     env = {**os.environ, **variables}
-    return subprocess.run(command, stdout=log, stderr=log, env=env, check=False, preexec_fn=_end_with_parent).returncode
+    with subprocess.Popen(command, stdout=log, stderr=log, env=env, preexec_fn=_end_with_parent) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            # A training that has had the same Ctrl-C is saving its state.
+            process.wait()
+            raise
 
 
 def _end_with_parent() -> None:
@@ -193,7 +200,7 @@ def _end_with_parent() -> None:
 
 def _link_last_checkpoint(folder: Path) -> None:
     """Give the last checkpoint a name that does not depend on the number of epochs."""
-    last = Path((folder / 'last_checkpoint').read_text())
+    last = Path(checkpoint_of(str(folder)))
     temporary = folder / 'last.tmp'
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(last.name)
