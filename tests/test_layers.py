@@ -11,7 +11,7 @@ PACKAGE = 'repflow_mm'
 # From the bottom up: a part imports what stands above its line, and itself.
 LAYERS = (
     ('ops',),
-    ('version', 'files', 'flow_names', 'markdown', 'progress', 'processes', 'randomness', 'read_watch'),
+    ('version', 'files', 'flow_names', 'markdown', 'progress', 'processes', 'randomness', 'read_watch', 'resources'),
     ('compat',),
     ('classical_flow', 'testing'),
     ('models', 'datasets', 'engine', 'evaluation'),
@@ -31,6 +31,7 @@ EXTERNAL = {
     'evaluation': {'numpy', 'torch'},
     'randomness': {'numpy', 'torch'},
     'read_watch': set(),
+    'resources': set(),
     'visualization': {'torch'},
 }
 MODULES = sorted(path.relative_to(ROOT) for path in (ROOT / PACKAGE).rglob('*.py'))

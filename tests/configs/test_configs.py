@@ -46,11 +46,13 @@ def passed():
 
 
 @pytest.mark.parametrize('name', [*CONFIGS, *NETWORKS])
-def test_config_trains_a_step_and_tests_a_clip(name, motion_clips, motion_flow, tmp_path, passed, monkeypatch):
+def test_config_trains_a_step_and_tests_a_clip(
+    name, motion_clips, motion_flow, motion_frames, tmp_path, passed, monkeypatch
+):
     monkeypatch.setattr(Config, 'pretty_text', property(lambda self: 'left out: it takes half of the time'))
     monkeypatch.setattr(Runner, '_log_env', lambda self, env_cfg: None)
     cfg = NETWORKS[name].cfg if name in NETWORKS else Config.fromfile(ROOT / name)
-    shrink_config(cfg, motion_clips, tmp_path, motion_flow)
+    shrink_config(cfg, motion_clips, tmp_path, motion_flow, motion_frames)
     check_config(cfg, ('train', 'val', 'test'))
     used = set(inspect.signature(Runner).parameters) - {'work_dir', 'experiment_name'}
     settings = {key: value for key, value in cfg.to_dict().items() if key in used}

@@ -23,6 +23,7 @@ from repflow_mm.datasets.motion_clips.clips import MotionClipOptions
 from repflow_mm.datasets.motion_clips.files import make_motion_clips
 from repflow_mm.datasets.video_files import write_video
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters
+from repflow_mm.testing.video_corpus import make_corpus
 
 FAST = TVL1Parameters(num_scales=1, num_warps=1, inner_iters=2, outer_iters=1)
 OPTIONS = FlowOptions(bound=8.0, parameters=FAST)
@@ -77,13 +78,23 @@ def test_layout_and_report(folder):
     assert set(contents(out)) == images | {'train.txt', 'train_report.json', 'train_report.txt', 'flow.json'}
     assert hidden(out) == ['.extracted.jsonl', '.lock']
     assert report == {**json.loads((out / 'train_report.json').read_text()), 'extracted_now': 7}
-    assert report['counts'] == dict(ok=3, missing=1, empty=1, corrupt=1, timeout=0, crash=0, short=1)
+    counts = {status: number for status, number in report['counts'].items() if number}
+    assert counts == dict(ok=3, missing=1, empty=1, corrupt=1, short=1)
     lines = (out / 'train_report.txt').read_text().splitlines()
     assert lines[1] == 'whole videos have 3 to 5 frames'
     assert lines[2] == 'line 2: empty.mp4: empty: the file has no bytes'
     assert lines[3] == 'line 4: none.mp4: missing: the file does not exist'
     assert lines[4] == 'line 5: short.mp4: short: the video has 1 frame; flow needs 2'
     assert lines[5].startswith('line 6: cut.mp4: corrupt: ')
+
+
+def test_a_tiny_video_ends_nothing(tmp_path, here):
+    names = ('h264.mp4', 'mpeg4_1x1.mp4', 'mpeg4_b_frames.avi')
+    make_corpus(tmp_path, names=names)
+    (tmp_path / 'train.txt').write_text(''.join(f'{name} 0\n' for name in names))
+    report = extract_flow(tmp_path / 'train.txt', tmp_path / 'out', tmp_path, replace(OPTIONS, format='mp4'), 1)
+    assert report['counts']['ok'] == 2 and report['counts']['small'] == 1
+    assert report['bad'][0]['path'] == 'mpeg4_1x1.mp4' and 'frames of 1x1: ' in report['bad'][0]['message']
 
 
 def test_file_a_video(folder, here):

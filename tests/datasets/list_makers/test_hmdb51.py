@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from repflow_mm.datasets.lists.hmdb51 import make_hmdb51_lists
+from repflow_mm.datasets.list_makers.hmdb51 import make_hmdb51_lists
 
 CLASSES = [f'class_{i:02d}' for i in range(51)]
 
@@ -25,25 +25,63 @@ def read(tmp_path, name):
 
 def test_lists(tmp_path, annotations):
     report = make_hmdb51_lists(annotations, tmp_path / 'out')
-    assert list(report) == [f'{subset}_{split}' for split in (1, 2, 3) for subset in ('train', 'val')]
+    names = [f'{subset}_split_{split}_videos' for split in (1, 2, 3) for subset in ('train', 'val')]
+    assert list(report['lists']) == names
     train, val = read(tmp_path, 'hmdb51_train_split_2_videos.txt'), read(tmp_path, 'hmdb51_val_split_2_videos.txt')
     assert train[7] == 'class_07/#2 class_07 [x].avi 7' and val[50] == 'class_50/#0 class_50 [x].avi 50'
     assert len(train) == len(val) == 51
     assert read(tmp_path, 'hmdb51_classes.txt') == CLASSES
-    assert report['val_2'] == dict(found=51, missing=None, unused=51, official=1530)
+    assert report['lists']['val_split_2_videos'] == dict(listed=51, found=51, missing=None, absent=[])
+    assert report['unused'] == {'1': 51, '2': 51, '3': 51}
     assert json.loads((tmp_path / 'out' / 'hmdb51_report.json').read_text()) == report
 
 
 def test_videos_that_are_not_there(tmp_path, annotations):
     folder = tmp_path / 'videos' / 'class_03'
     folder.mkdir(parents=True)
-    (folder / '#0 class_03 [x].mp4').touch()
-    with pytest.raises(FileNotFoundError, match='has none of the videos; the first was looked for as class_00/#0'):
+    (folder / '#0 class_03 [x].mp4').write_text('x')
+    with pytest.raises(FileNotFoundError, match='none of the clips of val_split_1_videos; .* for as class_00/#1'):
         make_hmdb51_lists(annotations, tmp_path / 'out', tmp_path / 'videos', splits=[1])
-    (folder / '#1 class_03 [x].mp4').touch()
-    report = make_hmdb51_lists(annotations, tmp_path / 'out', tmp_path / 'videos', splits=[1], suffix='.mp4')
+    (folder / '#1 class_03 [x].mp4').write_text('x')
+    report = make_hmdb51_lists(annotations, tmp_path / 'out', tmp_path / 'videos', splits=[1])
     assert read(tmp_path, 'hmdb51_train_split_1_videos.txt') == ['class_03/#0 class_03 [x].mp4 3']
-    assert len(report['train_1']['missing']) == 50
+    assert len(report['lists']['train_split_1_videos']['missing']) == 50
+
+
+def test_suffix_of_videos_that_are_not_looked_for(tmp_path, annotations):
+    make_hmdb51_lists(annotations, tmp_path / 'out', splits=[1], suffix='.mp4')
+    assert read(tmp_path, 'hmdb51_train_split_1_videos.txt')[3] == 'class_03/#0 class_03 [x].mp4 3'
+
+
+def write_split(folder, name, *videos):
+    folder.mkdir(exist_ok=True)
+    (folder / f'{name}_test_split1.txt').write_text(
+        ''.join(f'{video} {i % 2 + 1} \n' for i, video in enumerate(videos))
+    )
+
+
+def test_names_of_copies_and_classes_of_ones_own(tmp_path):
+    flips = ('(Rad)Schlag_die_Bank!_flip_0.avi', 'a&b_flip_1.avi')
+    write_split(tmp_path / 'splits', 'flic_flac', *flips)
+    write_split(tmp_path / 'splits', 'kick', 'kick_0.avi', 'kick_1.avi', 'kick.avi')
+    (tmp_path / 'videos').mkdir()
+    for name in ('(Rad)Schlag_die_Bank!_flip_0_0.mp4', 'a_b_flip_1.avi', 'kick_0.mp4', 'kick_1.mp4', 'spin_0.mp4'):
+        (tmp_path / 'videos' / name).write_text('x')
+    options = dict(splits=[1], classes=['kick', 'flic_flac'])
+    report = make_hmdb51_lists(tmp_path / 'splits', tmp_path / 'out', tmp_path / 'videos', **options)
+    train, val = read(tmp_path, 'hmdb51_train_split_1_videos.txt'), read(tmp_path, 'hmdb51_val_split_1_videos.txt')
+    assert train == ['kick_0.mp4 0', '(Rad)Schlag_die_Bank!_flip_0_0.mp4 1']
+    assert val == ['kick_1.mp4 0', 'a_b_flip_1.avi 1']
+    assert read(tmp_path, 'hmdb51_classes.txt') == ['kick', 'flic_flac']
+    assert report['lists']['train_split_1_videos']['missing'] == ['kick/kick.avi']
+    assert report['extra'] == ['spin_0.mp4']
+
+
+def test_unknown_classes(tmp_path, annotations):
+    with pytest.raises(ValueError, match="has no split files of the class 'jump'; it has class_00, "):
+        make_hmdb51_lists(annotations, tmp_path / 'out', classes=['class_00', 'jump'])
+    with pytest.raises(ValueError, match=r"classes must be some names, each once, got \('class_00', 'class_00'\)"):
+        make_hmdb51_lists(annotations, tmp_path / 'out', classes=['class_00', 'class_00'])
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from repflow_mm.datasets.list_makers.clip_files import squash
 from repflow_mm.datasets.lists.list_files import ListEntry, check_unique, missing_files, read_lines, read_list
 from repflow_mm.files import write_json, write_text
 
@@ -134,9 +135,9 @@ def read_class_names(file: str | Path) -> dict[int, str]:
             raise ValueError(f'class file {file}: expected a label and a name, got {label!r} and {name!r}')
         if names.setdefault(int(label), name) != name:
             raise ValueError(f'class file {file}: label {label} is {names[int(label)]!r} and {name!r}')
-    known = {_squash(name) for name in names.values()}
+    known = {squash(name) for name in names.values()}
     _check_all_there(
-        f'class file {file} lacks', [name for name in tiny_kinetics_classes() if _squash(name) not in known]
+        f'class file {file} lacks', [name for name in tiny_kinetics_classes() if squash(name) not in known]
     )
     return names
 
@@ -159,16 +160,16 @@ def _choose(
     """All entries of a list, and those of the 150 classes with their new labels."""
     entries = read_list(file)
     check_unique(file, entries)
-    labels = {_squash(name): label for label, name in enumerate(tiny_kinetics_classes())}
+    labels = {squash(name): label for label, name in enumerate(tiny_kinetics_classes())}
     chosen = []
     for entry in entries:
-        folder = labels.get(_squash(Path(entry.path).parent.name))
+        folder = labels.get(squash(Path(entry.path).parent.name))
         if names is None:
             label = folder
         elif entry.label not in names:
             raise ValueError(f'{file}, line {entry.number}: label {entry.label} has no name in {class_file}')
         else:
-            label = labels.get(_squash(names[entry.label]))
+            label = labels.get(squash(names[entry.label]))
             if folder not in (None, label):
                 raise ValueError(
                     f'{file}, line {entry.number}: label {entry.label} is {names[entry.label]!r} in {class_file}, but '
@@ -176,14 +177,10 @@ def _choose(
                 )
         if label is not None:
             chosen.append(ListEntry(entry.number, entry.path, label))
-    advice = '' if names is not None else '; if the folders are not named after the classes, give a class file'
+    advice = '; if the folders are not named after the classes, give a class file, such as kinetics400_classes.txt'
+    advice = '' if names is not None else advice
     _check_all_there(f'{file} has no clip of', _absent(chosen), advice)
     return entries, chosen
-
-
-def _squash(name: str) -> str:
-    """A class name without case, spaces, underscores and punctuation, which differ between copies of Kinetics."""
-    return re.sub(r'[\W_]+', '', name).casefold()
 
 
 def _absent(entries: Sequence[ListEntry]) -> list[str]:
