@@ -34,7 +34,7 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=('repflow_mm', 'repflow_mm.*')),
-    package_data={'repflow_mm': ['py.typed', 'ops/cpu/csrc/*', 'ops/*.md', 'datasets/data/*']},
+    package_data={'repflow_mm': ['py.typed', 'ops/cpu/csrc/*', 'ops/*.md', 'datasets/data/*', 'visualization/*.html']},
     cmdclass={'build_py': BuildWithConfigs},
     entry_points={'console_scripts': ['repflow-mm = repflow_mm.__main__:main']},
     python_requires='>=3.10',
@@ -42,6 +42,8 @@ setup(
     # other, so its stack is an extra here and pinned without dependencies in requirements/openmmlab.txt.
     install_requires=['torch>=2.6'],
     extras_require={
+        # The app in the browser, repflow_mm.demo_app.
+        'app': ['gradio>=6.31,<7'],
         'mmaction': [
             'mmaction2>=1.2,<1.3',
             'mmengine>=0.10,<0.11',

@@ -17,6 +17,7 @@ COMMANDS = {
     'fuse': ('repflow_mm.apis.fuse', 'fuse dumped scores of several streams'),
     'publish_model': ('repflow_mm.apis.publish', 'write a checkpoint for others'),
     'convert_released_weights': ('repflow_mm.apis.convert', "convert the authors' released weights"),
+    'show_flow': ('repflow_mm.apis.show_flow', 'show what flow layers see in a video'),
     'demo_report': ('repflow_mm.apis.demo', "report the demo's results"),
     'demo_picture': ('repflow_mm.apis.demo_picture', "draw what the demo's network sees"),
     'metafiles': ('repflow_mm.apis.metafiles', "make the metafiles of configs and the paper's results"),

@@ -14,10 +14,12 @@ LAYERS = (
     ('version', 'files', 'flow_names', 'markdown', 'progress', 'processes', 'randomness', 'read_watch', 'resources'),
     ('compat',),
     ('classical_flow', 'testing'),
-    ('models', 'datasets', 'engine', 'evaluation'),
-    ('registration', 'visualization'),
+    ('models', 'datasets', 'evaluation'),
+    ('visualization',),
+    ('engine',),
+    ('registration',),
     ('apis', 'gpu_check', 'doctor'),
-    ('sweeps',),
+    ('sweeps', 'demo_app'),
     ('__main__',),
 )
 # What a part may use beside the standard library and the parts below; the others use what they like, but no script.
@@ -32,7 +34,7 @@ EXTERNAL = {
     'randomness': {'numpy', 'torch'},
     'read_watch': set(),
     'resources': set(),
-    'visualization': {'torch'},
+    'visualization': {'PIL', 'cv2', 'mmengine', 'numpy', 'torch'},
 }
 MODULES = sorted(path.relative_to(ROOT) for path in (ROOT / PACKAGE).rglob('*.py'))
 
