@@ -2,11 +2,15 @@ import json
 import os
 import pickle
 import re
+import signal
 from pathlib import Path
 
 import pytest
+import torch
 from helpers import ROOT, run, run_python
-from mmaction.registry import TRANSFORMS
+from mmaction.registry import HOOKS, TRANSFORMS
+from mmengine.hooks import Hook
+from mmengine.runner import CheckpointLoader
 
 from repflow_mm.apis import test as test_api
 from repflow_mm.apis import train as train_api
@@ -25,7 +29,9 @@ randomness = dict(seed=3)
 """
 
 HANGING_DECODE = """
-from mmaction.registry import TRANSFORMS
+from mmaction.registry import HOOKS, TRANSFORMS
+from mmengine.hooks import Hook
+from mmengine.runner import CheckpointLoader
 from repflow_mm.datasets import VideoDecode
 
 
@@ -160,6 +166,32 @@ def test_a_decoder_that_hangs_ends_the_run_in_one_line(clips, motion_clips, num_
         lines[0],
     )
     assert 'Traceback' not in done.stderr
+
+
+@HOOKS.register_module()
+class StopAfterTwoSteps(Hook):
+    """Asks the run to end, as a cluster does."""
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        if batch_idx == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_resumed_run_replaces_alike(clips):
+    """After a stop in the middle of an epoch, and with workers where there were none: the same weights, bit by bit."""
+    plain, stopped = clips / 'plain', clips / 'stopped'
+    train_api.main([str(write_config(clips)), '--no-validate', *options(plain, MORE)])
+    extra = "custom_hooks = [*_base_.custom_hooks, dict(type='StopAfterTwoSteps')]\n"
+    with pytest.raises(SystemExit) as caught:
+        train_api.main([str(write_config(clips, extra=extra)), '--no-validate', *options(stopped, MORE)])
+    assert caught.value.code == 128 + signal.SIGTERM and not (stopped / 'epoch_1.pth').exists()
+    resume = ['--no-validate', '--resume', *options(stopped, MORE)]
+    train_api.main([str(write_config(clips, num_workers=2)), *resume])
+    weights = [
+        CheckpointLoader.load_checkpoint(str(folder / 'epoch_1.pth'))['state_dict'] for folder in (plain, stopped)
+    ]
+    assert all(torch.equal(*pair) for pair in zip(*(state.values() for state in weights)))
+    assert len(weights[0]) == len(weights[1])
 
 
 @pytest.mark.parametrize('share', [0.2, 0.1])
