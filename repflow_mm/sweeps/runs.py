@@ -211,14 +211,15 @@ def write_result(run: Run) -> None:
     """Write ``result.json`` of a trained and tested run; a run is finished once it is there."""
     tests = sorted((run.folder / 'test').glob('*/*.json'))
     metrics = json.loads(tests[-1].read_text())
-    accuracies = {key: value for key, value in metrics.items() if key.startswith('acc/')}
+    # Beside the accuracies the number of broken samples that they count as wrong.
+    kept = {key: value for key, value in metrics.items() if key.startswith(('acc/', 'bad_data/'))}
     result = dict(
         network=run.network.describe(),
         split=run.split,
         seed=run.seed,
         fingerprint=run.fingerprint,
         code=code_version(),
-        **accuracies,
+        **kept,
     )
     write_json(run.folder / 'result.json', result)
 
