@@ -91,6 +91,17 @@ def test_num_classes_that_disagree(make_config):
         check_config(make_config(num_classes=400), ('train',))
 
 
+@pytest.mark.parametrize('kind', ['CheckedVideoDataset', 'CheckedRawframeDataset'])
+def test_labels_beyond_the_heads_classes(make_config, tmp_path, kind):
+    (tmp_path / 'list.txt').write_text('a 9 0\nb 9 4\n' if 'Rawframe' in kind else 'a.mp4 0\nb.mp4 4\n')
+    cfg = make_config(num_classes=5, type=kind)
+    cfg.train_dataloader.dataset.num_classes = None
+    check_config(cfg, ('train',))
+    cfg.model.cls_head.num_classes = 4
+    with pytest.raises(ValueError, match=r'list\.txt, line 2: .*4'):
+        check_config(cfg, ('train',))
+
+
 @pytest.mark.parametrize('wrap', [lambda d: dict(type='RepeatDataset', times=2, dataset=d),
                                   lambda d: dict(type='ConcatDataset', datasets=[d, d])])  # fmt: skip
 def test_datasets_inside_of_wrappers_are_checked(make_config, wrap):
