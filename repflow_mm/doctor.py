@@ -12,6 +12,7 @@ import torch
 
 from repflow_mm import compat
 from repflow_mm.ops.backends import BACKENDS
+from repflow_mm.resources import PACKAGE
 from repflow_mm.version import __version__
 
 DISTRIBUTIONS = (
@@ -32,7 +33,8 @@ def report() -> tuple[list[str], list[str]]:
         tuple[list[str], list[str]]: The report's lines, and one line of advice for each thing that cannot work.
     """
     advice = compat.version_problems()
-    lines = [f'repflow_mm {__version__}, Python {platform.python_version()}, {platform.platform()}', '', 'Installed']
+    lines = [f'repflow_mm {__version__} in {PACKAGE}', f'Python {platform.python_version()}, {platform.platform()}']
+    lines += ['', 'Installed']
     lines += [f'  {name:<32}{version}' for name, version in compat.installed_versions(DISTRIBUTIONS).items()]
     advice += _missing_modules()
     lines += ['', 'Worked around']

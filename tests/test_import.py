@@ -92,13 +92,14 @@ def test_doctor_of_a_good_environment(tmp_path):
 
 REGISTERED = """
 import json
-from mmaction.registry import DATASETS, HOOKS, MODELS, OPTIM_WRAPPERS, TRANSFORMS
+from mmaction.registry import DATASETS, HOOKS, LOOPS, MODELS, OPTIM_WRAPPERS, TRANSFORMS
 
 names = {
     MODELS: ('RepFlowResNet', 'WithFlow', 'FlowBlock', 'RepresentationFlow'),
     DATASETS: ('CheckedVideoDataset',),
     TRANSFORMS: ('VideoInit', 'VideoDecode'),
-    HOOKS: ('EpochSeedHook',),
+    HOOKS: ('StepSeedHook', 'ResumableCheckpointHook'),
+    LOOPS: ('ResumableEpochBasedTrainLoop',),
     OPTIM_WRAPPERS: ('CpuAmpOptimWrapper',),
 }
 missing = [name for registry, parts in names.items() for name in parts if registry.get(name) is None]
@@ -169,7 +170,7 @@ def test_registration_registers_everything_in_an_empty_folder(tmp_path):
 def test_runner_in_an_empty_folder(tmp_path, motion_clips):
     done = run_python('-c', RUNNER, DEMO, cwd=tmp_path, MOTION_CLIPS=str(motion_clips))
     backbone, *hooks = reported(done)
-    assert backbone == 'RepFlowResNet' and 'EpochSeedHook' in hooks
+    assert backbone == 'RepFlowResNet' and 'StepSeedHook' in hooks
 
 
 def test_spawned_data_worker_in_an_empty_folder(tmp_path, motion_clips):

@@ -22,11 +22,9 @@ test_pipeline = [
 ]
 
 dataset = dict(type='CheckedVideoDataset', data_prefix=dict(video=data_root), num_classes=8)
-# With workers, their random state follows the epoch (see EpochSeedHook).
 train_dataloader = dict(
     batch_size=16,
     num_workers=0,
-    worker_init_fn=dict(type='keep_worker_seed'),
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(ann_file=ann_file_train, pipeline=train_pipeline, **dataset),
 )

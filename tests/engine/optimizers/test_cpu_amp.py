@@ -1,10 +1,12 @@
 import torch
 from mmaction.registry import OPTIM_WRAPPERS
+from mmengine.registry import init_default_scope
 
 from repflow_mm.engine import CpuAmpOptimWrapper
 
 
 def test_forward_runs_in_bfloat16_and_the_update_in_float32():
+    init_default_scope('mmaction')
     torch.manual_seed(0)
     model = torch.nn.Linear(4, 2)
     before = model.weight.detach().clone()
