@@ -1,3 +1,6 @@
+import gc
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -147,3 +150,22 @@ def test_a_decoder_that_does_not_load(monkeypatch, good_videos):
     assert unusable_reason('torchcodec') == "no_module cannot be imported: No module named 'no_module'"
     with pytest.raises(ImportError, match="decoder 'torchcodec' cannot be used: no_module cannot be imported"):
         open_video(str(good_videos[0].path), 'torchcodec')
+
+
+def test_files_are_closed_with_their_readers(good_videos):
+    gc.disable()
+    try:
+        before = len(os.listdir('/proc/self/fd'))
+        for video in good_videos[:20]:
+            open_video(str(video.path)).get_frames([1])
+        assert len(os.listdir('/proc/self/fd')) == before
+    finally:
+        gc.enable()
+
+
+def test_threads_read_beside_each_other(tmp_path):
+    videos = make_corpus(tmp_path, names=('mpeg4.mp4', 'mpeg4_10_bytes.mp4', 'h264_b_frames.mp4'))
+    paths = [str(video.path) for video in videos] * 8
+    with ThreadPoolExecutor(4) as pool:
+        statuses = list(pool.map(lambda path: check_video(path)['status'], paths))
+    assert statuses == ['ok', 'ok', 'corrupt'] * 8
