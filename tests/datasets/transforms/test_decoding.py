@@ -13,7 +13,7 @@ from repflow_mm.datasets.flow.video_flow import video_flow
 from repflow_mm.datasets.motion_clips.clips import MotionClipOptions, render_clip
 from repflow_mm.datasets.video_files import write_video
 from repflow_mm.datasets.video_reading import GOOD_STATUSES, BadVideoError, check_video
-from repflow_mm.testing.video_corpus import make_corpus, picture_number
+from repflow_mm.testing.video_corpus import picture_number
 
 PIPELINE = [
     dict(type='mmaction.VideoInit'),
@@ -118,9 +118,9 @@ def status_of(read):
     return 'good'
 
 
-def test_check_extraction_and_training_agree_on_every_file(tmp_path):
+def test_check_extraction_and_training_agree_on_every_file(video_corpus):
     test_mode = dict(clip_len=1, frame_interval=1, test_mode=True)
-    for video in make_corpus(tmp_path):
+    for video in video_corpus:
         checked = check_video(str(video.path))
         expected = 'good' if checked['status'] in GOOD_STATUSES else checked['status']
         sample = dict(filename=str(video.path), start_index=0, modality='RGB')

@@ -34,8 +34,8 @@ UNSUPPORTED = {
 
 
 @pytest.fixture(scope='module')
-def good_videos(tmp_path_factory):
-    return [video for video in make_corpus(tmp_path_factory.mktemp('corpus')) if video.is_good]
+def good_videos(video_corpus):
+    return [video for video in video_corpus if video.is_good]
 
 
 def numbers(images):
