@@ -26,7 +26,7 @@ USABLE = [
 UNSUPPORTED = {
     'decord': (
         'h264_b_frames.ts', 'h264_open_gop.ts', 'h264_raw.h264', 'av1.mp4', 'av1.webm', 'mpeg2.ts',
-        'mpeg2_interlaced.ts', 'gif.gif', 'h264_edit_list.mp4', 'hevc_cut_open_gop.mp4',
+        'mpeg2_interlaced.ts', 'gif.gif', 'h264_edit_list.mp4', 'hevc_cut_open_gop.mp4', 'h264_cut_open_gop.mp4',
         'hevc.mp4',  # decord2 3.4
     ),
     'opencv': ('h264_interlaced.mp4', 'mpeg2_interlaced.ts', 'av1.mp4', 'av1.webm'),
