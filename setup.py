@@ -47,11 +47,14 @@ setup(
         'mmaction': [
             'mmaction2>=1.2,<1.3',
             'mmengine>=0.10,<0.11',
-            'av>=14',
+            'av>=15',
             'importlib_metadata',
             'matplotlib',
             'tqdm',
         ],
+        # Decoders beside PyAV.
+        'decord': ['decord>=0.6'],
+        'torchcodec': ['torchcodec'],
     },
     zip_safe=False,
 )
