@@ -11,11 +11,11 @@ PACKAGE = 'repflow_mm'
 # From the bottom up: a part imports what stands above its line, and itself.
 LAYERS = (
     ('ops',),
-    ('version', 'files', 'flow_names', 'markdown', 'progress', 'processes', 'randomness', 'read_watch'),
+    ('version', 'files', 'flow_names', 'model_names', 'markdown', 'progress', 'processes', 'randomness', 'read_watch'),
     ('compat',),
     ('classical_flow', 'testing'),
     ('models', 'datasets', 'engine', 'evaluation'),
-    ('registration', 'visualization'),
+    ('registration', 'visualization', 'export'),
     ('apis', 'gpu_check', 'doctor'),
     ('sweeps',),
     ('__main__',),
@@ -25,6 +25,7 @@ EXTERNAL = {
     'version': set(),
     'files': set(),
     'flow_names': set(),
+    'model_names': set(),
     'markdown': set(),
     'progress': {'tqdm'},
     'ops': {'torch', 'triton'},
