@@ -18,6 +18,10 @@ DISTRIBUTIONS = (
     'torch', 'mmaction2', 'mmengine', 'mmcv', 'mmcv-lite', 'decord', 'numpy', 'triton',
     'opencv-python', 'opencv-python-headless', 'opencv-contrib-python', 'opencv-contrib-python-headless',
 )  # fmt: skip
+OPENCV_ADVICE = (
+    'If cv2.optflow is missing: pip uninstall -y opencv-python opencv-contrib-python; '
+    'pip install opencv-contrib-python-headless'
+)
 MODULES = {
     'importlib_metadata': 'mmaction2 imports it: pip install importlib_metadata',
     'decord': 'the pipelines decode with it: pip install decord',
@@ -46,7 +50,7 @@ def _notes() -> list[str]:
     opencv = compat.installed_versions(tuple(name for name in DISTRIBUTIONS if name.startswith('opencv')))
     if len(opencv) < 2:
         return []
-    return ['', f'Note: {" and ".join(opencv)} overwrite each other (opencv-python#388); keep one contrib build.']
+    return ['', f'Note: {" and ".join(opencv)} overwrite each other (opencv-python#388). {OPENCV_ADVICE}']
 
 
 def _missing_modules() -> list[str]:
