@@ -44,7 +44,7 @@ def make_lists(
 
     Raises:
         FileNotFoundError: If a list's clips are looked for and none is there.
-        ValueError: If a path cannot stand in a list.
+        ValueError: If a path cannot stand in a list, or is found for two clips of one.
     """
     if not isinstance(files, Mapping):
         files = dict.fromkeys(lists, files)
@@ -107,7 +107,15 @@ def _look(
         raise FileNotFoundError(
             f'{files.folder} has none of the clips of {name}; the first was looked for as {clips[0].path}{files.hint}'
         )
+    _check_unique(clips, found)
     return found
+
+
+def _check_unique(clips: Sequence[Clip], found: Sequence[str | None]) -> None:
+    taken = {}
+    for clip, path in zip(clips, found):
+        if path is not None and taken.setdefault(path, clip) is not clip:
+            raise ValueError(f'{path} would be both {taken[path].path} and {clip.path}; rename one of the files')
 
 
 def _count(clips: Sequence[Clip], found: Sequence[str | None], classes: Sequence[str], looked: bool) -> dict:
@@ -143,8 +151,9 @@ def _lines(clips: Sequence[Clip], found: Sequence[str | None], files: ClipFiles 
     for clip, path in zip(clips, found):
         if path is None:
             continue
-        if path != path.strip() or '\n' in path or '\r' in path:
-            raise ValueError(f'{path!r} cannot stand in a list: it holds a line break, or a blank at an end')
+        # File names that are no UTF-8 come with parts that cannot be written.
+        if path != path.strip() or len(path.splitlines()) > 1 or path.encode(errors='replace').decode() != path:
+            raise ValueError(f'{path!r} cannot stand in a list: a line break, a blank at an end, or no UTF-8')
         entry = path if files is None else files.entry(path)
         lines.append(entry if clip.label is None else f'{entry} {clip.label}')
     return lines
