@@ -32,6 +32,13 @@ def test_config_registers_the_package_and_needs_no_unused_parameters(config):
     assert not (cfg.get('model_wrapper_cfg') or {}).get('find_unused_parameters', False)
 
 
+@pytest.mark.parametrize('config', CONFIGS)
+def test_config_bounds_broken_and_hanging_data(config):
+    hooks = load_config(config).default_hooks
+    assert hooks.bad_data == dict(type='BadDataHook', max_share=0.05, in_testing='wrong')
+    assert hooks.read_watch == dict(type='ReadWatchHook', timeout=600)
+
+
 @pytest.fixture(scope='module')
 def passed():
     """Configs at reduced size that have passed; some differ in the weights that they load alone."""

@@ -4,6 +4,7 @@ import json
 import numpy as np
 import pytest
 
+from repflow_mm.datasets.flow.frames import write_flow_folder
 from repflow_mm.datasets.list_makers.tiny_kinetics import tiny_kinetics_classes
 from repflow_mm.datasets.video_files import write_video
 
@@ -135,6 +136,31 @@ def test_check_videos(tmp_path, capsys):
     assert len(json.loads((tmp_path / 'list_report.json').read_text())['bad']) == 25
     with pytest.raises(SystemExit, match='error: jobs must be >= 1, got 0'):
         run('check_videos', tmp_path / 'list.txt', '--jobs', '0')
+
+
+def test_check_videos_of_several_labels(tmp_path, capsys):
+    write_video(tmp_path / 'a b.mp4', np.full((4, 64, 64, 3), 90, np.uint8), fps=8)
+    (tmp_path / 'list.txt').write_text('a b.mp4,0,2\nnone.mp4,1\n')
+    flags = ('--multi-class', '--delimiter', ',', '--jobs', '1')
+    run('check_videos', tmp_path / 'list.txt', '--videos', tmp_path, *flags)
+    assert (tmp_path / 'list_clean.txt').read_text() == 'a b.mp4,0,2\n'
+    with pytest.raises(
+        SystemExit, match=r"error: .*list.txt, line 1: 'a b.mp4,0,2': .* an integer, got 'b.mp4,0,2'; the da"
+    ):
+        run('check_videos', tmp_path / 'list.txt', '--videos', tmp_path)
+
+
+def test_check_frames(tmp_path, capsys):
+    for name in 'ab':
+        write_flow_folder(tmp_path / name, np.full((3, 2, 24, 32), 128, np.uint8))
+    (tmp_path / 'list.txt').write_text('a 4 0\nb 3 1\n')
+    run('check_frames', tmp_path / 'list.txt', '--frames', tmp_path, '--modality', 'Flow', '--jobs', '1')
+    lines = capsys.readouterr().out.splitlines()
+    last = tmp_path / 'a' / 'x_00004.jpg'
+    assert lines[2] == f'line 1: a: short: total_frames is 4, but the last image {last} does not exist'
+    assert (tmp_path / 'list_clean.txt').read_text() == 'b 3 1\n'
+    with pytest.raises(SystemExit, match='error: folder of videos nowhere does not exist'):
+        run('check_frames', tmp_path / 'list.txt', '--frames', 'nowhere')
 
 
 def test_extract_flow(tmp_path, capsys):
