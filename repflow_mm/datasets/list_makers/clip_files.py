@@ -65,7 +65,7 @@ class ClipFiles:
 
     def __init__(self, folder: str | Path, loosely: bool = False) -> None:
         if not Path(folder).is_dir():
-            raise FileNotFoundError(f'folder of videos {folder} does not exist')
+            raise FileNotFoundError(f'folder of {self.kind} {folder} does not exist')
         self.folder = Path(folder)
         self.paths = sorted(self._clips())
         self._known = set(self.paths)
