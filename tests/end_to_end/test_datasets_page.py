@@ -39,10 +39,14 @@ def test_videos_of_ones_own_are_listed_checked_and_trained(motion_clips, tmp_pat
         folder = tmp_path / 'data' / 'mine' / 'videos' / (motion_clips / path).stem.rsplit('_', 1)[0]
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(motion_clips / path, folder)
-    (text,) = (text for kind, text in BLOCKS if kind == 'python')
+    config, flips = (text.replace("'configs/", f"'{ROOT}/configs/") for kind, text in BLOCKS if kind == 'python')
     main(next(words for words in TYPED if words[1] == 'folders')[1:])
-    (tmp_path / 'mine.py').write_text(text.replace("'configs/", f"'{ROOT}/configs/"))
-    cfg = Config.fromfile('mine.py')
+    (tmp_path / 'mine.py').write_text(config)
+    labels = {0: 1, 1: 0, 3: 4, 4: 3}
+    with pytest.raises(ValueError, match=f'flip_label_map={labels}'):
+        check_config(Config.fromfile('mine.py'), ('train', 'val', 'test'))
+    (tmp_path / 'flips.py').write_text(config + flips.replace('{0: 1, 1: 0}', str(labels)))
+    cfg = Config.fromfile('flips.py')
     check_config(cfg, ('train', 'val', 'test'))
     train(cfg, motion_clips, tmp_path)
 

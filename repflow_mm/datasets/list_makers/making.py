@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from repflow_mm.datasets.list_makers.clip_files import Clip, ClipFiles, FrameFolders, squash
-from repflow_mm.datasets.list_makers.mirrored_labels import mirrored_labels
+from repflow_mm.datasets.list_makers.mirrored_labels import FLIP_LABELS, mirrored_labels
 from repflow_mm.files import write_json, write_text
 from repflow_mm.progress import progress_bar
 
@@ -61,8 +61,8 @@ def make_lists(
     for name, clips in lists.items():
         write_text(out / f'{dataset}_{name}.txt', _lines(clips, found[name], files.get(name)))
     write_text(out / f'{dataset}_classes.txt', classes)
-    if report['flip_labels']:
-        write_json(out / f'{dataset}_flip_labels.json', report['flip_labels'])
+    if flip:
+        write_json(out / f'{dataset}_{FLIP_LABELS}', report['flip_labels'])
     write_json(out / f'{dataset}_report.json', report)
     return report
 
@@ -83,7 +83,7 @@ def summary_lines(report: dict, out: str | Path) -> list[str]:
     if report['flip_labels']:
         pairs = ', '.join(f'{a}: {b}' for a, b in report['flip_labels'].items())
         lines.append(f'labels that a flip exchanges: {{{pairs}}}')
-        flip = f'{dataset}_flip_labels.json, '
+        flip = f'{dataset}_{FLIP_LABELS}, '
     return [*lines, f'{out}: lists, {dataset}_classes.txt, {flip}{dataset}_report.json']
 
 
