@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 from helpers import config_files
 from looked_at import load_config
-from mmaction.registry import DATASETS
+from mmaction.registry import DATASETS, MODELS
 from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 
 import repflow_mm.registration  # noqa: F401
+from repflow_mm.apis.preflight import check_custom_keys
 from repflow_mm.datasets.list_makers.mirrored_labels import mirrored_labels
 
 CONFIGS = [path for path in config_files() if Path(path).parts[1] in ('sthv2', 'jester', 'diving48', 'ucf101')]
@@ -78,3 +80,19 @@ def test_clips_are_as_the_literature_has_them(path, motion_clips, motion_frames)
         data = cfg[f'{mode}_dataloader'].dataset.to_dict()
         data.update(ann_file=str(folder / 'val.txt'), data_prefix={prefix: str(folder)})
         assert tuple(DATASETS.build(data)[0]['inputs'].shape) == shape
+
+
+def test_tsm_learns_at_the_rates_of_its_schedule():
+    cfg = load_config('configs/diving48/repflow_imagenet-pretrained-tsm-r50_8xb8-1x1x8-50e_diving48-rgb.py')
+    init_default_scope('mmaction')
+    model = MODELS.build(cfg.model)
+    check_custom_keys(cfg, model)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    groups = build_optim_wrapper(model, cfg.optim_wrapper).optimizer.param_groups
+    rates = {names[id(group['params'][0])]: (group['lr'], group['weight_decay']) for group in groups}
+    assert rates['cls_head.fc_cls.weight'] == pytest.approx((0.05, 1e-4))
+    assert rates['cls_head.fc_cls.bias'] == pytest.approx((0.1, 0))
+    assert rates['backbone.layer1.0.conv1.conv.net.weight'] == pytest.approx((0.01, 1e-4))
+    assert rates['backbone.layer1.0.conv1.bn.weight'] == pytest.approx((0.01, 0))
+    flow = [rate for name, rate in rates.items() if 'steps.flow' in name]
+    assert flow and all(rate == pytest.approx((1e-4, 1e-4)) for rate in flow)
