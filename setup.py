@@ -1,11 +1,30 @@
 """Installation of repflow_mm; ``tools/setup_env.sh`` makes a tested environment around it."""
 
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 VERSION = ROOT.joinpath('repflow_mm', 'version.py').read_text().split("'")[1]
+# Where MMEngine's tools look for what a package has beside its modules.
+COPIED = ('configs', 'tools')
+
+
+class BuildWithConfigs(build_py):
+    """Copies the configs and the tools into ``repflow_mm/.mim`` of what is built."""
+
+    def run(self):
+        """Build the package, and copy unless it is installed in place, where the checkout has them."""
+        super().run()
+        if not self.editable_mode:
+            target = Path(self.build_lib, 'repflow_mm', '.mim')
+            shutil.rmtree(target, ignore_errors=True)
+            for folder in COPIED:
+                shutil.copytree(ROOT / folder, target / folder, ignore=shutil.ignore_patterns('__pycache__'))
+            shutil.copy2(ROOT / 'model-index.yml', target)
+
 
 setup(
     name='repflow_mm',
@@ -15,7 +34,8 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=('repflow_mm', 'repflow_mm.*')),
-    package_data={'repflow_mm': ['ops/cpu/csrc/*', 'ops/*.md', 'datasets/data/*', 'visualization/*.html']},
+    package_data={'repflow_mm': ['py.typed', 'ops/cpu/csrc/*', 'ops/*.md', 'datasets/data/*', 'visualization/*.html']},
+    cmdclass={'build_py': BuildWithConfigs},
     entry_points={'console_scripts': ['repflow-mm = repflow_mm.__main__:main']},
     python_requires='>=3.10',
     # repflow_mm.ops needs torch alone. MMAction2's own requirements pull in two OpenCV builds that overwrite each
@@ -27,7 +47,7 @@ setup(
         'mmaction': [
             'mmaction2>=1.2,<1.3',
             'mmengine>=0.10,<0.11',
-            'decord>=0.6',
+            'av>=14',
             'importlib_metadata',
             'matplotlib',
             'tqdm',

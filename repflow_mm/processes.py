@@ -7,7 +7,7 @@ import multiprocessing.connection
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import cv2
@@ -20,6 +20,21 @@ def start_worker() -> None:
     cv2.setNumThreads(1)
     # Without this a worker whose parent was killed would wait for work forever.
     threading.Thread(target=_exit_with_parent, daemon=True).start()
+
+
+def leave_signals_to_parent(signals: Sequence[int]) -> None:
+    """Let signals that reach a whole group of processes, as Ctrl-C does, be the business of this one's parent.
+
+    Of these signals the parent's own alone count: they end this process. Programs that it starts inherit this.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    threading.Thread(target=_exit_on_signal_of, args=(os.getppid(), signals), daemon=True).start()
+
+
+def _exit_on_signal_of(parent: int, signals: Sequence[int]) -> None:
+    while signal.sigwaitinfo(signals).si_pid != parent:
+        pass
+    os._exit(1)
 
 
 @contextmanager

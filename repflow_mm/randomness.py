@@ -9,8 +9,9 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-# What is drawn: a step's dropout masks and blending, or a sample's augmentations. Their streams never meet.
-STEP, SAMPLE = 0, 1
+# What is drawn for: a step's dropout masks and blending, a sample's augmentations, a validation with anything random in
+# it. Their streams never meet.
+STEP, SAMPLE, VALIDATION = 0, 1, 2
 
 
 def seed_everything(*numbers: int) -> None:

@@ -10,12 +10,16 @@ default_hooks = dict(
     checkpoint=dict(type='ResumableCheckpointHook', interval=1, save_best='auto', max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     sync_buffers=dict(type='SyncBuffersHook'),
+    # Up to 5 % of an epoch's samples may be broken and are replaced; in testing they count as wrong (docs/data.md).
+    bad_data=dict(type='BadDataHook', max_share=0.05, in_testing='wrong'),
+    # Seconds that a sample may take before its data worker, or the run, is ended.
+    read_watch=dict(type='ReadWatchHook', timeout=600),
 )
 custom_hooks = [
-    dict(type='EpochSeedHook'),
+    dict(type='StepSeedHook'),
+    dict(type='InterruptionHook'),
     dict(type='FiniteNumbersHook'),
-    # Up to 5 % of an epoch's samples may be broken and are replaced; in testing they count as wrong (docs/data.md).
-    dict(type='BadDataHook', max_share=0.05, in_testing='wrong'),
+    dict(type='ResumeCheckHook'),
 ]
 
 env_cfg = dict(
@@ -25,7 +29,7 @@ env_cfg = dict(
 )
 
 log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True)
-vis_backends = [dict(type='LocalVisBackend')]
+vis_backends = [dict(type='PatientLocalVisBackend')]
 visualizer = dict(type='ActionVisualizer', vis_backends=vis_backends)
 
 log_level = 'INFO'

@@ -15,14 +15,19 @@ from mmaction.registry import RUNNERS
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
+from repflow_mm.apis.built_model import check_model
 from repflow_mm.apis.checkpoint import check_checkpoint
+from repflow_mm.apis.config_names import check_names, config_errors, set_num_classes
 from repflow_mm.apis.preflight import check_config, check_custom_keys
+from repflow_mm.apis.runner import ConciseRunner
+from repflow_mm.apis.runner_checks import check_loaders
 from repflow_mm.files import check_writable, locked
 
 # The lock of a training in its working folder; a test may run there at the same time.
 TRAINING_LOCK = '.training.lock'
 # What the launchers tell a process about its place, before the processes have met.
 RANK_VARIABLES = {'pytorch': 'RANK', 'slurm': 'SLURM_PROCID', 'mpi': 'OMPI_COMM_WORLD_RANK'}
+CONFIG_SUFFIXES = ('.py', '.json', '.yaml', '.yml')
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,10 +48,12 @@ def load_config(args: argparse.Namespace) -> Config:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     if not osp.isfile(args.config):
         raise FileNotFoundError(f'config {args.config} does not exist')
+    if not args.config.endswith(CONFIG_SUFFIXES):
+        raise ValueError(f'config {args.config} must be a file of {", ".join(CONFIG_SUFFIXES)}')
     try:
         cfg = Config.fromfile(args.config)
-    except SyntaxError as error:
-        raise ValueError(f'config {args.config} cannot be read: {error}') from error
+    except (SyntaxError, NameError, LookupError, ImportError, AttributeError, TypeError) as error:
+        raise ValueError(f'config {args.config} cannot be read: {type(error).__name__}: {error}') from error
     cfg.launcher = args.launcher
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
@@ -66,15 +73,23 @@ def build_runner(cfg: Config, modes: tuple[str, ...], held: ExitStack | None = N
 
     Raises:
         OSError: If the working folder cannot be written, or another training has its lock.
-        ValueError: If a setting is not allowed, or the checkpoint is of another network.
+        ValueError: If a name is not registered, a setting is not allowed, there is nothing to do, or the checkpoint is
+            of another network.
     """
+    check_names(cfg, modes)
     check_config(cfg, modes)
+    set_num_classes(cfg, modes)
     if _is_first_process(cfg.launcher):
         _claim_work_dir(Path(cfg.work_dir), held if 'train' in modes else None)
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    with config_errors():
+        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else ConciseRunner.from_cfg(cfg)
+        for mode in modes:
+            getattr(runner, f'{mode}_loop')  # which reads the lists and builds the pipelines
+    check_model(runner.model, is_trained_anew='train' in modes and not cfg.get('resume'))
     if 'train' in modes:
         check_custom_keys(cfg, runner.model)
-    if cfg.get('load_from') is not None:
+    check_loaders(runner, modes)
+    if cfg.get('load_from') is not None and not cfg.get('resume'):
         check_checkpoint(runner.model, cfg.load_from, with_head=modes == ('test',))
     return runner
 

@@ -11,6 +11,7 @@ from mmengine.config import Config
 
 from repflow_mm.apis.checkpoint import check_checkpoint_file
 from repflow_mm.apis.command_line import one_line_errors
+from repflow_mm.apis.data_errors import one_line_data_errors
 from repflow_mm.apis.options import (
     add_common_arguments,
     build_runner,
@@ -87,5 +88,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     with one_line_errors():
         runner = build_runner(config_from_args(args), ('test',))
-    runner.test()
+    with one_line_data_errors(runner):
+        runner.test()
     leave_process_group()

@@ -11,12 +11,14 @@ from mmengine.config import Config
 
 from repflow_mm.apis.checkpoint import check_checkpoint_file
 from repflow_mm.apis.command_line import one_line_errors
+from repflow_mm.apis.data_errors import one_line_data_errors
 from repflow_mm.apis.options import (
     add_common_arguments,
     build_runner,
     leave_process_group,
     load_config,
 )
+from repflow_mm.engine import CannotResumeError
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -91,8 +93,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         with one_line_errors():
             runner = build_runner(config_from_args(args), modes, held)
         try:
-            runner.train()
-        except FloatingPointError as error:  # said by a hook: a traceback would tell nothing
+            with one_line_data_errors(runner):
+                runner.train()
+        except (CannotResumeError, FloatingPointError, OSError) as error:  # a hook's words: a traceback tells nothing
             with one_line_errors():
                 raise error from None
         leave_process_group()

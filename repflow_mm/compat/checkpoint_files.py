@@ -73,7 +73,10 @@ def write_checkpoint(checkpoint: dict, path: Path) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with completed(path, durable=True) as temporary, temporary.open('wb') as file:
-        torch.save(checkpoint, file)
+        try:
+            torch.save(checkpoint, file)
+        except RuntimeError as error:  # torch's complaint of its half file, over what the disk said
+            raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
 
 
 def point_to(checkpoint: str, folder: str | Path) -> None:

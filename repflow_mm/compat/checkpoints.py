@@ -170,6 +170,8 @@ def _sha256(path: str) -> str:
 
 def _read(source: str | io.BytesIO, name: str, map_location: str | Callable | None) -> dict:
     """Load a checkpoint without running code that it carries; ``name`` is what the errors call it."""
+    if beginning := _foreign_beginning(source):
+        raise ValueError(f'checkpoint {name} is no checkpoint: it is text, which begins with {beginning!r}')
     try:
         _check_sums(source)
         with torch.serialization.safe_globals(_checkpoint_globals()):
@@ -187,6 +189,17 @@ def _read(source: str | io.BytesIO, name: str, map_location: str | Callable | No
         raise ValueError(f'checkpoint {name} is damaged or incomplete: {reason}') from error
     _leave_out_config(content, name)
     return content
+
+
+def _foreign_beginning(source: str | io.BytesIO) -> str:
+    """The first characters of a file of text, which torch.save never writes; '' of any other file."""
+    if isinstance(source, io.BytesIO):
+        beginning = source.getvalue()[:40]
+    else:
+        with open(source, 'rb') as file:
+            beginning = file.read(40)
+    text = beginning.decode('utf-8', errors='replace')
+    return text if all(character.isprintable() or character.isspace() for character in text) else ''
 
 
 def _check_sums(source: str | io.BytesIO) -> None:

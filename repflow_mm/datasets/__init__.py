@@ -7,19 +7,19 @@ prepare_upstream()
 from repflow_mm.datasets.bad_data import BadDataError, MissingDataError
 from repflow_mm.datasets.replacing_dataset import ReplacingDataset
 from repflow_mm.datasets.transforms import (
-    CheckedDecordDecode,
-    CheckedDecordInit,
     CheckedRawFrameDecode,
     ComputeFlow,
     FlowFileDecode,
     FlowFlip,
+    VideoDecode,
+    VideoInit,
 )
 from repflow_mm.datasets.video_dataset import CheckedRawframeDataset, CheckedVideoDataset
 
 __all__ = [
     'BadDataError',
-    'CheckedDecordDecode',
-    'CheckedDecordInit',
+    'VideoDecode',
+    'VideoInit',
     'CheckedRawFrameDecode',
     'CheckedRawframeDataset',
     'CheckedVideoDataset',

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
 from repflow_mm.datasets.bad_data import BadDataError
+from repflow_mm.read_watch import ReadNotes
 
 # The key of a data sample's metainfo under which its broken files are listed.
 BAD_DATA_KEY = 'bad_data'
@@ -36,6 +38,8 @@ class ReplacingDataset(BaseDataset):
     gives None has found a broken sample.
     """
 
+    # Where reads are noted for a watcher that ends those that hang; None for nowhere.
+    notes: ReadNotes | None = None
     _seed_and_epoch: torch.Tensor | None = None
 
     def tolerate_bad_data(self, seed: int = 0, epoch: int = 0) -> None:
@@ -82,7 +86,8 @@ class ReplacingDataset(BaseDataset):
         info = self.get_data_info(idx)
         path, place = _path(info), info.get('place', f'sample {idx}')
         try:
-            data = self.pipeline(info)
+            with self.notes.reading(f'{place}: {path}') if self.notes else nullcontext():
+                data = self.pipeline(info)
             if data is None:
                 raise BadDataError(f'{path}: the pipeline gives nothing', path, 'nothing')
             return data

@@ -6,18 +6,33 @@ prepare_upstream()
 
 from repflow_mm.engine.hooks import (
     BadDataHook,
-    EpochSeedHook,
+    CannotResumeError,
     FiniteNumbersHook,
     FlowVisHook,
+    InterruptionHook,
+    ReadWatchHook,
     ResumableCheckpointHook,
+    ResumeCheckHook,
+    StepSeedHook,
+    TrainingStopped,
 )
+from repflow_mm.engine.loops import ResumableEpochBasedTrainLoop, ResumableIterBasedTrainLoop
 from repflow_mm.engine.optimizers import CpuAmpOptimWrapper
+from repflow_mm.engine.vis_backend import PatientLocalVisBackend
 
 __all__ = [
     'BadDataHook',
+    'CannotResumeError',
     'CpuAmpOptimWrapper',
-    'EpochSeedHook',
     'FiniteNumbersHook',
     'FlowVisHook',
+    'InterruptionHook',
+    'PatientLocalVisBackend',
+    'ReadWatchHook',
     'ResumableCheckpointHook',
+    'ResumableEpochBasedTrainLoop',
+    'ResumableIterBasedTrainLoop',
+    'ResumeCheckHook',
+    'StepSeedHook',
+    'TrainingStopped',
 ]

@@ -156,7 +156,7 @@ class FlowInsertion:
         allowed = list(inspect.signature(FlowBlock).parameters)
         for key in arguments:
             if key not in allowed:
-                nearest = difflib.get_close_matches(key, allowed, n=1, cutoff=0.4)
+                nearest = difflib.get_close_matches(key, ['after', 'layout', *allowed], n=1, cutoff=0.4)
                 hint = f', nearest is {nearest[0]!r}' if nearest else ''
                 raise ValueError(f'flow has no argument {key!r}{hint}; there are after, layout, {", ".join(allowed)}')
         if not _is_described(cfg):

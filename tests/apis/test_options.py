@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 from helpers import other_run
 from torch import nn
+from torch.utils.data import DataLoader
 
 from repflow_mm.apis import options
 from repflow_mm.apis.command_line import one_line_errors
@@ -51,10 +52,16 @@ def test_work_dir_of_the_command_line_goes_before_the_configs(parse):
     assert load_config(parse('--work-dir', 'from_flag', text=text)).work_dir == 'from_flag'
 
 
+def runner_of(samples, kind=None, **loader):
+    """What ``build_runner`` looks at of a runner that trains on so many samples."""
+    loop = SimpleNamespace(dataloader=DataLoader(range(samples), batch_size=4, sampler=range(samples), **loader))
+    return SimpleNamespace(model=nn.Module(), train_loop=loop, val_loop=None, test_loop=loop, kind=kind)
+
+
 @pytest.fixture
 def claim(parse, tmp_path, monkeypatch):
     """Build a runner that trains, or tests, in a folder; returns what holds its lock."""
-    monkeypatch.setattr(options, 'Runner', SimpleNamespace(from_cfg=lambda cfg: SimpleNamespace(model=nn.Module())))
+    monkeypatch.setattr(options, 'ConciseRunner', SimpleNamespace(from_cfg=lambda cfg: runner_of(1)))
 
     def claim(*flags, modes=('train',), folder=tmp_path / 'run'):
         held = ExitStack()
@@ -119,6 +126,18 @@ def test_config_that_is_no_python(parse):
         load_config(args)
 
 
+@pytest.mark.parametrize(('text', 'reason'), [('x = y\n', 'NameError: '), ('_base_ = {}\n', 'TypeError: ')])
+def test_config_that_cannot_be_run(parse, text, reason):
+    with pytest.raises(ValueError, match=rf'^config .*my_config\.py cannot be read: {reason}'):
+        load_config(parse(text=text))
+
+
+def test_config_of_another_kind_of_file(tmp_path):
+    (tmp_path / 'list.txt').write_text('a.mp4 0')
+    with pytest.raises(ValueError, match=r'^config .*list\.txt must be a file of \.py, \.json, \.yaml, \.yml$'):
+        load_config(argparse.Namespace(config=str(tmp_path / 'list.txt'), local_rank=0))
+
+
 def test_config_is_checked_before_the_runner_is_built(parse):
     cfg = load_config(parse(text='model = dict(cls_head=dict(num_classes=0))\n'))
     with pytest.raises(ValueError, match=r'num_classes must be an integer >= 1, got 0'):
@@ -128,5 +147,15 @@ def test_config_is_checked_before_the_runner_is_built(parse):
 def test_runner_type_of_the_config_is_built(parse, monkeypatch):
     from mmaction.registry import RUNNERS
 
-    monkeypatch.setattr(RUNNERS, 'build', lambda cfg: SimpleNamespace(model=nn.Module(), kind=cfg.runner_type))
+    monkeypatch.setattr(RUNNERS, 'build', lambda cfg: runner_of(1, kind=cfg.runner_type))
     assert build_runner(load_config(parse(text="runner_type = 'MyRunner'\n")), ('train',)).kind == 'MyRunner'
+
+
+@pytest.mark.parametrize('samples', [0, 3])
+def test_nothing_to_do_is_an_error(parse, monkeypatch, samples, tmp_path):
+    monkeypatch.setattr(
+        options, 'ConciseRunner', SimpleNamespace(from_cfg=lambda cfg: runner_of(samples, drop_last=True))
+    )
+    why = ' in batches of 4 with drop_last=True' if samples else ''
+    with pytest.raises(ValueError, match=rf'^train_dataloader has nothing to do: {samples} samples a process{why}$'):
+        build_runner(load_config(parse('--work-dir', str(tmp_path))), ('train', 'val'))

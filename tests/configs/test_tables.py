@@ -5,7 +5,7 @@ import yaml
 from helpers import ROOT
 from looked_at import load_config, table_runs
 
-from repflow_mm.sweeps.rows import load_tables, networks_of
+from repflow_mm.sweeps.rows import load_references, load_tables, networks_of
 
 TABLES = ROOT / 'configs' / 'tiny_kinetics' / 'tables.yml'
 DEMO_TABLES = ROOT / 'configs' / 'demo' / 'ablations' / 'tables.yml'
@@ -112,12 +112,23 @@ STEPS = {
 @pytest.mark.parametrize('file', FILES)
 def test_flow_of_flow_rows_say_which_form_it_has(file):
     residual = load_config('configs/_base_/models/fcf.py').fcf.to_dict()
-    assert residual.pop('steps') == STEPS['FcF']
+    all_flows = load_config('configs/_base_/models/fcf_all_flows.py').fcf.to_dict()
+    assert residual.pop('steps') == all_flows.pop('steps') == STEPS['FcF']
     seen = set()
     for row in (row for rows in tables(file).values() for row in rows):
-        flow, kind = models(file, row)[-1].backbone.get('flow') or {}, row.name.split(', ')[-1]
-        assert (kind in ('FcF', 'FcFcF')) == ({key: flow.get(key) for key in residual} == residual)
+        flow, name = models(file, row)[-1].backbone.get('flow') or {}, row.name.removesuffix(', all flows')
+        kind = name.split(', ')[-1]
+        assert (kind in ('FcF', 'FcFcF') and name == row.name) == ({key: flow.get(key) for key in residual} == residual)
+        assert (name != row.name) == (flow.get('outputs', 'last') == 'all')
+        if 'conv' in flow.get('steps', ()):
+            assert (name != row.name) == ({key: flow.get(key) for key in all_flows} == all_flows)
         assert len(flow.get('steps', ())) < 2 or tuple(flow.steps) == STEPS[kind]
         assert flow.get('fusion', 'none') == 'none' or kind not in STEPS or kind in ('FcF', 'FcFcF')
         seen.add(kind)
     assert seen >= set(STEPS)
+
+
+@pytest.mark.parametrize('file', sorted(ROOT.glob('configs/**/tables.yml')), ids=lambda file: file.parent.name)
+def test_references_are_rows_of_their_tables(file):
+    found = load_tables(list(yaml.safe_load(file.read_text())['tables']), str(file))
+    assert load_references(found, str(file)) == yaml.safe_load(file.read_text()).get('references', {})

@@ -13,7 +13,7 @@ from mmengine.runner import CheckpointLoader
 from repflow_mm.apis import test as test_api
 from repflow_mm.apis import train as train_api
 from repflow_mm.apis.fuse import fuse_streams
-from repflow_mm.engine import EpochSeedHook
+from repflow_mm.engine import StepSeedHook
 
 CONFIG = """
 _base_ = '{root}/configs/demo/repflow_r18_motion_clips.py'
@@ -148,7 +148,7 @@ def test_resumed_run_equals_an_uninterrupted_one(config, trained, tmp_path, monk
 
     work_dir = tmp_path / 'interrupted'
     with monkeypatch.context() as patch:
-        patch.setattr(EpochSeedHook, 'after_train_iter', stop_in_the_second_epoch)
+        patch.setattr(StepSeedHook, 'after_train_iter', stop_in_the_second_epoch)
         with pytest.raises(KeyboardInterrupt):
             train(config, work_dir, '--seed', 1, options=options)
     assert (work_dir / 'epoch_1.pth').exists() and not (work_dir / 'epoch_2.pth').exists()
@@ -211,13 +211,11 @@ def test_two_processes_equal_one_with_twice_the_batch(motion_clips, tmp_path, mo
                motion_clips=motion_clips, cwd=tmp_path, path=(tmp_path,))  # fmt: skip
 
     start = {}
-    before_train = EpochSeedHook.before_train
 
     def remember_the_start(self, runner):
         start.update({name: value.clone() for name, value in runner.model.state_dict().items()})
-        before_train(self, runner)
 
-    monkeypatch.setattr(EpochSeedHook, 'before_train', remember_the_start)
+    monkeypatch.setattr(StepSeedHook, 'before_train', remember_the_start)
     monkeypatch.setenv('MOTION_CLIPS', str(motion_clips))
     train(config, tmp_path / 'one', '--seed', 1, options=options)
     assert list(losses(tmp_path / 'two')) == list(losses(tmp_path / 'one')) == [1, 2, 3, 4]

@@ -9,14 +9,36 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import backbones, compiled_code, cost, flow_formats, flow_methods, flow_workers, models, solver, tvl1
+from benchmarks import (
+    backbones,
+    compiled_code,
+    cost,
+    decoders,
+    flow_formats,
+    flow_methods,
+    flow_workers,
+    models,
+    solver,
+    tvl1,
+)
 from benchmarks.hardware import hardware
 from benchmarks.parts import Part, positive
 from repflow_mm.files import check_writable, write_json
 
 PARTS: dict[str, Part] = {
     name: part
-    for module in (solver, models, backbones, cost, tvl1, flow_methods, flow_workers, flow_formats, compiled_code)
+    for module in (
+        solver,
+        models,
+        backbones,
+        cost,
+        tvl1,
+        flow_methods,
+        flow_workers,
+        flow_formats,
+        compiled_code,
+        decoders,
+    )
     for name, part in module.PARTS.items()
 }
 

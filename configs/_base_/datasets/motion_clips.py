@@ -7,26 +7,24 @@ data_help = f'Make it with: python tools/data/make_motion_clips.py {data_root} -
 
 # No flips or crops: a mirrored clip shows another motion. A clip starts at a random frame.
 train_pipeline = [
-    dict(type='CheckedDecordInit'),
+    dict(type='VideoInit'),
     dict(type='SampleFrames', clip_len=8, frame_interval=1, num_clips=1),
-    dict(type='CheckedDecordDecode'),
+    dict(type='VideoDecode'),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs', meta_keys=('filename', 'img_shape')),
 ]
 test_pipeline = [
-    dict(type='CheckedDecordInit'),
+    dict(type='VideoInit'),
     dict(type='SampleFrames', clip_len=8, frame_interval=1, num_clips=1, test_mode=True),
-    dict(type='CheckedDecordDecode'),
+    dict(type='VideoDecode'),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs', meta_keys=('filename', 'img_shape')),
 ]
 
 dataset = dict(type='CheckedVideoDataset', data_prefix=dict(video=data_root), num_classes=8)
-# With workers, their random state follows the epoch (see EpochSeedHook).
 train_dataloader = dict(
     batch_size=16,
     num_workers=0,
-    worker_init_fn=dict(type='keep_worker_seed'),
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(ann_file=ann_file_train, pipeline=train_pipeline, **dataset),
 )

@@ -1,8 +1,6 @@
 # The loaders of all data sets on disk; the files over this one say how clips are read, and which.
-# Workers start anew in every epoch, so that their random state follows the epoch (see EpochSeedHook).
 train_dataloader = dict(
     num_workers=8,
-    worker_init_fn=dict(type='keep_worker_seed'),
     sampler=dict(type='DefaultSampler', shuffle=True),
 )
 val_dataloader = dict(num_workers=8, sampler=dict(type='DefaultSampler', shuffle=False))

@@ -12,7 +12,7 @@ optim_wrapper = dict(
 param_scheduler = [
     dict(type='ReduceOnPlateauLR', monitor='acc/top1', rule='greater', factor=0.1, patience=7, by_epoch=True),
 ]
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_begin=1, val_interval=1)
+train_cfg = dict(type='ResumableEpochBasedTrainLoop', max_epochs=max_epochs, val_begin=1, val_interval=1)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 auto_scale_lr = dict(enable=False, base_batch_size=24)

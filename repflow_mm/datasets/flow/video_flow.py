@@ -19,6 +19,7 @@ def video_flow(
     parameters: object | None = None,
     batch: int = 16,
     device: str = 'cpu',
+    decoder: str | None = None,
 ) -> Iterator[np.ndarray]:
     """Compute the flow from every frame of a video to the next; a part of the video is in memory at a time.
 
@@ -29,25 +30,30 @@ def video_flow(
         parameters (object, optional): The method's parameters. Defaults to None, their defaults.
         batch (int): Pairs of frames at a time. Defaults to 16.
         device (str): Where flow is computed. Defaults to ``'cpu'``.
+        decoder (str, optional): See :func:`repflow_mm.datasets.video_reading.chosen_decoder`. Defaults to None.
 
     Yields:
         np.ndarray: The next flows (n, 2, H, W), float32, n <= ``batch``: x and y, in pixels of the resized frames.
 
     Raises:
-        BadVideoError: If the video is missing, empty or corrupt, or has one frame only (``'short'``).
+        BadVideoError: If the video is missing, empty or corrupt, has one frame only (``'short'``), or its frames are
+            smaller than the method takes (``'small'``).
     """
     compute = method_named(method).compute
-    for frames in _frame_batches(path, short_side, batch):
+    for frames in _frame_batches(path, short_side, batch, decoder):
         images = torch.from_numpy(frames).permute(0, 3, 1, 2).to(device)  # (n, H, W, 3) -> (n, 3, H, W)
         with torch.inference_mode():
-            u = compute(images[:-1], images[1:], parameters)  # (n - 1, 2, H, W)
+            try:
+                u = compute(images[:-1], images[1:], parameters)  # (n - 1, 2, H, W)
+            except ValueError as error:
+                raise BadVideoError(f'frames of {images.shape[2]}x{images.shape[3]}: {error}', path, 'small') from error
         yield u.cpu().numpy()
 
 
-def _frame_batches(path: str, short_side: int | None, batch: int) -> Iterator[np.ndarray]:
+def _frame_batches(path: str, short_side: int | None, batch: int, decoder: str | None) -> Iterator[np.ndarray]:
     """Runs of up to ``batch + 1`` frames, (n, H, W, 3); each begins with the last frame of the one before."""
     frames, is_short = [], True
-    for frame in read_frames(path):
+    for frame in read_frames(path, decoder):
         frames.append(_resize(frame, short_side))
         if len(frames) == batch + 1:
             yield np.stack(frames)
@@ -55,7 +61,7 @@ def _frame_batches(path: str, short_side: int | None, batch: int) -> Iterator[np
     if len(frames) > 1:
         yield np.stack(frames)
     elif is_short:
-        raise BadVideoError('short', 'the video has 1 frame; flow needs 2')
+        raise BadVideoError('the video has 1 frame; flow needs 2', path, 'short')
 
 
 def _resize(frame: np.ndarray, short_side: int | None) -> np.ndarray:

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from repflow_mm.datasets.lists.list_check import check_entries
 from repflow_mm.datasets.lists.list_files import check_inside, read_list
-from repflow_mm.datasets.lists.list_runs import (
-    check_run,
-    full_path,
-    has_changed,
-    make_report,
-    opened_journal,
-    update_journal,
-    write_report,
-)
-from repflow_mm.datasets.video_reading import decode_video
-from repflow_mm.files import locked, write_text
+from repflow_mm.datasets.lists.list_runs import check_run
+from repflow_mm.datasets.video_reading import GOOD_STATUSES, check_video, chosen_decoder
 
 
 def check_videos(
@@ -27,13 +20,19 @@ def check_videos(
     timeout: float = 120.0,
     retry: bool = False,
     allow_outside: bool = False,
+    decoder: str | None = None,
+    delimiter: str | None = None,
+    multi_class: bool = False,
 ) -> dict:
     """Decode every video of a list and write the list of those that are whole; the videos are only read.
 
     Writes, for ``<name>.txt``, ``<name>_clean.txt`` (the lines of the videos that decode, in their order),
     ``<name>_report.json`` and ``<name>_report.txt`` (what is wrong with the others), once all are checked. Each
     result is appended to ``<name>_checked.jsonl`` as it comes, so that a run that was stopped goes on where it was;
-    a video whose size or time of change is another than in that journal is checked again.
+    a video whose size or time of change is another than in that journal, or that was checked with another decoder, is
+    checked again.
+
+    Good videos are ``'ok'``, or ``'in_order'`` where every read has to decode from the start.
 
     Args:
         list_file (str | Path): The list, lines ``path label``.
@@ -43,6 +42,10 @@ def check_videos(
         timeout (float): Seconds that one video may take. Defaults to 120.
         retry (bool): Check again what an earlier run found bad. Defaults to False.
         allow_outside (bool): Whether paths may lead out of the folder of videos. Defaults to False.
+        decoder (str, optional): What training reads with, see
+            :func:`repflow_mm.datasets.video_reading.chosen_decoder`. Defaults to None.
+        delimiter (str, optional): What stands between path and label. Defaults to None, any blanks.
+        multi_class (bool): Whether a line may have several labels. Defaults to False.
 
     Returns:
         dict: The report of :func:`repflow_mm.datasets.lists.list_runs.make_report`, and ``decoded_now``, the number of
@@ -50,33 +53,19 @@ def check_videos(
 
     Raises:
         FileNotFoundError: If the list or the folder does not exist.
-        ValueError: If a line is malformed or leads out of the folder of videos, or ``jobs`` or ``timeout`` is not
-            allowed.
+        ValueError: If a line is malformed or leads out of the folder of videos, or ``jobs``, ``timeout`` or
+            ``decoder`` is not allowed.
         OSError: If a file cannot be written or another run is checking the same list.
     """
+    decoder = chosen_decoder(decoder)
     jobs = check_run(videos, jobs, timeout)
-    entries = read_list(list_file)
+    entries = read_list(list_file, delimiter, several=multi_class)
     check_inside(list_file, [(entry.number, entry.path) for entry in entries], videos, allow_outside)
-    stem = Path(list_file).stem
-    out = Path(list_file).parent if out is None else Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    paths = [full_path(videos, entry) for entry in entries]
-    with locked(out, f'.{stem}.lock'), opened_journal(out / f'{stem}_checked.jsonl') as journal:
-
-        def is_current(path: str) -> bool:
-            result = journal.results[path]
-            return not has_changed(result, path) and (result['status'] == 'ok' or not retry)
-
-        decoded_now = update_journal(journal, dict(zip(paths, paths)), is_current, _decode, jobs, timeout)
-        results = [journal.results[path] for path in paths]
-        report = {**make_report(list_file, videos, entries, results), 'decoded_now': decoded_now}
-        write_report(report, out / stem)
-        write_text(
-            out / f'{stem}_clean.txt',
-            [entry.line for entry, result in zip(entries, results) if result['status'] == 'ok'],
-        )
-    return report
+    work, settings = partial(_check, decoder), dict(decoder=decoder)
+    return check_entries(
+        list_file, entries, videos, out, 'path', work, settings, jobs, timeout, retry, good=GOOD_STATUSES
+    )
 
 
-def _decode(video: tuple[str, str], alive: Callable[[], None]) -> dict:
-    return decode_video(video[1])
+def _check(decoder: str, video: tuple[str, str], alive: Callable[[], None]) -> dict:
+    return check_video(video[1], decoder)

@@ -12,12 +12,13 @@ from typing import TextIO
 
 from repflow_mm.datasets.lists.list_files import ListEntry
 from repflow_mm.datasets.lists.worker_pool import Work, run_all
+from repflow_mm.datasets.video_reading import GOOD_STATUSES
 from repflow_mm.files import write_json, write_text
 from repflow_mm.ops.arguments import check_count
 from repflow_mm.progress import progress_bar
 
 # What a video's result may be; a run's own come behind them.
-STATUSES = ('ok', 'missing', 'empty', 'corrupt', 'timeout', 'crash')
+STATUSES = (*GOOD_STATUSES, 'missing', 'unreadable', 'empty', 'corrupt', 'unsupported', 'timeout', 'crash')
 
 
 class Journal:
@@ -85,6 +86,7 @@ def update_journal(
     work: Work,
     jobs: int,
     timeout: float,
+    settings: Mapping | None = None,
 ) -> int:
     """Work on the videos whose results are not up to date, with a progress bar, and keep the results.
 
@@ -95,6 +97,7 @@ def update_journal(
         work (Callable): ``work((key, path), alive)``, see :func:`repflow_mm.datasets.lists.worker_pool.run_all`.
         jobs (int): Number of processes.
         timeout (float): Seconds, see :func:`repflow_mm.datasets.lists.worker_pool.run_all`.
+        settings (Mapping, optional): What is kept with each result besides. Defaults to None, nothing.
 
     Returns:
         int: How many videos were worked on.
@@ -105,7 +108,8 @@ def update_journal(
     with progress, closing(run_all(work, items, min(jobs, max(len(items), 1)), timeout)) as done:
         for (key, path), result in done:
             size, mtime_ns = states[key]
-            journal.add({journal.key: key, 'path': path} | dict(size=size, mtime_ns=mtime_ns, frames=0) | result)
+            state = dict(size=size, mtime_ns=mtime_ns, frames=0)
+            journal.add({'path': path, journal.key: key} | state | dict(settings or {}) | result)
             progress.update()
     return len(items)
 
@@ -140,7 +144,7 @@ def make_report(
         video; None if there is none) and ``bad``, a list of ``line``, ``path``, ``status`` and ``message``.
     """
     counts = Counter(result['status'] for result in results)
-    frames = [result['frames'] for result in results if result['status'] == 'ok']
+    frames = [result['frames'] for result in results if result['status'] in GOOD_STATUSES]
     return dict(
         list=str(list_file),
         videos=str(videos),
@@ -150,7 +154,7 @@ def make_report(
         bad=[
             dict(line=entry.number, path=entry.path, status=result['status'], message=result['message'])
             for entry, result in zip(entries, results)
-            if result['status'] != 'ok'
+            if result['status'] not in GOOD_STATUSES
         ],
     )
 

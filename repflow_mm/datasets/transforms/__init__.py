@@ -1,11 +1,11 @@
 """Pipeline transforms."""
 
-from repflow_mm.datasets.transforms.decoding import CheckedDecordDecode, CheckedDecordInit
+from repflow_mm.datasets.transforms.decoding import VideoDecode, VideoInit
 from repflow_mm.datasets.transforms.flow import CheckedRawFrameDecode, ComputeFlow, FlowFileDecode, FlowFlip
 
 __all__ = [
-    'CheckedDecordDecode',
-    'CheckedDecordInit',
+    'VideoDecode',
+    'VideoInit',
     'CheckedRawFrameDecode',
     'ComputeFlow',
     'FlowFileDecode',

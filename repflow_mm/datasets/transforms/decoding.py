@@ -1,73 +1,80 @@
-"""Video decoding with errors that name the video."""
+"""Reading of videos in pipelines, with errors that name the video."""
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING
-
 import numpy as np
-from mmaction.datasets.transforms import DecordDecode, DecordInit
 from mmaction.registry import TRANSFORMS
+from mmcv.transforms import BaseTransform
+from mmengine.fileio import FileClient
 
-from repflow_mm.datasets.bad_data import BadDataError, MissingDataError
-from repflow_mm.datasets.video_reading import decord_errors, decord_message, without_padding
-
-if TYPE_CHECKING:
-    from decord import VideoReader
+from repflow_mm.datasets.video_reading import BadVideoError, MissingVideoError, chosen_decoder, open_video
 
 
-@TRANSFORMS.register_module()
-class CheckedDecordInit(DecordInit):
-    """MMAction2's DecordInit; a missing or corrupt video raises an error that names it.
+@TRANSFORMS.register_module(name=['VideoInit', 'CheckedDecordInit'])
+class VideoInit(BaseTransform):
+    """Open the video of a sample; in place of MMAction2's DecordInit, PyAVInit and so on.
+
+    ``CheckedDecordInit``, its name in version 0.1, is the same.
+
+    Args:
+        decoder (str, optional): ``'pyav'``, ``'torchcodec'``, ``'decord'`` or ``'opencv'``. Defaults to None: what the
+            environment variable ``REPFLOW_MM_DECODER`` names, or PyAV.
+        io_backend (str): Where files are, see MMEngine's FileClient. Defaults to ``'disk'``.
+        **backend: Arguments of another backend than ``'disk'``.
 
     Raises:
-        MissingDataError: If the video does not exist.
-        BadDataError: If decord cannot open it or finds no frame.
+        ValueError: If there is no such decoder; when it transforms, a
+            :class:`repflow_mm.datasets.video_reading.BadVideoError` if the video cannot be read.
+        FileNotFoundError: If the video does not exist.
     """
+
+    def __init__(self, decoder: str | None = None, io_backend: str = 'disk', **backend) -> None:
+        chosen_decoder(decoder)
+        self.decoder, self.io_backend, self.backend = decoder, io_backend, backend
+        self.client = None
 
     def transform(self, results: dict) -> dict:
         """Open ``results['filename']`` and add ``video_reader``, ``total_frames`` and ``avg_fps``."""
-        filename = results['filename']
-        try:
-            results = super().transform(results)
-        except FileNotFoundError as error:
-            raise MissingDataError(f'video {filename} does not exist', filename) from error
-        except decord_errors() as error:
-            raise BadDataError(
-                f'video {filename} ({_size(filename)}) cannot be opened: {decord_message(error)}', filename
-            ) from error
-        if not results['total_frames']:
-            raise BadDataError(f'video {filename} ({_size(filename)}) has no frames', filename, 'empty')
+        reader = open_video(results['filename'], self.decoder, self._content(results['filename']))
+        results['video_reader'] = reader
+        results['total_frames'] = len(reader)
+        results['avg_fps'] = reader.average_fps
         return results
 
+    def _content(self, filename: str) -> bytes | None:
+        """The bytes of a video that is not in a file."""
+        if self.io_backend == 'disk':
+            return None
+        if self.client is None:
+            self.client = FileClient(self.io_backend, **self.backend)
+        try:
+            return self.client.get(filename)
+        except FileNotFoundError:
+            raise MissingVideoError('the file does not exist', filename) from None
 
-@TRANSFORMS.register_module()
-class CheckedDecordDecode(DecordDecode):
-    """MMAction2's DecordDecode; a corrupt video raises an error that names it.
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(decoder={self.decoder!r}, io_backend={self.io_backend!r})'
 
-    Videos of the widths that decord misreads, which fail upstream, are decoded too.
+
+@TRANSFORMS.register_module(name=['VideoDecode', 'CheckedDecordDecode'])
+class VideoDecode(BaseTransform):
+    """Decode the frames of a sample's clips; in place of MMAction2's DecordDecode, PyAVDecode and so on.
+
+    ``CheckedDecordDecode``, its name in version 0.1, is the same.
 
     Raises:
-        BadDataError: If decord cannot decode a frame.
+        ValueError: A :class:`repflow_mm.datasets.video_reading.BadVideoError`, if a frame cannot be decoded.
     """
 
     def transform(self, results: dict) -> dict:
-        """Decode ``results['frame_inds']`` and add ``imgs``, ``original_shape`` and ``img_shape``."""
-        filename = results['filename']
-        try:
-            return super().transform(results)
-        except decord_errors() as error:
-            raise BadDataError(f'video {filename} cannot be decoded: {decord_message(error)}', filename) from error
+        """Decode ``results['frame_inds']`` and add ``imgs``, ``original_shape`` and ``img_shape``; closes the video."""
+        reader = results.pop('video_reader')
+        images = reader.get_frames(np.asarray(results['frame_inds']).reshape(-1).tolist())
+        if not images:
+            raise BadVideoError('no frames were asked for', results['filename'], 'empty')
+        results['imgs'] = images
+        results['original_shape'] = results['img_shape'] = images[0].shape[:2]
+        return results
 
-    def _decord_load_frames(self, container: VideoReader, frame_inds: np.ndarray) -> list[np.ndarray]:
-        try:
-            return super()._decord_load_frames(container, frame_inds)
-        except decord_errors():
-            frames = [container[int(index)].asnumpy() for index in frame_inds]
-            if frames[0].shape[2] == 3:
-                raise
-            return [without_padding(frame) for frame in frames]
-
-
-def _size(filename: str) -> str:
-    return f'{os.path.getsize(filename)} bytes' if os.path.isfile(filename) else 'size unknown'
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}()'

@@ -16,6 +16,8 @@ from mmengine.structures import BaseDataElement
 from torch.utils.data import Dataset
 
 ADVICE = 'check_videos finds all such videos of a list and writes one without them, check_frames such frames'
+# float16 has it too.
+LARGEST_LOGIT = 1e4
 IN_TESTING = ('wrong', 'end')
 
 
@@ -33,9 +35,9 @@ class BadDataHook(Hook):
     all ranks and workers together, the run ends.
 
     In validation and testing a broken sample counts as wrong: its label gets the lowest score, and all other classes
-    share the probability evenly; of a sample of several labels the right classes get 0, the others 1. So accuracies
-    are lower bounds, and dumped scores have every sample of the list. The files are listed with the result, and their
-    number is in the metrics as ``bad_data/counted_wrong``.
+    share the probability evenly; of a sample of several labels the right classes get the lowest score that there is,
+    the others the highest. So accuracies are lower bounds, and dumped scores have every sample of the list. The files
+    are listed with the result, and their number is in the metrics as ``bad_data/counted_wrong``.
 
     Args:
         max_share (float): Share of an epoch's samples that may be replaced, in [0, 1]. Defaults to 0.05.
@@ -130,7 +132,7 @@ class BadDataHook(Hook):
         return (
             f'{replaced} of {size} samples of this epoch are broken, more than max_share = {_percent(self.max_share)} '
             f'allows; {len(self.known)} files so far: {kinds}; the first: {first["reason"]}. {ADVICE}; '
-            'BadDataHook(max_share=...) allows more'
+            '--cfg-options default_hooks.bad_data.max_share=... allows more'
         )
 
     def before_val(self, runner: Runner) -> None:
@@ -143,7 +145,7 @@ class BadDataHook(Hook):
 
     def _begin_evaluation(self, runner: Runner, dataset: Dataset) -> None:
         self.wrong = {}
-        for part in _replacing_datasets(dataset):
+        for part in parts_with('tolerate_bad_data', dataset):
             part.tolerate_bad_data() if self.in_testing == 'wrong' else part.raise_bad_data()
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         self.handle = model.register_forward_hook(self._count_as_wrong)
@@ -173,20 +175,21 @@ class BadDataHook(Hook):
         if wrong:
             runner.logger.warning(f'{len(wrong)} samples are broken and count as wrong in these metrics')
             if metrics is not None:
-                metrics['bad_data/counted_wrong'] = len(wrong)
+                # NOTE: MMEngine makes NumPy numbers of these, and its log of a test drops NumPy's integers.
+                metrics['bad_data/counted_wrong'] = float(len(wrong))
 
 
-def _replacing_datasets(dataset: Dataset) -> Iterator[Dataset]:
-    """The dataset, or those inside of wrappers such as RepeatDataset, that can go on where a sample is broken."""
-    if hasattr(dataset, 'tolerate_bad_data'):
+def parts_with(attribute: str, dataset: Dataset) -> Iterator[Dataset]:
+    """The dataset, or those inside of wrappers such as RepeatDataset, if they have an attribute."""
+    if hasattr(dataset, attribute):
         yield dataset
     for part in (*getattr(dataset, 'datasets', ()), getattr(dataset, 'dataset', None)):
         if part is not None:
-            yield from _replacing_datasets(part)
+            yield from parts_with(attribute, part)
 
 
 def _tolerate(dataset: Dataset, seed: int, epoch: int) -> None:
-    for part in _replacing_datasets(dataset):
+    for part in parts_with('tolerate_bad_data', dataset):
         part.tolerate_bad_data(seed, epoch)
 
 
@@ -202,7 +205,9 @@ def _predict_wrongly(sample: BaseDataElement) -> None:
         worst = torch.full_like(scores, 1 / max(len(scores) - 1, 1))
         worst[label] = 0
     else:
-        worst = 1 - label.to(scores)
+        # Samples are ranked by these: the bounds of probabilities, or what no logit comes close to.
+        lowest, highest = (0, 1) if ((scores >= 0) & (scores <= 1)).all() else (-LARGEST_LOGIT, LARGEST_LOGIT)
+        worst = torch.where(label > 0, torch.full_like(scores, lowest), torch.full_like(scores, highest))
     sample.set_pred_score(worst)
     sample.set_pred_label(worst.argmax(dim=-1, keepdim=True))
 

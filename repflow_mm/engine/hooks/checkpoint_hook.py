@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 import os.path as osp
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from mmaction.registry import HOOKS
-from mmengine.dist import is_main_process
+from mmengine.dist import all_gather_object, get_rank, get_world_size, is_main_process
 from mmengine.fileio import LocalBackend
 from mmengine.hooks import CheckpointHook
+from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+from torch import Tensor, nn
 
 from repflow_mm.compat.checkpoint_files import INTERRUPTED, point_to
 from repflow_mm.files import remove_leftovers
+
+# What a CheckpointHook knows of its checkpoints.
+_OF_CHECKPOINTS = ('keep_ckpt_ids', 'last_ckpt', 'best_ckpt_path', 'best_ckpt_path_dict')
 
 
 @HOOKS.register_module()
@@ -24,7 +32,16 @@ class ResumableCheckpointHook(CheckpointHook):
     a best one; ``last_checkpoint`` is replaced at once; what a killed run left half-written is removed at the start.
     The checkpoint of a validated step is written again after the validation, so that a resumed run knows whether the
     score of that step is in it.
+
+    A checkpoint that cannot be written, as on a full disk, is a warning in the log, and the training goes on to the
+    next one; those of before are kept.
+
+    Raises:
+        OSError: After the training, if the last checkpoint could not be written.
     """
+
+    _rank_buffers = None
+    _failure: OSError | None = None
 
     def before_train(self, runner: Runner) -> None:
         """Take over the checkpoints of the run so far."""
@@ -40,12 +57,19 @@ class ResumableCheckpointHook(CheckpointHook):
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Save the best checkpoint, and that of the validated step again."""
         self._has_saved = False
-        super().after_val_epoch(runner, metrics)
+        with self._unharmed_by_a_full_disk(runner):
+            super().after_val_epoch(runner, metrics)
         step = runner.epoch if self.by_epoch else runner.iter
         is_of_this_step = self.last_ckpt and osp.basename(self.last_ckpt) == self.filename_tmpl.format(step)
         if is_of_this_step and not self._has_saved:
             self._save_checkpoint_with_step(runner, step, dict(epoch=runner.epoch, iter=runner.iter))
         self._remove_outdated()
+
+    def after_train(self, runner: Runner) -> None:
+        """End with an error if the training's result is not on disk."""
+        if self._failure is not None:
+            raise OSError(f'the last checkpoint cannot be written: {self._failure}') from self._failure
+        super().after_train(runner)
 
     def save_interrupted(self, runner: Runner, meta: dict[str, int]) -> str:
         """Save the state of a run that is asked to stop, until the next regular checkpoint takes its place.
@@ -61,8 +85,13 @@ class ResumableCheckpointHook(CheckpointHook):
         return self.file_backend.join_path(self.out_dir, INTERRUPTED)
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict[str, Any]) -> None:
-        """What upstream does, in an order that is safe: the new checkpoint, what names it, the old ones."""
+        """What upstream does, in an order that is safe, and in vain where the disk is full."""
         self._has_saved = True
+        with self._unharmed_by_a_full_disk(runner):
+            self._save_in_safe_order(runner, step, meta)
+
+    def _save_in_safe_order(self, runner: Runner, step: int, meta: dict[str, Any]) -> None:
+        """The new checkpoint first, then what names it, then the old ones."""
         # The former best one: the new one is whole, and the checkpoint below names it.
         self._remove_outdated()
         if self.max_keep_ckpts > 0 and step not in list(self.keep_ckpt_ids)[-1:]:
@@ -77,7 +106,40 @@ class ResumableCheckpointHook(CheckpointHook):
         self._remove_late(INTERRUPTED)
         self._remove_outdated()
 
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Add what the ranks have of their own."""
+        if self._rank_buffers is not None:
+            checkpoint['rank_buffers'] = self._rank_buffers
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Give this rank of a resumed run its own buffers back, if there are as many ranks as before."""
+        buffers = checkpoint.get('rank_buffers') or []
+        if runner._resume and len(buffers) == get_world_size():
+            checkpoint['state_dict'].update(buffers[get_rank()])
+
+    @contextmanager
+    def _unharmed_by_a_full_disk(self, runner: Runner) -> Iterator[None]:
+        """Report a checkpoint that cannot be written, and be as before it: the next one is tried as if it were new."""
+        own = {name: copy.copy(value) for name, value in vars(self).items() if name in _OF_CHECKPOINTS}
+        info = dict(runner.message_hub.runtime_info)
+        outdated = list(self.file_backend.outdated)
+        try:
+            yield
+            self._failure = None
+        except OSError as error:
+            vars(self).update(own, _failure=error)
+            self.file_backend.outdated[:] = outdated
+            runner.message_hub.runtime_info.clear()
+            runner.message_hub.runtime_info.update(info)
+            runner.logger.warning(
+                f'the checkpoint at iteration {runner.iter} cannot be written: {error}; the training goes on, those of '
+                'before are kept'
+            )
+
     def _write(self, runner: Runner, name: str, meta: dict[str, Any]) -> None:
+        # At the end of an epoch SyncBuffersHook has made the ranks' buffers equal.
+        is_between = not self.by_epoch or name == INTERRUPTED
+        self._rank_buffers = _buffers_of_all_ranks(runner.model) if is_between else None
         runner.save_checkpoint(
             self.out_dir,
             name,
@@ -102,21 +164,30 @@ class ResumableCheckpointHook(CheckpointHook):
         self.file_backend.remove_outdated(keep=best)
 
 
+def _buffers_of_all_ranks(model: nn.Module) -> list[dict[str, Tensor]] | None:
+    """What the model of each rank has beside its parameters, such as the running statistics of batch norm."""
+    if get_world_size() == 1:
+        return None
+    model = model.module if is_model_wrapper(model) else model
+    saved = model.state_dict()
+    return all_gather_object({name: buffer.cpu() for name, buffer in model.named_buffers() if name in saved})
+
+
 class _LateRemoval:
     """A file backend that removes files when what takes their place is whole."""
 
     def __init__(self, backend: Any) -> None:
         self._backend = backend
-        self._outdated = []
+        self.outdated = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._backend, name)
 
     def remove(self, path: str) -> None:
-        self._outdated.append(path)
+        self.outdated.append(path)
 
     def remove_outdated(self, keep: tuple[str | None, ...]) -> None:
-        for path in self._outdated:
+        for path in self.outdated:
             if path not in keep and self._backend.exists(path):
                 self._backend.remove(path)
-        self._outdated.clear()
+        self.outdated.clear()

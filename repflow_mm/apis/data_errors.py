@@ -1,0 +1,47 @@
+"""The ends that broken data makes to a run, in a line each."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mmengine.runner import Runner
+
+from repflow_mm.datasets import BadDataError
+from repflow_mm.engine import ReadWatchHook
+from repflow_mm.engine.hooks.bad_data_hook import TooMuchBadDataError
+
+
+@contextmanager
+def one_line_data_errors(runner: Runner) -> Iterator[None]:
+    """End the program in one line instead of a traceback where data is at fault: broken files, or reads that hang.
+
+    Args:
+        runner (Runner): The runner whose training or testing is in the block.
+    """
+    try:
+        yield
+    except TooMuchBadDataError as error:
+        # Every rank raises it, the first one says it.
+        sys.exit(f'error: {error}' if os.environ.get('RANK', '0') == '0' else 1)
+    except BadDataError as error:
+        sys.exit(f'error: {_message(error)}')
+    except RuntimeError as error:
+        watch = next((hook.watch for hook in runner.hooks if isinstance(hook, ReadWatchHook)), None)
+        if watch is None:
+            raise
+        if watch.ended():
+            sys.exit(1)  # said by the watcher
+        if 'DataLoader timed out' not in str(error):
+            raise
+        reads = '; '.join(watch.open_reads()) or 'nothing'
+        sys.exit(f'error: {error}. Data workers are reading {reads}; check_videos finds what hangs')
+
+
+def _message(error: BadDataError) -> str:
+    """An error's message, without the traceback that a data worker puts before it."""
+    lines = str(error).strip().splitlines()
+    return lines[-1] if len(lines) < 2 else re.sub(r'^[\w.]+: ', '', lines[-1])

@@ -1,0 +1,187 @@
+"""The pictures of a file as FFmpeg decodes them, with an error wherever it would conceal damage."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import av
+
+from repflow_mm.datasets.video_reading.errors import BadVideoError
+from repflow_mm.datasets.video_reading.packet_index import PacketRow, identity
+from repflow_mm.datasets.video_reading.sources import VideoSource
+
+# Checksums, impossible bits and lengths end decoding; a player would conceal them.
+DECODE_OPTIONS = {'err_detect': 'crccheck+bitstream+buffer+explode'}
+# Too many open files are no fault of the video's.
+MACHINE_ERRNOS = (errno.EMFILE, errno.ENFILE)
+# FFmpeg's logging is set for the whole process.
+_MESSAGES_LOCK = threading.RLock()
+
+
+class StrictStream:
+    """The first stream of pictures in a file that are not its cover.
+
+    Args:
+        source (VideoSource): The file, which has been checked.
+
+    Raises:
+        BadVideoError: If FFmpeg cannot open it, it has no pictures, or FFmpeg lacks the decoder.
+    """
+
+    def __init__(self, source: VideoSource) -> None:
+        self.source = source
+        self._open()
+
+    def _open(self) -> None:
+        with self._errors():
+            self.container = av.open(self.source.file(), metadata_errors='replace')
+        pictures = [stream for stream in self.container.streams.video if not _is_cover(stream)]
+        if not pictures:
+            raise self.bad('the file has no pictures', 'empty')
+        self.video = pictures[0]
+        if self.video.codec_context is None:
+            raise self.bad('FFmpeg finds no pictures that it can decode')
+        # A data worker has one thread; messages of other threads would be lost.
+        self.video.codec_context.thread_count = 1
+        self.video.codec_context.options = DECODE_OPTIONS
+
+    @property
+    def format_name(self) -> str:
+        """FFmpeg's name of the container."""
+        return self.container.format.name
+
+    @property
+    def codec_name(self) -> str:
+        """FFmpeg's name of the codec."""
+        return self.video.codec_context.codec.canonical_name
+
+    def rewind(self) -> None:
+        """Go back to the file's beginning, with a decoder that knows of nothing."""
+        self.container.close()
+        self._open()
+
+    def seek(self, time: int) -> None:
+        """Go to the last key frame that the container finds at or before a time, in the stream's units."""
+        with self._errors():
+            self.container.seek(time, stream=self.video, backward=True, any_frame=False)
+
+    def packets(self) -> Iterator[av.Packet]:
+        """Read packets from here to the end, without decoding them.
+
+        Raises:
+            BadVideoError: If the file is damaged, as soon as that shows.
+        """
+        packets = self.container.demux(self.video)
+        while True:
+            with self._strict((self.format_name,)):
+                packet = next(packets, None)
+            if packet is None:
+                return
+            self._check_packet(packet)
+            if packet.size:  # an empty one stands for a frame that was left out, or the end
+                yield packet
+
+    def packet_rows(self) -> list[PacketRow]:
+        """What the index needs of every packet; see :meth:`packets`."""
+        rows = []
+        with self._strict((self.format_name,)):
+            for packet in self.container.demux(self.video):
+                self._check_packet(packet)
+                if packet.size:
+                    rows.append(PacketRow(identity(packet), packet.is_keyframe, packet.is_discard))
+        return rows
+
+    def _check_packet(self, packet: av.Packet) -> None:
+        if packet.is_corrupt:
+            raise self.bad(f'the packet at byte {packet.pos} is incomplete')
+
+    def decode(self, packets: Iterable[av.Packet], right_from: int | None = None) -> Iterator[av.VideoFrame]:
+        """Decode packets.
+
+        Args:
+            packets (Iterable): The packets, in their order, from a key frame on.
+            right_from (int, optional): Time of that key frame, where packets precede it that were not read: what is
+                to be shown before it cannot be right, and errors in it are none. Defaults to None.
+
+        Yields:
+            av.VideoFrame: The frames, in the order of their times.
+
+        Raises:
+            BadVideoError: If a frame is damaged, as soon as that shows.
+        """
+        for packet in packets:
+            if right_from is not None and packet.pts < right_from:
+                yield from self._decode_leniently(packet)
+            else:
+                yield from self._decode_strictly(packet, right_from)
+        yield from self._decode_strictly(None, right_from)
+
+    def _decode_strictly(self, packet: av.Packet | None, right_from: int | None) -> list[av.VideoFrame]:
+        with self._strict((self.video.codec_context.name, self.codec_name)):
+            frames = self.video.codec_context.decode(packet)
+        for frame in frames:
+            if frame.is_corrupt and (right_from is None or frame.pts >= right_from):
+                raise self.bad(f'the frame at {frame.time} s is damaged')
+        return frames
+
+    def _decode_leniently(self, packet: av.Packet) -> list[av.VideoFrame]:
+        with ffmpeg_messages():
+            try:
+                return self.video.codec_context.decode(packet)
+            except av.FFmpegError:
+                return []
+
+    @contextmanager
+    def _strict(self, speakers: tuple[str, ...]) -> Iterator[None]:
+        """Take FFmpeg's errors for the video's, and error messages of these parts of it too."""
+        with self._errors() as messages:
+            yield
+        for _, name, message in messages:
+            if name in speakers:
+                raise self.bad(f'{name}: {message.strip()}')
+
+    @contextmanager
+    def _errors(self) -> Iterator[list[tuple[int, str, str]]]:
+        """Take FFmpeg's errors for the video's; what it says besides is collected."""
+        with ffmpeg_messages() as messages:
+            try:
+                yield messages
+            except BadVideoError:
+                raise
+            except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
+                if getattr(error, 'errno', None) in MACHINE_ERRNOS:
+                    raise
+                raise self.bad(_explained(error, messages)) from error
+
+    def bad(self, message: str, status: str = 'corrupt') -> BadVideoError:
+        """An error that names the video."""
+        return BadVideoError(message, self.source.path, status)
+
+
+@contextmanager
+def ffmpeg_messages() -> Iterator[list[tuple[int, str, str]]]:
+    """Collect FFmpeg's error messages of this thread: level, speaker and text of each."""
+    with _MESSAGES_LOCK:
+        level, skips = av.logging.get_level(), av.logging.get_skip_repeated()
+        # A message that is told once for many would be lost here and appear in another video's.
+        av.logging.set_skip_repeated(False)
+        av.logging.set_level(av.logging.ERROR)
+        try:
+            with av.logging.Capture(local=True) as messages:
+                yield messages
+        finally:
+            av.logging.set_level(level)
+            av.logging.set_skip_repeated(skips)
+
+
+def _is_cover(stream: av.VideoStream) -> bool:
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)
+
+
+def _explained(error: Exception, messages: list[tuple[int, str, str]]) -> str:
+    text = getattr(error, 'strerror', None) or str(error) or type(error).__name__
+    said = [message.strip() for _, _, message in messages]
+    return f'{text} ({said[0]})' if said else text
