@@ -1,7 +1,9 @@
 import argparse
+import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from helpers import ROOT
 from mmengine.config import DictAction
 
 from repflow_mm.sweeps.rows import Network
-from repflow_mm.sweeps.runs import Run, as_options
+from repflow_mm.sweeps.runs import Run, _call, as_options
 
 
 def test_commands_train_with_the_seed_and_test_the_last_checkpoint(tmp_path):
@@ -53,13 +55,19 @@ def test_training_ends_with_a_killed_sweep(tmp_path):
 
 
 def test_an_interrupted_sweep_lets_its_training_save(tmp_path):
-    marker = tmp_path / 'saved'
-    child = f'import pathlib, time; time.sleep(1); pathlib.Path({str(marker)!r}).touch()'
-    signal.signal(signal.SIGALRM, signal.default_int_handler)
-    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    started, saved = tmp_path / 'started', tmp_path / 'saved'
+    child = (
+        f'import pathlib as p, time; p.Path({str(started)!r}).touch(); time.sleep(1); p.Path({str(saved)!r}).touch()'
+    )
+
+    def interrupt():
+        wait_until(started.exists)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
     with pytest.raises(KeyboardInterrupt), open(tmp_path / 'log.txt', 'w') as log:
-        ablation_runs._call([sys.executable, '-c', child], log, {})
-    assert marker.exists()
+        _call([sys.executable, '-c', child], log, {})
+    assert saved.exists()
 
 
 def is_running(process):
