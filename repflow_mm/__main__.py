@@ -14,6 +14,8 @@ COMMANDS = {
     'train': ('repflow_mm.apis.train', 'train a recognizer'),
     'test': ('repflow_mm.apis.test', 'test a recognizer'),
     'ablate': ('repflow_mm.sweeps.ablate', 'train and test the configs of a table with several seeds'),
+    'infer': ('repflow_mm.apis.infer', 'predict what videos or a camera show'),
+    'export': ('repflow_mm.apis.export', 'write a recognizer as ONNX, a torch.export program or TorchScript'),
     'fuse': ('repflow_mm.apis.fuse', 'fuse dumped scores of several streams'),
     'publish_model': ('repflow_mm.apis.publish', 'write a checkpoint for others'),
     'convert_released_weights': ('repflow_mm.apis.convert', "convert the authors' released weights"),

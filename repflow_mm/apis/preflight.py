@@ -14,6 +14,7 @@ from torch import nn
 from repflow_mm.apis.preflight_evaluation import check_evaluators, check_save_best
 from repflow_mm.apis.preflight_network import check_checkpointing, check_decoding
 from repflow_mm.datasets import ComputeFlow
+from repflow_mm.datasets.list_makers.mirrored_labels import flip_labels_beside
 from repflow_mm.datasets.lists.list_files import read_frame_list, read_list
 from repflow_mm.models import FlowDataPreprocessor
 
@@ -31,9 +32,9 @@ def check_config(cfg: Config, modes: tuple[str, ...]) -> None:
     Raises:
         FileNotFoundError: If an annotation list or a data folder is missing.
         ValueError: If numbers of classes or of input channels disagree, a label is beyond them, flow would be computed
-            across clips, the pipeline does not read what the dataset gives, a metric does not suit the labels, the best
-            checkpoint cannot be told, activations are checkpointed where that does not work, or the config imports this
-            package without registering it.
+            across clips, the pipeline does not read what the dataset gives, a flip would leave labels of left and right
+            as they are, a metric does not suit the labels, the best checkpoint cannot be told, activations are
+            checkpointed where that does not work, or the config imports this package without registering it.
     """
     _check_imports(cfg)
     num_classes = _head_classes(cfg)
@@ -49,6 +50,7 @@ def check_config(cfg: Config, modes: tuple[str, ...]) -> None:
             _check_classes(dataset, num_classes, mode)
             _check_clips(dataset, cfg, mode)
             _check_channels(dataset, cfg, mode)
+            _check_flips(dataset, mode)
 
 
 def _check_imports(cfg: Config) -> None:
@@ -177,6 +179,19 @@ def _check_channels(dataset: dict, cfg: Config, mode: str) -> None:
         channels, source = 3, 'RGB'
     if expected != channels:
         raise ValueError(f'{mode}: {source} gives {channels} channels, but backbone.in_channels is {expected}')
+
+
+def _check_flips(dataset: dict, mode: str) -> None:
+    """Check that flips exchange the labels that the command that made the list says they do."""
+    expected = flip_labels_beside(osp.join(dataset.get('data_root') or '', dataset['ann_file']))
+    flips = [step for step in dataset.get('pipeline', []) if str(step.get('type')).endswith('Flip')]
+    for flip in flips:
+        known = dict(flip.get('flip_label_map') or {})
+        if flip.get('flip_ratio', 0.5) > 0 and not expected.items() <= known.items():
+            raise ValueError(
+                f'{mode}: mirrored, some videos of {dataset["ann_file"]} have other labels; take {flip["type"]} out of '
+                f'the pipeline or give it flip_label_map={expected}'
+            )
 
 
 def _expected_input(cfg: Config) -> dict:

@@ -8,7 +8,7 @@ from mmengine.config import Config
 
 BASIC_DEPTHS = (18, 34)
 # Parts of the names of a pipeline's steps that decode videos, and that read folders of frames or files of flow.
-OF_VIDEOS = ('DecordDecode', 'OpenCVDecode', 'PyAVDecode', 'VideoDecode', 'DecodeFrames')
+OF_VIDEOS = ('DecordDecode', 'OpenCVDecode', 'PyAVDecode', 'VideoDecode', 'CheckedDecordDecode')
 OF_FRAMES = ('RawFrameDecode', 'FlowFileDecode')
 
 
