@@ -19,7 +19,8 @@ def check_loaders(runner: Runner, modes: tuple[str, ...]) -> None:
         loop = getattr(runner, f'{mode}_loop')
         if loop is None or len(loop.dataloader):
             continue
-        batches = loop.dataloader.batch_sampler or loop.dataloader
+        loader = loop.dataloader
+        batches = loader if loader.batch_sampler is None else loader.batch_sampler
         batches = getattr(batches, 'batch_sampler', batches)  # inside of a SampleOrder
         samples = len(batches.sampler)
         drops = samples and getattr(batches, 'drop_last', False)
