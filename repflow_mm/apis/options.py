@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from mmaction.registry import RUNNERS
 from mmengine.config import Config, DictAction
-from mmengine.runner import Runner
+from mmengine.runner import CheckpointLoader, Runner
 
 from repflow_mm.apis.built_model import check_model
 from repflow_mm.apis.checkpoint import check_checkpoint
@@ -89,7 +89,10 @@ def build_runner(cfg: Config, modes: tuple[str, ...], held: ExitStack | None = N
     if 'train' in modes:
         check_custom_keys(cfg, runner.model)
     check_loaders(runner, modes)
-    if cfg.get('load_from') is not None and not cfg.get('resume'):
+    if cfg.get('load_from') is not None and cfg.get('resume'):
+        # So that it is refused here if it is no plain one; ResumeCheckHook compares it.
+        CheckpointLoader.load_checkpoint(cfg.load_from, map_location='cpu')
+    elif cfg.get('load_from') is not None:
         check_checkpoint(runner.model, cfg.load_from, with_head=modes == ('test',))
     return runner
 
