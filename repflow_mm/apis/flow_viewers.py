@@ -188,7 +188,7 @@ def load_recognizer(cfg: Config, checkpoint: str, device: str = 'cpu') -> tuple[
     """
     model = MODELS.build(cfg.model)
     check_checkpoint(model, checkpoint, with_head=True)
-    loaded = load_checkpoint(model, checkpoint, map_location='cpu', strict=True)
+    loaded = load_checkpoint(model, checkpoint, map_location='cpu', strict=True, logger='silent')
     if hasattr(model, 'cls_head'):
         model.cls_head.average_clips = 'prob'
     return model.to(device).eval(), loaded.get('meta') or {}

@@ -25,6 +25,7 @@ from repflow_mm.apis.flow_viewers import (
 )
 from repflow_mm.classical_flow.methods import METHODS
 from repflow_mm.datasets.lists.list_files import ListEntry, read_list
+from repflow_mm.files import check_writable
 from repflow_mm.progress import progress_bar
 from repflow_mm.visualization.flow_files import FORMATS, write_flow_files, write_png
 from repflow_mm.visualization.recognizer_flow import class_name
@@ -141,6 +142,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     out = Path(args.out or Path('work_dirs', 'show_flow', Path(args.video).stem))
     with one_line_errors():
+        check_writable(out, '--out')
         viewer = viewer_from_args(args)
         if Path(args.video).suffix == '.txt':
             names = read_class_names(args.classes) if args.classes else viewer.class_names
