@@ -1,4 +1,4 @@
-"""``python -m repflow_mm doctor``: what is installed, what is worked around, which flow backends can run."""
+"""``python -m repflow_mm doctor``: what is installed, what is worked around, which backends and decoders can run."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ import torch
 
 from repflow_mm import compat
 from repflow_mm.ops.backends import BACKENDS
+from repflow_mm.resources import PACKAGE
 from repflow_mm.version import __version__
 
 DISTRIBUTIONS = (
-    'torch', 'mmaction2', 'mmengine', 'mmcv', 'mmcv-lite', 'decord', 'numpy', 'triton',
+    'torch', 'mmaction2', 'mmengine', 'mmcv', 'mmcv-lite', 'av', 'torchcodec', 'decord', 'decord2', 'numpy', 'triton',
     'opencv-python', 'opencv-python-headless', 'opencv-contrib-python', 'opencv-contrib-python-headless',
 )  # fmt: skip
 OPENCV_ADVICE = (
@@ -24,7 +25,7 @@ OPENCV_ADVICE = (
 )
 MODULES = {
     'importlib_metadata': 'mmaction2 imports it: pip install importlib_metadata',
-    'decord': 'the pipelines decode with it: pip install decord',
+    'av': 'videos are read with it: pip install av',
     'cv2': 'pip install opencv-contrib-python-headless',
 }
 
@@ -36,12 +37,14 @@ def report() -> tuple[list[str], list[str]]:
         tuple[list[str], list[str]]: The report's lines, and one line of advice for each thing that cannot work.
     """
     advice = compat.version_problems()
-    lines = [f'repflow_mm {__version__}, Python {platform.python_version()}, {platform.platform()}', '', 'Installed']
+    lines = [f'repflow_mm {__version__} in {PACKAGE}', f'Python {platform.python_version()}, {platform.platform()}']
+    lines += ['', 'Installed']
     lines += [f'  {name:<32}{version}' for name, version in compat.installed_versions(DISTRIBUTIONS).items()]
     advice += _missing_modules()
     lines += ['', 'Worked around']
     lines += _workarounds() if not advice else ['  not looked at: see below']
     lines += ['', 'Flow backends', *_backends()]
+    lines += ['', 'Video decoders', *(_decoders() if not advice else ['  not looked at: see below'])]
     return lines + _notes(), advice
 
 
@@ -80,6 +83,24 @@ def _backends() -> list[str]:
         for name, backend in BACKENDS.items():
             reasons = backend.unsupported_reasons(x)
             lines.append(f'  {device:<6}{name:<12}{"; ".join(reasons) if reasons else "runs"}')
+    return lines
+
+
+def _decoders() -> list[str]:
+    """For each decoder of videos what speaks against it, or that it can be used, and which one is."""
+    problem = _import_problem('repflow_mm.datasets.video_reading')
+    if problem:
+        return [f'  not looked at: {problem}']
+    from repflow_mm.datasets.video_reading import DECODER_VARIABLE, DECODERS, chosen_decoder, unusable_reason
+
+    try:
+        chosen = chosen_decoder()
+    except ValueError as error:
+        return [f'  {error}']
+    lines = []
+    for name in DECODERS:
+        used = f' (used; {DECODER_VARIABLE} or decoder= names another one)' if name == chosen else ''
+        lines.append(f'  {name:<12}{unusable_reason(name) or "can be used"}{used}')
     return lines
 
 

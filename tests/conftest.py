@@ -21,6 +21,27 @@ def motion_clips(tmp_path_factory):
 
 
 @pytest.fixture(scope='session')
+def motion_frames(motion_clips, tmp_path_factory):
+    """Folder of the first two motion clips of each list as folders of frames, ``00001.jpg`` and so on."""
+    import cv2
+
+    folder = tmp_path_factory.mktemp('motion frames')
+    for name in ('train.txt', 'val.txt'):
+        lines = []
+        for line in (motion_clips / name).read_text().splitlines()[:2]:
+            path, label = line.rsplit(' ', 1)
+            clip = folder / Path(path).with_suffix('')
+            clip.mkdir(parents=True)
+            video, number = cv2.VideoCapture(str(motion_clips / path)), 0
+            while (frame := video.read()[1]) is not None:
+                number += 1
+                cv2.imwrite(str(clip / f'{number:05}.jpg'), frame)
+            lines.append(f'{clip.relative_to(folder)} {number} {label}\n')
+        (folder / name).write_text(''.join(lines))
+    return folder
+
+
+@pytest.fixture(scope='session')
 def motion_flow(motion_clips, tmp_path_factory):
     """Folder of the TV-L1 flow of the motion clips as ``extract_flow`` writes it: 11 flows of 32x32 each."""
     from repflow_mm.datasets.flow.extraction import FlowOptions, extract_flow

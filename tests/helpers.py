@@ -69,7 +69,7 @@ def running_processes(group: int) -> list[str]:
     return processes
 
 
-def shrink_config(cfg, clips: Path, work_dir: Path, flow: Path | None = None) -> None:
+def shrink_config(cfg, clips: Path, work_dir: Path, flow: Path | None = None, frames: Path | None = None) -> None:
     """Make a config small enough to train and test in a second or two on a CPU: depth and structure stay.
 
     Args:
@@ -77,6 +77,7 @@ def shrink_config(cfg, clips: Path, work_dir: Path, flow: Path | None = None) ->
         clips: Folder of videos with ``train.txt`` and ``val.txt``; labels from 0 to 7.
         work_dir: The run's working folder.
         flow: Folder of the videos' flow with ``train.txt`` and ``val.txt``, for configs that read flow from disk.
+        frames: Folder of the videos' frames with ``train.txt`` and ``val.txt``, for configs that read frames from disk.
     """
     # The network itself, which may be inside of a WithFlow.
     backbone = cfg.model.backbone.get('backbone', cfg.model.backbone)
@@ -92,6 +93,8 @@ def shrink_config(cfg, clips: Path, work_dir: Path, flow: Path | None = None) ->
     cfg.work_dir, cfg.experiment_name = str(work_dir), f'{work_dir}'.replace('/', '_')
     cfg.load_from, cfg.default_hooks.checkpoint = None, None
     backbone.pretrained = None
+    if 'pretrained2d' in backbone:
+        backbone.pretrained2d = False
     for name in ('num_segments', 'num_frames') if cfg.model.type != 'Recognizer2D' else ():
         for part in (backbone, cfg.model.get('cls_head') or {}):
             if name in part:
@@ -100,7 +103,7 @@ def shrink_config(cfg, clips: Path, work_dir: Path, flow: Path | None = None) ->
         loader = cfg[f'{mode}_dataloader']
         loader.update(batch_size=2, num_workers=0, persistent_workers=False)
         for dataset in _datasets(loader.dataset):
-            _use_clips(dataset, clips, flow, mode)
+            _use_clips(dataset, clips, flow, frames, mode)
             is_stack = any(step.get('input_format') == 'NCHW' for step in dataset.pipeline)
             # The frames of a stack are the channels of the network.
             length = dataset.pipeline[0].clip_len if is_stack and dataset.get('modality') == 'Flow' else num_frames
@@ -117,12 +120,12 @@ def _datasets(dataset) -> Iterator:
         yield from _datasets(part)
 
 
-def _use_clips(dataset, clips: Path, flow: Path | None, mode: str) -> None:
-    """Two clips of the folder, or their flow, in place of the dataset's own."""
-    is_flow = dataset.get('modality') == 'Flow'
-    folder = flow if is_flow else clips
+def _use_clips(dataset, clips: Path, flow: Path | None, frames: Path | None, mode: str) -> None:
+    """Two clips of the folder, or their flow or frames, in place of the dataset's own."""
+    is_rawframes = dataset.type == 'CheckedRawframeDataset'
+    folder = (flow if dataset.get('modality') == 'Flow' else frames) if is_rawframes else clips
     dataset.ann_file = str(folder / ('train.txt' if mode == 'train' else 'val.txt'))
-    dataset.data_prefix = dict(img=str(folder)) if is_flow else dict(video=str(folder))
+    dataset.data_prefix = dict(img=str(folder)) if is_rawframes else dict(video=str(folder))
     dataset.indices, dataset.serialize_data = 2, False
 
 

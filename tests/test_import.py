@@ -50,7 +50,7 @@ print([name for name in names if name in sys.modules])
 
 
 def test_ops_need_torch_alone_beside_wrong_versions_and_broken_packages(tmp_path, too_new_mmcv):
-    for name in ('mmaction', 'mmengine', 'mmcv', 'cv2', 'decord', 'matplotlib', 'triton'):
+    for name in ('mmaction', 'mmengine', 'mmcv', 'cv2', 'av', 'decord', 'matplotlib', 'triton'):
         (too_new_mmcv / f'{name}.py').write_text('raise RuntimeError("broken")\n')
     (too_new_mmcv / 'numpy.py').write_text('raise ModuleNotFoundError("No module named numpy", name="numpy")\n')
     done = run_python('-c', OPS_ALONE, cwd=tmp_path, path=(too_new_mmcv,))
@@ -58,10 +58,19 @@ def test_ops_need_torch_alone_beside_wrong_versions_and_broken_packages(tmp_path
 
 
 def test_doctor_reports_a_broken_package(tmp_path):
-    (tmp_path / 'decord.py').write_text('raise RuntimeError("no such codec")\n')
+    (tmp_path / 'av.py').write_text('raise RuntimeError("no such codec")\n')
     done = run_python('-m', 'repflow_mm', 'doctor', cwd=tmp_path, path=(tmp_path,))
     assert done.returncode == 1, done.stderr
-    assert 'decord cannot be imported (no such codec): the pipelines decode with it: pip install decord' in done.stdout
+    assert 'av cannot be imported (no such codec): videos are read with it: pip install av' in done.stdout
+
+
+def test_doctor_says_which_decoder_is_used_and_why_others_are_not(tmp_path):
+    (tmp_path / 'torchcodec.py').write_text('raise OSError("libavutil.so.60: cannot open")\n')
+    done = run_python('-m', 'repflow_mm', 'doctor', cwd=tmp_path, path=(tmp_path,), REPFLOW_MM_DECODER='opencv')
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '  pyav        can be used\n' in done.stdout
+    assert '  torchcodec  torchcodec cannot be imported: libavutil.so.60: cannot open\n' in done.stdout
+    assert '  opencv      can be used (used; REPFLOW_MM_DECODER or decoder= names another one)\n' in done.stdout
 
 
 def test_doctor_reports_a_wrong_version(tmp_path, too_new_mmcv):
@@ -88,7 +97,7 @@ from mmaction.registry import DATASETS, HOOKS, LOOPS, MODELS, OPTIM_WRAPPERS, TR
 names = {
     MODELS: ('RepFlowResNet', 'WithFlow', 'FlowBlock', 'RepresentationFlow'),
     DATASETS: ('CheckedVideoDataset',),
-    TRANSFORMS: ('OpenVideo', 'DecodeFrames'),
+    TRANSFORMS: ('VideoInit', 'VideoDecode'),
     HOOKS: ('StepSeedHook', 'ResumableCheckpointHook'),
     LOOPS: ('ResumableEpochBasedTrainLoop',),
     OPTIM_WRAPPERS: ('CpuAmpOptimWrapper',),

@@ -16,12 +16,16 @@ from repflow_mm.evaluation.fusion import (
     check_same_samples,
     fuse,
     load_scores,
+    mean_average_precision,
     mean_class_accuracy,
     search_weights,
     top_k,
 )
 from repflow_mm.files import check_writable, write_json
 from repflow_mm.markdown import markdown_table
+
+# What a sample's scores are judged by, and its title; the first one of a run is what weights are searched for.
+MEASURES = dict(top1='top-1', top5='top-5', mean_class='mean class', mean_average_precision='mean average precision')
 
 
 def fuse_streams(
@@ -43,8 +47,10 @@ def fuse_streams(
 
     Returns:
         dict: ``streams``, for each its ``file``, ``weight`` (they sum up to 1) and accuracies ``top1``, ``top5`` (None
-        where there are no more than five classes) and ``mean_class``; ``fusion``, its accuracies; ``samples``,
-        ``classes``; ``weights``, how they were found; and ``search``, on what, or None.
+        where there are no more than five classes) and ``mean_class``, or, where samples have several labels,
+        ``mean_average_precision``; ``fusion``, its accuracies; ``samples``, ``classes``; ``weights``, how they were
+        found; ``search``, on what, or None; and ``broken``, for each stream with samples that could not be read, and
+        count as wrong, their number.
 
     Raises:
         FileNotFoundError: If a file does not exist.
@@ -117,7 +123,7 @@ def _search(
         files={name: str(path) for name, path in files.items()},
         samples=len(searched.names),
         step=1 / steps,
-        top1=top_k(fuse(list(runs.values()), weights), searched.labels),
+        **dict([next(iter(accuracies(fuse(list(runs.values()), weights), searched.labels).items()))]),
     )
     return dict(zip(files, weights)), search
 
@@ -138,11 +144,17 @@ def _report(files: dict[str, Path], runs: dict[str, Scores], weights: dict[str, 
         classes=fused.shape[1],
         weights=how,
         search=search,
+        broken={name: run.broken for name, run in runs.items() if run.broken},
     )
 
 
 def accuracies(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float | None]:
-    """Top-1, top-5 and mean-class accuracy of (M, classes); top-5 is None where all classes are among the five."""
+    """Top-1, top-5 and mean-class accuracy of (M, classes); top-5 is None where all classes are among the five.
+
+    Of samples of several labels, ``labels`` (M, classes), it is the mean average precision alone.
+    """
+    if labels.ndim == 2:
+        return dict(mean_average_precision=mean_average_precision(probabilities, labels))
     return dict(
         top1=top_k(probabilities, labels),
         top5=top_k(probabilities, labels, k=5) if probabilities.shape[1] > 5 else None,
@@ -152,19 +164,22 @@ def accuracies(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float
 
 def fusion_table(results: dict) -> str:
     """The results of :func:`fuse_streams` as a Markdown table, and below it on what they were found."""
-    header = ('stream', 'weight', 'top-1, %', 'top-5, %', 'mean class, %')
+    measures = {key: title for key, title in MEASURES.items() if key in results['fusion']}
     rows = []
     for name, row in {**results['streams'], 'fusion': results['fusion']}.items():
         weight = f'{row["weight"]:.3g}' if 'weight' in row else ''
-        shares = ['–' if row[key] is None else f'{100 * row[key]:.1f}' for key in ('top1', 'top5', 'mean_class')]
-        rows.append((name, weight, *shares))
+        rows.append((name, weight, *('–' if row[key] is None else f'{100 * row[key]:.1f}' for key in measures)))
+    table = markdown_table(('stream', 'weight', *(f'{title}, %' for title in measures.values())), rows)
     note, search = f'{results["samples"]} samples, {results["classes"]} classes; {results["weights"]} weights', ''
     if results['search']:
+        key, title = next(iter(measures.items()))
         search = (
             f' on {results["search"]["split"]}, {results["search"]["samples"]} other samples, '
-            f'in steps of {results["search"]["step"]:g}: top-1 {100 * results["search"]["top1"]:.1f} % there'
+            f'in steps of {results["search"]["step"]:g}: {title} {100 * results["search"][key]:.1f} % there'
         )
-    return f'{markdown_table(header, rows)}\n\n{note}{search}.'
+    broken = ', '.join(f'{count} of {name}' for name, count in results['broken'].items())
+    broken = f' Samples that could not be read count as wrong: {broken}.' if broken else ''
+    return f'{table}\n\n{note}{search}.{broken}'
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -181,7 +196,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--search-split',
         nargs='+',
         metavar=('SPLIT', 'NAME=SCORES.pkl'),
-        help="search the weights with the best top-1 accuracy on another split's scores",
+        help="search the weights with the best top-1 accuracy, or mean average precision, on another split's scores",
     )
     parser.add_argument(
         '--trust', action='store_true', help='read the files with pickle, which runs what code they carry'

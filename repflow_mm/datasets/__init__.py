@@ -9,17 +9,17 @@ from repflow_mm.datasets.replacing_dataset import ReplacingDataset
 from repflow_mm.datasets.transforms import (
     CheckedRawFrameDecode,
     ComputeFlow,
-    DecodeFrames,
     FlowFileDecode,
     FlowFlip,
-    OpenVideo,
+    VideoDecode,
+    VideoInit,
 )
 from repflow_mm.datasets.video_dataset import CheckedRawframeDataset, CheckedVideoDataset
 
 __all__ = [
     'BadDataError',
-    'DecodeFrames',
-    'OpenVideo',
+    'VideoDecode',
+    'VideoInit',
     'CheckedRawFrameDecode',
     'CheckedRawframeDataset',
     'CheckedVideoDataset',

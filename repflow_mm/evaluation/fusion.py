@@ -25,20 +25,29 @@ MAX_CANDIDATES = 2000
 class Scores(NamedTuple):
     """Scores of one run: ``names`` of M samples, ``labels`` (M,), and ``probabilities`` (M, classes).
 
-    ``of_frames`` says whether the names are those of RawframeDataset, ``frame_dir``, and not videos' ``filename``.
+    ``labels`` of samples of several labels are (M, classes), bool. ``of_frames`` says whether the names are those of
+    RawframeDataset, ``frame_dir``, and not videos' ``filename``. ``broken`` is the number of samples that could not be
+    read, and that count as wrong.
     """
 
     names: tuple[str, ...]
     labels: np.ndarray
     probabilities: np.ndarray
     of_frames: bool = False
+    broken: int = 0
+
+    @property
+    def has_several_labels(self) -> bool:
+        """Whether samples may have several labels each."""
+        return self.labels.ndim == 2
 
 
 def load_scores(path: str | Path, trust: bool = False) -> Scores:
     """Read the file that ``tools/test.py --dump`` wrote, its samples in the order of their names.
 
     A sample's name is its ``filename``, or its ``frame_dir`` if it has none. Scores that are no probabilities
-    (``average_clips='score'``) are normalised by a softmax.
+    (``average_clips='score'``) are normalised by a softmax, or by a sigmoid for each class where samples have several
+    labels.
 
     Args:
         path (str | Path): A pickle file, see :func:`repflow_mm.evaluation.score_files.read_score_file`.
@@ -69,7 +78,13 @@ def load_scores(path: str | Path, trust: bool = False) -> Scores:
     if len(classes) > 1:
         raise ValueError(f'{path}: samples have different numbers of classes: {", ".join(map(str, sorted(classes)))}')
     labels = [_checked_label(f'{path}: {name!r}', named[name]['gt_label'], len(scores[0])) for name in names]
-    return Scores(names, np.array(labels), _probabilities(np.stack(scores)), of_frames)
+    several = [isinstance(label, np.ndarray) for label in labels]
+    if any(several) and not all(several):
+        raise ValueError(
+            f'{path}: {names[several.index(False)]!r} has one label, {names[several.index(True)]!r} several'
+        )
+    probabilities = _probabilities(np.stack(scores), any(several))
+    return Scores(names, np.array(labels), probabilities, of_frames, sum('bad_data' in sample for sample in samples))
 
 
 def _checked_scores(place: str, value: object) -> np.ndarray:
@@ -79,11 +94,16 @@ def _checked_scores(place: str, value: object) -> np.ndarray:
     return value.double().numpy()
 
 
-def _checked_label(place: str, value: object, classes: int) -> int:
-    """A sample's only label."""
+def _checked_label(place: str, value: object, classes: int) -> int | np.ndarray:
+    """A sample's only label, or whether it has each label, (classes,), bool."""
+    if isinstance(value, Tensor) and value.shape == (classes,) and classes > 1 and ((value == 0) | (value == 1)).all():
+        return value.bool().numpy()
     is_whole = isinstance(value, Tensor) and not value.is_floating_point() and not value.is_complex()
     if not is_whole or value.numel() != 1:
-        raise ValueError(f'{place}: gt_label must be a tensor of one integer, got {_shown(value)}')
+        raise ValueError(
+            f'{place}: gt_label must be a tensor of one integer, got {_shown(value)}; several labels are a tensor of 0 '
+            f'or 1 for each of the {classes} classes'
+        )
     if not 0 <= value.item() < classes:
         raise ValueError(f'{place}: gt_label must lie in [0, {classes}), got {value.item()}')
     return int(value.item())
@@ -108,9 +128,12 @@ def _below_root(run: Scores) -> list[str]:
     return [os.path.relpath(name, root or '.') for name in names]
 
 
-def _probabilities(scores: np.ndarray) -> np.ndarray:
-    """(M, classes): as it is if rows are probabilities, else their softmax."""
+def _probabilities(scores: np.ndarray, of_several_labels: bool) -> np.ndarray:
+    """(M, classes): as it is if rows are probabilities, else their softmax, of several labels their sigmoid."""
     scores = scores.astype(np.float64)
+    if of_several_labels:
+        # The sigmoid in a form that does not overflow.
+        return scores if ((scores >= 0) & (scores <= 1)).all() else (1 + np.tanh(scores / 2)) / 2
     if (scores >= 0).all() and np.allclose(scores.sum(axis=1), 1, atol=1e-3):
         return scores
     exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
@@ -134,12 +157,16 @@ def check_same_samples(runs: dict[str, Scores]) -> None:
         if different:
             where = first_name if count[different[0]] > other_count[different[0]] else name
             raise ValueError(f'{first_name} and {name} have different samples: {different[0]} is only in {where}')
-        for sample, a, b in zip(names, first.labels, other.labels):
-            if a != b:
-                raise ValueError(f'{first_name} and {name} disagree on the label of {sample}: {a} and {b}')
+        if first.has_several_labels != other.has_several_labels:
+            one, more = (name, first_name) if first.has_several_labels else (first_name, name)
+            raise ValueError(f'samples have one label each in {one}, several in {more}')
         if first.probabilities.shape != other.probabilities.shape:
             shapes = first.probabilities.shape[1], other.probabilities.shape[1]
             raise ValueError(f'{first_name} and {name} have different numbers of classes: {shapes[0]} and {shapes[1]}')
+        for sample, a, b in zip(names, first.labels, other.labels):
+            if not np.array_equal(a, b):
+                a, b = (label if label.ndim == 0 else np.flatnonzero(label).tolist() for label in (a, b))
+                raise ValueError(f'{first_name} and {name} disagree on the label of {sample}: {a} and {b}')
 
 
 def fuse(runs: Sequence[Scores], weights: Sequence[float] | None = None) -> np.ndarray:
@@ -160,6 +187,32 @@ def mean_class_accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Share of a class's samples whose label is the highest of (M, classes): the mean over the classes that occur."""
     right = probabilities.argmax(axis=1) == labels
     return float(np.mean([right[labels == label].mean() for label in np.unique(labels)]))
+
+
+def mean_average_precision(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """MMAction2's measure for samples of several labels: the mean over classes that occur of their average precision.
+
+    A class's average precision is the area below its steps of precision over recall; samples of the same score count
+    together.
+
+    Args:
+        probabilities (np.ndarray): (M, classes).
+        labels (np.ndarray): Whether each sample has each label, (M, classes), bool.
+
+    Returns:
+        float: In [0, 1]; NaN if no sample has a label.
+    """
+    precisions = [_average_precision(*columns) for columns in zip(probabilities.T, labels.T) if columns[1].any()]
+    return float(np.mean(precisions)) if precisions else math.nan
+
+
+def _average_precision(scores: np.ndarray, has_label: np.ndarray) -> float:
+    """Of one class, (M,) each."""
+    order = np.argsort(-scores, kind='stable')
+    # The last of each run of equal scores.
+    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)
+    right = np.cumsum(has_label[order])[ends]
+    return float((np.diff(right, prepend=0) / right[-1] * right / (ends + 1)).sum())
 
 
 def weight_grid(num_runs: int) -> tuple[list[tuple[int, ...]], int]:
@@ -192,6 +245,8 @@ def _shares(num_runs: int, total: int) -> Iterator[tuple[int, ...]]:
 def search_weights(runs: Sequence[Scores]) -> tuple[list[float], int]:
     """The weights of :func:`weight_grid` with the highest top-1 accuracy; of equally good ones the most even.
 
+    Where samples have several labels, the mean average precision takes the place of top-1.
+
     Even means a small sum of squared differences from equal weights; if that is the same too, the candidate that comes
     first in the grid is taken, so the result is always the same.
 
@@ -203,9 +258,13 @@ def search_weights(runs: Sequence[Scores]) -> tuple[list[float], int]:
     """
     candidates, steps = weight_grid(len(runs))
 
-    def worth(weights: tuple[int, ...]) -> tuple[int, Fraction]:
-        right = (fuse(runs, weights).argmax(axis=1) == runs[0].labels).sum()
-        return int(right), -sum(Fraction(weight, sum(weights)) ** 2 for weight in weights)
+    def worth(weights: tuple[int, ...]) -> tuple[float, Fraction]:
+        fused, labels = fuse(runs, weights), runs[0].labels
+        if runs[0].has_several_labels:
+            worth = mean_average_precision(fused, labels)
+        else:
+            worth = int((fused.argmax(axis=1) == labels).sum())
+        return worth, -sum(Fraction(weight, sum(weights)) ** 2 for weight in weights)
 
     best = max(progress_bar(candidates, 'searching weights', leave=False), key=worth)
     return [weight / sum(best) for weight in best], steps

@@ -10,7 +10,7 @@ from repflow_mm.gpu_check.parts import MMACTION, VIDEOS
 from repflow_mm.gpu_check.runner import missing_modules
 from repflow_mm.version import __version__
 
-DISTRIBUTIONS = ('torch', 'triton', 'numpy', 'mmaction2', 'mmengine', 'mmcv-lite', 'mmcv', 'decord')
+DISTRIBUTIONS = ('torch', 'triton', 'numpy', 'mmaction2', 'mmengine', 'mmcv-lite', 'mmcv', 'av')
 OPTIONAL = dict.fromkeys(MMACTION, 'networks and training') | dict.fromkeys(VIDEOS, 'training')
 
 

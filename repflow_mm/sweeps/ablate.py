@@ -33,7 +33,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--tables', default=TABLES, help=f'YAML file of tables and networks (default: {TABLES})')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2], help='seeds (default: 0 1 2)')
-    parser.add_argument('--splits', type=int, nargs='+', help='splits of HMDB51, over which accuracies are averaged')
+    parser.add_argument('--splits', type=int, nargs='+', help='splits of HMDB51 or UCF101, to average over')
     parser.add_argument('--work-dir', default='work_dirs/ablate', help='where runs and tables go')
     parser.add_argument('--gpus', type=int, default=1, help='processes of each run on this machine (default: 1)')
     parser.add_argument('--slurm-dir', help='write a job script for each run to this folder instead of running it')

@@ -26,7 +26,8 @@ from repflow_mm.sweeps.code_version import code_version
 from repflow_mm.sweeps.rows import Network
 
 PR_SET_PDEATHSIG = 1
-SPLIT_VARIABLE = 'HMDB51_SPLIT'
+# What the configs of data sets with several splits read.
+SPLIT_VARIABLES = ('HMDB51_SPLIT', 'UCF101_SPLIT')
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Run:
         work_dir (Path): Folder of the sweep.
         options (tuple[tuple[str, object], ...]): The sweep's overrides, as key and value, over those of the network.
         split (int, optional): Split of the data set, for configs that read it from the environment variable
-            ``HMDB51_SPLIT``. Defaults to None.
+            ``HMDB51_SPLIT`` or ``UCF101_SPLIT``. Defaults to None.
     """
 
     network: Network
@@ -63,7 +64,7 @@ class Run:
     @property
     def environment(self) -> dict[str, str]:
         """The variables that the config of this run needs."""
-        return {} if self.split is None else {SPLIT_VARIABLE: str(self.split)}
+        return {} if self.split is None else dict.fromkeys(SPLIT_VARIABLES, str(self.split))
 
     @property
     def overrides(self) -> dict[str, object]:
@@ -86,11 +87,11 @@ class Run:
 
     def check_split(self) -> None:
         """Raise ValueError unless the run has a split just where its config reads one from the environment."""
-        reads_split = SPLIT_VARIABLE in self.cfg.env_variables
-        if self.split is not None and not reads_split:
-            raise ValueError(f'{self.network.config} has no splits: it does not read {SPLIT_VARIABLE}')
-        if self.split is None and reads_split:
-            raise ValueError(f'{self.network.config} reads {SPLIT_VARIABLE}, which is set: say --splits instead')
+        read = [name for name in SPLIT_VARIABLES if name in self.cfg.env_variables]
+        if self.split is not None and not read:
+            raise ValueError(f'{self.network.config} has no splits: it does not read {" or ".join(SPLIT_VARIABLES)}')
+        if self.split is None and read:
+            raise ValueError(f'{self.network.config} reads {read[0]}, which is set: say --splits instead')
 
     def result(self) -> dict | None:
         """The result if this config's run is finished, else None."""

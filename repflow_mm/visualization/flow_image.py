@@ -32,14 +32,12 @@ def flow_to_image(flow: Tensor, max_flow: float | None = None) -> Tensor:
         TypeError: If ``flow`` is no floating-point tensor.
         ValueError: If its shape or ``max_flow`` is not allowed.
     """
-    _check(flow, max_flow)
+    longest = longest_flow(flow, max_flow)
     flow = flow.detach().float()
     finite = flow.isfinite().all(dim=-3, keepdim=True)  # (..., 1, H, W)
     u_x, u_y = torch.where(finite, flow, 0).unbind(dim=-3)  # each (..., H, W)
-    length = torch.hypot(u_x, u_y)
-    longest = length.max() if max_flow is None else torch.as_tensor(float(max_flow))
-    saturation = (length / longest.clamp(min=torch.finfo(torch.float32).tiny)).clamp(max=1)
-    wheel = _wheel(flow.device)  # (55, 3)
+    saturation = (torch.hypot(u_x, u_y) / longest).clamp(max=1)
+    wheel = colour_wheel(flow.device)  # (55, 3)
     # Half a turn on: the wheel starts at the direction (-1, 0), which is cyan's opposite.
     place = (torch.atan2(-u_y, -u_x) / math.pi + 1) / 2 * (len(wheel) - 1)  # (..., H, W)
     before = place.floor().long()
@@ -70,7 +68,7 @@ def flow_legend(size: int = 64) -> Tensor:
     return flow_to_image(torch.where(inside, flow, 0), max_flow=1)
 
 
-def _wheel(device: torch.device) -> Tensor:
+def colour_wheel(device: torch.device | None = None) -> Tensor:
     """The colours around the wheel, (55, 3), each in [0, 1]."""
     colours = []
     for k, steps in enumerate(STEPS):
@@ -81,11 +79,26 @@ def _wheel(device: torch.device) -> Tensor:
     return torch.cat(colours).to(device)
 
 
-def _check(flow: Tensor, max_flow: float | None) -> None:
+def longest_flow(flow: Tensor, max_flow: float | None = None) -> float:
+    """``max_flow``, or the longest finite vector of a flow field if it is None, and above 0.
+
+    Raises:
+        TypeError, ValueError: As :func:`flow_to_image` has it.
+    """
+    check_flow(flow)
+    if max_flow is None:
+        length = torch.hypot(*flow.detach().float().unbind(dim=-3))
+        longest = torch.where(length.isfinite(), length, 0).max().item()
+        return max(longest, torch.finfo(torch.float32).tiny)
+    if not 0 < max_flow < math.inf:
+        raise ValueError(f'max_flow must be a positive number of pixels or None, got {max_flow}')
+    return float(max_flow)
+
+
+def check_flow(flow: Tensor) -> None:
+    """Raise TypeError or ValueError for what is no flow field (2, H, W) or (N, 2, H, W)."""
     if not isinstance(flow, Tensor) or not flow.is_floating_point():
         given = flow.dtype if isinstance(flow, Tensor) else type(flow).__name__
         raise TypeError(f'flow must be a floating-point tensor, got {given}')
     if flow.ndim not in (3, 4) or flow.shape[-3] != 2:
         raise ValueError(f'flow must have shape (2, H, W) or (N, 2, H, W), got {tuple(flow.shape)}')
-    if max_flow is not None and not 0 < max_flow < math.inf:
-        raise ValueError(f'max_flow must be a positive number of pixels or None, got {max_flow}')

@@ -188,3 +188,30 @@ def test_script(files, tmp_path):
     assert json.loads((tmp_path / 'fused.json').read_text())['fusion']['top1'] == 1.0
     done = run_python(ROOT / 'tools' / 'fuse.py', *words[:1], cwd=tmp_path)
     assert (done.returncode, done.stderr) == (1, 'error: fusion needs two streams or more, got 1: rgb\n')
+
+
+def test_several_labels(tmp_path, capsys):
+    labels = np.eye(3)[[0, 1, 2]] + np.eye(3)[[1, 2, 0]]
+    files = {}
+    for name, change in dict(rgb=0.0, flow=1.0).items():
+        samples = [
+            dict(
+                filename=f'{i}.mp4',
+                gt_label=torch.tensor(label),
+                pred_score=torch.tensor(abs(label - change * (i == 0))),
+            )
+            for i, label in enumerate(labels)
+        ]
+        samples[0]['bad_data'] = [dict(path='0.mp4')]
+        files[name] = tmp_path / f'{name}.pkl'
+        files[name].write_bytes(pickle.dumps(samples))
+    main([f'{name}={file}' for name, file in files.items()])
+    assert capsys.readouterr().out.splitlines() == [
+        '| stream | weight | mean average precision, % |',
+        '|---|---|---|',
+        '| rgb | 0.5 | 100.0 |',
+        '| flow | 0.5 | 77.8 |',
+        '| fusion |  | 100.0 |',
+        '',
+        '3 samples, 3 classes; equal weights. Samples that could not be read count as wrong: 1 of rgb, 1 of flow.',
+    ]

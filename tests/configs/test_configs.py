@@ -32,6 +32,13 @@ def test_config_registers_the_package_and_needs_no_unused_parameters(config):
     assert not (cfg.get('model_wrapper_cfg') or {}).get('find_unused_parameters', False)
 
 
+@pytest.mark.parametrize('config', CONFIGS)
+def test_config_bounds_broken_and_hanging_data(config):
+    hooks = load_config(config).default_hooks
+    assert hooks.bad_data == dict(type='BadDataHook', max_share=0.05, in_testing='wrong')
+    assert hooks.read_watch == dict(type='ReadWatchHook', timeout=600)
+
+
 @pytest.fixture(scope='module')
 def passed():
     """Configs at reduced size that have passed; some differ in the weights that they load alone."""
@@ -39,11 +46,13 @@ def passed():
 
 
 @pytest.mark.parametrize('name', [*CONFIGS, *NETWORKS])
-def test_config_trains_a_step_and_tests_a_clip(name, motion_clips, motion_flow, tmp_path, passed, monkeypatch):
+def test_config_trains_a_step_and_tests_a_clip(
+    name, motion_clips, motion_flow, motion_frames, tmp_path, passed, monkeypatch
+):
     monkeypatch.setattr(Config, 'pretty_text', property(lambda self: 'left out: it takes half of the time'))
     monkeypatch.setattr(Runner, '_log_env', lambda self, env_cfg: None)
     cfg = NETWORKS[name].cfg if name in NETWORKS else Config.fromfile(ROOT / name)
-    shrink_config(cfg, motion_clips, tmp_path, motion_flow)
+    shrink_config(cfg, motion_clips, tmp_path, motion_flow, motion_frames)
     check_config(cfg, ('train', 'val', 'test'))
     used = set(inspect.signature(Runner).parameters) - {'work_dir', 'experiment_name'}
     settings = {key: value for key, value in cfg.to_dict().items() if key in used}

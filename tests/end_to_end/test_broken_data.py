@@ -26,11 +26,11 @@ randomness = dict(seed=3)
 HANGING_DECODE = """
 import ctypes
 from mmaction.registry import TRANSFORMS
-from repflow_mm.datasets import DecodeFrames
+from repflow_mm.datasets import VideoDecode
 
 
 @TRANSFORMS.register_module()
-class HangingDecode(DecodeFrames):
+class HangingDecode(VideoDecode):
     def transform(self, results):
         if results['filename'].endswith('spinning.mp4'):
             ctypes.PyDLL(None).sleep(600)  # with Python's lock

@@ -3,6 +3,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from mmaction.evaluation import mean_average_precision as upstream_precision
 
 from repflow_mm.datasets.flow.extraction import flow_names
 from repflow_mm.datasets.flow.frames import FORMATS
@@ -12,6 +13,7 @@ from repflow_mm.evaluation.fusion import (
     check_same_samples,
     fuse,
     load_scores,
+    mean_average_precision,
     mean_class_accuracy,
     search_weights,
     top_k,
@@ -104,7 +106,7 @@ def test_videos_and_their_frames_in_another_folder_are_the_same_samples(tmp_path
 def test_names_that_the_extraction_gives_are_matched(tmp_path, format):
     videos = ['b c/x.1.mp4', 'b c/x-2.webm', 'b c/x.MP4', 'a/no_suffix', "a/it's (1) [2].avi"]
     entries = [ListEntry(i, name, 0) for i, name in enumerate(videos)]
-    names = [f'flow/{name}' for name in flow_names('list.txt', 'videos', entries, format)]
+    names = [f'flow/{name}' for name in flow_names('list.txt', 'videos', entries, format)[0].values()]
     rgb, flow = load_streams(tmp_path, [f'videos/{name}' for name in videos], names, labels=(0, 1, 0, 1, 1))
     check_same_samples(dict(rgb=rgb, flow=flow))
     np.testing.assert_allclose(rgb.probabilities, flow.probabilities)
@@ -231,3 +233,76 @@ class TestSearch:
         runs = [scores(labels=(0, 0), probabilities=p) for p in (((0.95, 0.05), (0, 1)), ((0, 1), (0.95, 0.05)))]
         assert search_weights(runs)[0] == [0.55, 0.45]
         assert search_weights(runs[::-1])[0] == [0.55, 0.45]
+
+
+class TestSeveralLabels:
+    def run(self, tmp_path, labels, scores, name='a'):
+        samples = [
+            dict(filename=f'{i}.mp4', gt_label=torch.tensor(label), pred_score=torch.tensor(score))
+            for i, (label, score) in enumerate(zip(labels, scores))
+        ]
+        return load_scores(dump(tmp_path / f'{name}.pkl', samples))
+
+    def test_scores_and_labels(self, tmp_path):
+        run = self.run(tmp_path, [[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]], [[0.9, 0.2, 0.8], [0.1, 0.0, 1.0]])
+        assert run.has_several_labels and run.labels.tolist() == [[True, False, True], [False, False, True]]
+        np.testing.assert_allclose(run.probabilities, [[0.9, 0.2, 0.8], [0.1, 0.0, 1.0]], atol=1e-6)
+
+    def test_logits_become_probabilities_of_each_class(self, tmp_path):
+        run = self.run(tmp_path, [[1.0, 0.0]], [[800.0, -2.0]])
+        np.testing.assert_allclose(run.probabilities, [[1.0, 1 / (1 + np.e**2)]])
+
+    @pytest.mark.parametrize('levels', [3, 1000], ids=['ties', 'no_ties'])
+    def test_mean_average_precision_is_upstreams(self, levels):
+        random = np.random.default_rng(levels)
+        probabilities = random.integers(0, levels, (40, 7)) / levels
+        labels = random.random((40, 7)) < 0.2
+        labels[:, 3] = False
+        expected = upstream_precision(list(probabilities), list(labels.astype(np.float32)))
+        assert mean_average_precision(probabilities, labels) == pytest.approx(expected, rel=1e-12)
+
+    def test_mean_average_precision_by_hand(self):
+        """Class 0: right at ranks 1 and 3, (1 + 2/3) / 2; class 1: right at rank 2; class 2 does not occur."""
+        probabilities = np.array([[0.9, 0.1, 0.5], [0.5, 0.9, 0.5], [0.4, 0.5, 0.5]])
+        labels = np.array([[1, 0, 0], [0, 0, 0], [1, 1, 0]], bool)
+        assert mean_average_precision(probabilities, labels) == pytest.approx((5 / 6 + 1 / 2) / 2)
+        assert np.isnan(mean_average_precision(probabilities, np.zeros_like(labels)))
+
+    @pytest.mark.parametrize(
+        ('labels', 'message'),
+        [
+            (
+                [[1.0, 0.5, 0.0]],
+                r"'0\.mp4': gt_label must be .*, got \(3,\) float32; several labels are a tensor of 0 or 1 for each",
+            ),
+            ([[1.0, 0.0]], r'gt_label must be .*, got \(2,\) float32'),
+            ([[1.0, 0.0, 0.0], [1]], r"a\.pkl: '1\.mp4' has one label, '0\.mp4' several"),
+        ],
+    )
+    def test_other_labels_are_refused(self, tmp_path, labels, message):
+        with pytest.raises(ValueError, match=message):
+            self.run(tmp_path, labels, [[0.1, 0.2, 0.3]] * len(labels))
+
+    def test_runs_that_disagree(self, tmp_path):
+        rows = [[0.1, 0.2, 0.3]]
+        one, other, single = (
+            self.run(tmp_path, [label], rows, name)
+            for name, label in dict(one=[1, 0, 1], other=[0, 1, 0], single=[2]).items()
+        )
+        with pytest.raises(ValueError, match=r'one and other disagree on the label of 0\.mp4: \[0, 2\] and \[1\]'):
+            check_same_samples(dict(one=one, other=other))
+        for runs in (dict(single=single, one=one), dict(one=one, single=single)):
+            with pytest.raises(ValueError, match='samples have one label each in single, several in one'):
+                check_same_samples(runs)
+
+    def test_weights_are_searched_for_the_mean_average_precision(self):
+        """The mean of the two ranks sample a before b only with more than 0.72 for the first run."""
+        labels = np.array([[True, True], [False, True]])
+        runs = [scores(labels=labels, probabilities=p) for p in (((0.64, 0), (0.36, 0)), ((0.14, 0), (0.86, 0)))]
+        weights, _ = search_weights(runs)
+        assert weights == [0.75, 0.25]
+
+
+def test_samples_that_could_not_be_read_are_counted(tmp_path):
+    samples = [sample('a', 0, [0.5, 0.5]), {**sample('b', 0, [0.0, 1.0]), 'bad_data': [dict(path='b')]}]
+    assert load_scores(dump(tmp_path / 'a.pkl', samples)).broken == 1

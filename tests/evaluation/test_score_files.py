@@ -197,7 +197,7 @@ ODD = {
     'scores of NumPy': ([sample() | dict(pred_score=np.ones(2))], 'pred_score must be a tensor .*, got _PassedOver'),
     'other classes': ([sample(), sample('b', score=[0.1, 0.2, 0.7])], 'different numbers of classes: 2, 3'),
     'two labels': (
-        [sample() | dict(gt_label=torch.tensor([0, 1]))],
+        [sample() | dict(gt_label=torch.tensor([0, 2]))],
         r"'a': gt_label must be .* one integer, got \(2,\)",
     ),
     'a float label': ([sample(label=0.5)], r"'a': gt_label must be a tensor of one integer, got \(1,\) float32"),

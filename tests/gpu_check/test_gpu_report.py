@@ -67,12 +67,12 @@ def test_the_report_is_written_in_both_forms(tmp_path):
 
 
 def test_missing_packages_are_named(monkeypatch):
-    missing = ('decord', 'tqdm')
+    missing = ('av', 'tqdm')
     monkeypatch.setattr(environment, 'missing_modules', lambda names: [name for name in names if name in missing])
     monkeypatch.setattr(environment.shutil, 'which', lambda name: None)
-    assert list(environment.missing_packages()) == ['decord', 'tqdm', 'compute-sanitizer']
+    assert list(environment.missing_packages()) == ['av', 'tqdm', 'compute-sanitizer']
     lines = markdown(dict(report(), missing=environment.missing_packages()))
-    assert '- missing: decord (training)' in lines
+    assert '- missing: av (training)' in lines
     assert '- missing: compute-sanitizer (memory and race checks)' in lines
 
 

@@ -221,7 +221,7 @@ def test_seed_without_all_splits_does_not_count(sweep):
 
 
 def test_splits_are_asked_for_where_there_are_some(sweep, monkeypatch):
-    with pytest.raises(SystemExit, match='low.py has no splits: it does not read HMDB51_SPLIT'):
+    with pytest.raises(SystemExit, match='low.py has no splits: it does not read HMDB51_SPLIT or UCF101_SPLIT'):
         run(sweep, 'good', splits='1 2')
     monkeypatch.setenv('HMDB51_SPLIT', '2')
     with pytest.raises(SystemExit, match='split.py reads HMDB51_SPLIT, which is set: say --splits instead'):

@@ -13,6 +13,7 @@ from benchmarks import (
     backbones,
     compiled_code,
     cost,
+    decoders,
     export,
     flow_formats,
     flow_methods,
@@ -37,6 +38,7 @@ PARTS: dict[str, Part] = {
         flow_workers,
         flow_formats,
         compiled_code,
+        decoders,
         export,
     )
     for name, part in module.PARTS.items()

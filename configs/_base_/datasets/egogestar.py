@@ -8,9 +8,9 @@ data_help = f'Clone varunj/EgoGestAR to {data_root}, then: python tools/data/ego
 
 num_frames = 16
 train_pipeline = [
-    dict(type='OpenVideo'),
+    dict(type='VideoInit'),
     dict(type='UniformSample', clip_len=num_frames),
-    dict(type='DecodeFrames'),
+    dict(type='VideoDecode'),
     # The whole width is needed: hands reach its edges.
     dict(type='Resize', scale=(104, 104), keep_ratio=False),
     dict(type='RandomCrop', size=96),
@@ -18,9 +18,9 @@ train_pipeline = [
     dict(type='PackActionInputs'),
 ]
 test_pipeline = [
-    dict(type='OpenVideo'),
+    dict(type='VideoInit'),
     dict(type='UniformSample', clip_len=num_frames, test_mode=True),
-    dict(type='DecodeFrames'),
+    dict(type='VideoDecode'),
     dict(type='Resize', scale=(104, 104), keep_ratio=False),
     dict(type='CenterCrop', crop_size=96),
     dict(type='FormatShape', input_format='NCTHW'),

@@ -7,16 +7,16 @@ data_help = f'Make it with: python tools/data/make_motion_clips.py {data_root} -
 
 # No flips or crops: a mirrored clip shows another motion. A clip starts at a random frame.
 train_pipeline = [
-    dict(type='OpenVideo'),
+    dict(type='VideoInit'),
     dict(type='SampleFrames', clip_len=8, frame_interval=1, num_clips=1),
-    dict(type='DecodeFrames'),
+    dict(type='VideoDecode'),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs', meta_keys=('filename', 'img_shape')),
 ]
 test_pipeline = [
-    dict(type='OpenVideo'),
+    dict(type='VideoInit'),
     dict(type='SampleFrames', clip_len=8, frame_interval=1, num_clips=1, test_mode=True),
-    dict(type='DecodeFrames'),
+    dict(type='VideoDecode'),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs', meta_keys=('filename', 'img_shape')),
 ]

@@ -6,9 +6,9 @@ command = f'python tools/data/make_motion_clips.py {data_root}'
 data_help = f'Make it with: {command} --variant hard --train 960 --val 320 --size 40 --length 8'
 
 pipeline = [
-    dict(type='OpenVideo'),
+    dict(type='VideoInit'),
     dict(type='SampleFrames', clip_len=8, frame_interval=1, num_clips=1, test_mode=True),
-    dict(type='DecodeFrames'),
+    dict(type='VideoDecode'),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs', meta_keys=('filename', 'img_shape')),
 ]

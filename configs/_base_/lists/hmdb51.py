@@ -5,7 +5,7 @@ ann_file_train = f'data/hmdb51/hmdb51_train_split_{split}_videos.txt'
 ann_file_val = f'data/hmdb51/hmdb51_val_split_{split}_videos.txt'
 data_help = (
     'Get HMDB51 from serre-lab.clps.brown.edu/resource/hmdb-a-large-human-motion-database, put the videos in '
-    'data/hmdb51/videos/CLASS and make the lists from the official split files with tools/data/hmdb51.py'
+    'data/hmdb51/videos and make the lists from the official split files with tools/data/hmdb51.py'
 )
 
 train_data = dict(ann_file=ann_file_train, data_prefix=dict(video=data_root), num_classes=51)

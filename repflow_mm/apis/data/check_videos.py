@@ -23,6 +23,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--out', help="folder for the clean list, report and journal; default: the list's")
     parser.add_argument('--jobs', type=int, help='number of processes; default: one for each core')
     parser.add_argument('--timeout', type=float, default=120.0, help='seconds a video may take; default: 120')
+    parser.add_argument('--delimiter', help='what stands between path and label; default: any blanks')
+    parser.add_argument('--multi-class', action='store_true', help='lines may have several labels')
     parser.add_argument('--retry', action='store_true', help='check again what an earlier run found bad')
     parser.add_argument('--allow-outside', action='store_true', help='take paths that lead out of the folder of videos')
     parser.add_argument('--decoder', help='what training reads with; default: $REPFLOW_MM_DECODER or pyav')
@@ -31,8 +33,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Do what the command line says."""
-    args = parse_args(argv)
+    args = vars(parse_args(argv))
     with one_line_errors(goes_on=True):
-        options = (args.jobs, args.timeout, args.retry, args.allow_outside, args.decoder)
-        report = check_videos(args.list, args.videos, args.out, *options)
+        report = check_videos(args.pop('list'), **args)
     show(*summary_lines(report))

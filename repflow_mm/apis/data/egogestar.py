@@ -12,7 +12,8 @@ import argparse
 from collections.abc import Sequence
 
 from repflow_mm.apis.command_line import one_line_errors, show
-from repflow_mm.datasets.lists.egogestar import CLASSES_FILE, REPORT_FILE, make_egogestar_lists
+from repflow_mm.datasets.list_makers.egogestar import make_egogestar_lists
+from repflow_mm.datasets.list_makers.making import summary_lines
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -28,12 +29,4 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     with one_line_errors():
         report = make_egogestar_lists(args.clone, args.out)
-    lines = [f'{name}: {count} clips' for name, count in report['found'].items()]
-    missing, unused = report['missing'], report['unused']
-    lines.append(f'not in the clone: {len(missing)} clips{_first(missing)}')
-    lines.append(f'in the clone, but in no list: {len(unused)} clips{_first(unused)}')
-    show(*lines, f'{args.out}: lists, {CLASSES_FILE}, {REPORT_FILE}')
-
-
-def _first(paths: list[str]) -> str:
-    return f', the first {paths[0]}' if paths else ''
+    show(*summary_lines(report, args.out))

@@ -39,6 +39,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--batch', type=int, default=16, help='pairs of frames at a time; default: 16')
     parser.add_argument('--jobs', type=int, help='number of processes; default: one for each core, on a GPU 1')
     parser.add_argument('--timeout', type=float, default=120.0, help='seconds a batch may take; default: 120')
+    parser.add_argument('--multi-class', action='store_true', help='lines may have several labels')
     parser.add_argument('--retry', action='store_true', help='try again what an earlier run failed on')
     parser.add_argument('--allow-outside', action='store_true', help='take paths that lead out of the folder of videos')
     parser.add_argument('--decoder', help='what reads the videos; default: $REPFLOW_MM_DECODER or pyav')

@@ -1,9 +1,9 @@
 """Make the lists of Tiny-Kinetics, the paper's 150 classes, from your lists of Kinetics-400.
 
-The lists are MMAction2's: one video a line, path and label. The class of a video is its label's name in --classes, or
-without that the name of its folder (spaces or underscores, any case). With the folders of the videos given, clips
-without a file are left out and reported.
-Example: repflow-mm tiny_kinetics data/tiny_kinetics \
+The lists are those of the command kinetics, or MMAction2's: one video a line, path and label. The class of a video is
+its label's name in --classes, or without that the name of its folder (spaces or underscores, any case). With the
+folders of the videos given, clips without a file are left out and reported.
+Example: repflow-mm tiny_kinetics data/tiny_kinetics --classes data/kinetics400/kinetics400_classes.txt \
   --train-list data/kinetics400/kinetics400_train_list_videos.txt --train-videos data/kinetics400/videos_train \
   --val-list data/kinetics400/kinetics400_val_list_videos.txt --val-videos data/kinetics400/videos_val
 """
@@ -14,7 +14,7 @@ import argparse
 from collections.abc import Sequence
 
 from repflow_mm.apis.command_line import one_line_errors, show
-from repflow_mm.datasets.lists.tiny_kinetics import AUTHORS_COUNTS, REPORT_FILE, make_tiny_kinetics
+from repflow_mm.datasets.list_makers.tiny_kinetics import AUTHORS_COUNTS, REPORT_FILE, make_tiny_kinetics
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -26,8 +26,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         parser.add_argument(f'--{split}-videos', help=f'folder that the paths of --{split}-list are relative to')
     parser.add_argument(
         '--classes',
-        help="names behind the lists' labels: .txt with a name a line (MMAction2's label_map_k400.txt), .csv of "
-        'id,name, or .json; default: the names of the folders',
+        help="names behind the lists' labels: .txt with a name a line (kinetics400_classes.txt), .csv of id,name, or "
+        '.json; default: the names of the folders',
     )
     return parser.parse_args(argv)
 

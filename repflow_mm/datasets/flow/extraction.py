@@ -19,7 +19,7 @@ from repflow_mm.classical_flow.methods import make_parameters, method_named
 from repflow_mm.classical_flow.stream import check_bound
 from repflow_mm.datasets.flow.frames import FORMATS, JPEG_QUALITY, quantize_flow
 from repflow_mm.datasets.flow.video_flow import video_flow
-from repflow_mm.datasets.lists.list_files import ListEntry, check_inside, read_list
+from repflow_mm.datasets.lists.list_files import FrameEntry, ListEntry, check_inside, read_list
 from repflow_mm.datasets.lists.list_runs import (
     STATUSES,
     Journal,
@@ -39,7 +39,10 @@ from repflow_mm.ops.arguments import check_count
 PARAMETERS_FILE = 'flow.json'
 JOURNAL_FILE = '.extracted.jsonl'
 UNFINISHED_FOLDER = '.unfinished'
-FLOW_STATUSES = (*STATUSES, 'short', 'small')
+LOCK_FILE = '.lock'
+# Ends of the names of what is written for a list.
+LIST_SUFFIXES = ('.txt', '_report.json')
+FLOW_STATUSES = (*STATUSES, 'short', 'small', 'refused')
 ENCODING = 'uint8 = round((clip(u, -bound, bound) + bound) / (2 * bound) * 255), u in pixels'
 # Goes into flow.json; to be raised whenever the same options no longer give the same files.
 EXTRACTOR_VERSION = 1
@@ -105,6 +108,7 @@ def extract_flow(
     retry: bool = False,
     allow_outside: bool = False,
     decoder: str | None = None,
+    multi_class: bool = False,
 ) -> dict:
     """Write the flow of every video of a list in a form that MMAction2's ``RawframeDataset`` reads.
 
@@ -116,10 +120,11 @@ def extract_flow(
 
     A video's flow appears under its name only when all of it is there, the list and the reports once all videos
     are done. Each result goes into ``.extracted.jsonl`` as it comes, so that a run that was stopped goes on where it
-    was; a video whose size or time of change is another than in that journal is done again.
+    was; a video whose size or time of change is another than in that journal is done again. Lines that
+    :func:`flow_names` refuses are reported with the others.
 
     Args:
-        list_file (str | Path): The list, lines ``path label``.
+        list_file (str | Path): The list, lines ``path label``, or ``path label label ...`` with ``multi_class``.
         out (str | Path): Folder to write to; it is made if it does not exist.
         videos (str | Path): Folder that the paths are relative to. Defaults to the working folder.
         options (FlowOptions, optional): What the files are made with. Defaults to its defaults.
@@ -132,6 +137,7 @@ def extract_flow(
         allow_outside (bool): Whether paths may lead out of the folder of videos; such a video's flow lies under its
             whole path in ``out``. Defaults to False.
         decoder (str, optional): See :func:`repflow_mm.datasets.video_reading.chosen_decoder`. Defaults to None.
+        multi_class (bool): Whether a line may have several labels. Defaults to False.
 
     Returns:
         dict: The report of :func:`repflow_mm.datasets.lists.list_runs.make_report`, whose ``frames`` are the
@@ -139,8 +145,8 @@ def extract_flow(
 
     Raises:
         FileNotFoundError: If the list or the folder of videos does not exist.
-        ValueError: If a line is malformed or leads out of the folder of videos, two videos would share a name, the
-            folder holds something else or flow of other options or videos, or an argument is not allowed.
+        ValueError: If a line is malformed or leads out of the folder of videos, the folder holds something else or
+            flow of other options or videos, or an argument is not allowed.
         OSError: If a file cannot be written, as on a full disk, or another run is writing to the folder.
     """
     options = options or FlowOptions()
@@ -149,8 +155,8 @@ def extract_flow(
     _check_device(device)
     decoder = chosen_decoder(decoder)
     jobs = check_run(videos, 1 if jobs is None and device != 'cpu' else jobs, timeout)
-    entries = read_list(list_file)
-    names = flow_names(list_file, videos, entries, options.format, allow_outside)
+    entries = read_list(list_file, several=multi_class)
+    names, refused = flow_names(list_file, videos, entries, options.format, allow_outside)
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     with _full_disk_explained(out), locked(out):
@@ -158,11 +164,16 @@ def extract_flow(
         claim_folder(out, PARAMETERS_FILE, options.record(), 'flow')
         work = partial(_extract, out, options, batch, device, decoder)
         with _unfinished_folder(out), opened_journal(out / JOURNAL_FILE, key='name') as journal:
-            paths = dict(zip(names, (full_path(videos, entry) for entry in entries)))
+            paths = {names[entry.number]: full_path(videos, entry) for entry in entries if entry.number in names}
             _check_sources(out, journal, paths)
             is_current = partial(_is_current, out, journal, paths, retry)
             extracted_now = update_journal(journal, paths, is_current, work, jobs, timeout)
-        results = [journal.results[name] for name in names]
+        results = [
+            dict(status='refused', message=refused[entry.number], frames=0)
+            if entry.number in refused
+            else journal.results[names[entry.number]]
+            for entry in entries
+        ]
         report = make_report(list_file, videos, entries, results, FLOW_STATUSES)
         stem = Path(list_file).stem
         write_report(report, out / stem)
@@ -172,35 +183,48 @@ def extract_flow(
 
 def flow_names(
     list_file: str | Path, videos: str | Path, entries: Sequence[ListEntry], format: str, allow_outside: bool = False
-) -> list[str]:
+) -> tuple[dict[int, str], dict[int, str]]:
     """What each video's flow is called: its path below ``videos`` without suffix or blanks, with the format's suffix.
 
     With ``allow_outside``, a video outside of ``videos`` is called by its path from the root.
 
+    Returns:
+        tuple[dict[int, str], dict[int, str]]: The names by the numbers of their lines; and, of lines that are refused,
+        the reasons: a path that is the folder itself, the name of an earlier line's other video, one in the folder of
+        another video's flow, or one of the folder's own files.
+
     Raises:
-        ValueError: If a video lies outside ``videos``, or two would have one name or one lie in the other's folder.
+        ValueError: If a video lies outside ``videos``.
     """
-    check_inside(list_file, [(entry.number, entry.path) for entry in entries], videos, allow_outside)
-    names = {}
+    folder = os.path.abspath(videos)
+    names, refused, owners = {}, {}, {}
     for entry in entries:
         path = PurePosixPath(full_path(videos, entry))
-        folder = os.path.abspath(videos)
+        if str(path) == folder:
+            refused[entry.number] = f'{entry.path!r} is the folder {videos or "."} itself'
+            continue
+        check_inside(list_file, [(entry.number, entry.path)], videos, allow_outside)
         relative = path.relative_to(folder if path.is_relative_to(folder) else path.anchor)
         name = flow_name(str(relative.with_suffix(''))) + FORMATS[format].suffix
-        if name in names:
-            raise ValueError(
-                f'{list_file}, lines {names[name].number} and {entry.number}: the flow of {names[name].path!r} and of '
-                f'{entry.path!r} would both be {name!r}'
-            )
-        names[name] = entry
-    for name, entry in names.items():
-        for folder in map(str, PurePosixPath(name).parents):
-            if folder in names:
-                raise ValueError(
-                    f'{list_file}, line {entry.number}: the flow of {entry.path!r} would lie in that of line '
-                    f'{names[folder].number}, {names[folder].path!r}'
-                )
-    return list(names)
+        owner = owners.setdefault(name, entry)
+        if full_path(videos, owner) != str(path):
+            refused[entry.number] = f'its flow would be {name!r}, as that of line {owner.number}, {owner.path!r}'
+        elif _is_reserved(name):
+            refused[entry.number] = f'its flow would be {name!r}, a name that the folder of flow needs itself'
+        else:
+            names[entry.number] = name
+    for number, name in list(names.items()):
+        outer = next((owners[str(folder)] for folder in PurePosixPath(name).parents if str(folder) in owners), None)
+        if outer is not None:
+            refused[number] = f'its flow would lie in that of line {outer.number}, {outer.path!r}'
+            del names[number]
+    return names, refused
+
+
+def _is_reserved(name: str) -> bool:
+    """Whether flow of this name would stand in the way of the lists, reports and records of a folder of flow."""
+    first = name.partition('/')[0]
+    return first in (PARAMETERS_FILE, JOURNAL_FILE, UNFINISHED_FOLDER, LOCK_FILE) or first.endswith(LIST_SUFFIXES)
 
 
 def _name_method(file: Path) -> None:
@@ -269,11 +293,11 @@ def _is_current(out: Path, journal: Journal, paths: Mapping[str, str], retry: bo
     return not retry and not has_changed(result, path)
 
 
-def _list_lines(names: Sequence[str], entries: Sequence[ListEntry], results: Sequence[dict]) -> list[str]:
+def _list_lines(names: Mapping[int, str], entries: Sequence[ListEntry], results: Sequence[dict]) -> list[str]:
     """Lines ``frame_dir total_frames label`` of the videos that have flow."""
     return [
-        f'{name} {result["frames"] - 1} {entry.label}'
-        for name, entry, result in zip(names, entries, results)
+        FrameEntry(entry.number, names[entry.number], entry.label, total_frames=result['frames'] - 1).line
+        for entry, result in zip(entries, results)
         if result['status'] == 'ok'
     ]
 

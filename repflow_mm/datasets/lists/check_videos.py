@@ -6,18 +6,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from repflow_mm.datasets.lists.list_check import check_entries
 from repflow_mm.datasets.lists.list_files import check_inside, read_list
-from repflow_mm.datasets.lists.list_runs import (
-    check_run,
-    full_path,
-    has_changed,
-    make_report,
-    opened_journal,
-    update_journal,
-    write_report,
-)
+from repflow_mm.datasets.lists.list_runs import check_run
 from repflow_mm.datasets.video_reading import GOOD_STATUSES, check_video, chosen_decoder
-from repflow_mm.files import locked, write_text
 
 
 def check_videos(
@@ -29,6 +21,8 @@ def check_videos(
     retry: bool = False,
     allow_outside: bool = False,
     decoder: str | None = None,
+    delimiter: str | None = None,
+    multi_class: bool = False,
 ) -> dict:
     """Decode every video of a list and write the list of those that are whole; the videos are only read.
 
@@ -50,6 +44,8 @@ def check_videos(
         allow_outside (bool): Whether paths may lead out of the folder of videos. Defaults to False.
         decoder (str, optional): What training reads with, see
             :func:`repflow_mm.datasets.video_reading.chosen_decoder`. Defaults to None.
+        delimiter (str, optional): What stands between path and label. Defaults to None, any blanks.
+        multi_class (bool): Whether a line may have several labels. Defaults to False.
 
     Returns:
         dict: The report of :func:`repflow_mm.datasets.lists.list_runs.make_report`, and ``decoded_now``, the number of
@@ -63,30 +59,13 @@ def check_videos(
     """
     decoder = chosen_decoder(decoder)
     jobs = check_run(videos, jobs, timeout)
-    entries = read_list(list_file)
+    entries = read_list(list_file, delimiter, several=multi_class)
     check_inside(list_file, [(entry.number, entry.path) for entry in entries], videos, allow_outside)
-    stem = Path(list_file).stem
-    out = Path(list_file).parent if out is None else Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    paths = [full_path(videos, entry) for entry in entries]
-    with locked(out, f'.{stem}.lock'), opened_journal(out / f'{stem}_checked.jsonl') as journal:
-
-        def is_current(path: str) -> bool:
-            result = journal.results[path]
-            is_wanted = result['status'] in GOOD_STATUSES or not retry
-            return is_wanted and result.get('decoder') == decoder and not has_changed(result, path)
-
-        work = partial(_check, decoder)
-        decoded_now = update_journal(journal, dict(zip(paths, paths)), is_current, work, jobs, timeout)
-        results = [journal.results[path] for path in paths]
-        report = {**make_report(list_file, videos, entries, results), 'decoded_now': decoded_now}
-        write_report(report, out / stem)
-        write_text(
-            out / f'{stem}_clean.txt',
-            [entry.line for entry, result in zip(entries, results) if result['status'] in GOOD_STATUSES],
-        )
-    return report
+    work, settings = partial(_check, decoder), dict(decoder=decoder)
+    return check_entries(
+        list_file, entries, videos, out, 'path', work, settings, jobs, timeout, retry, good=GOOD_STATUSES
+    )
 
 
 def _check(decoder: str, video: tuple[str, str], alive: Callable[[], None]) -> dict:
-    return {**check_video(video[1], decoder), 'decoder': decoder}
+    return check_video(video[1], decoder)

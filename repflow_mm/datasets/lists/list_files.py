@@ -132,7 +132,26 @@ def read_frame_list(
         FileNotFoundError: If the file does not exist.
         ValueError: As for :func:`read_list`; with offsets, lines of the same path may have other labels.
     """
-    return _read(file, partial(_parse_frames, with_offset=with_offset, several=several), num_classes)
+    return _read(file, partial(parse_frames, with_offset=with_offset, several=several), num_classes)
+
+
+def parse_frames(number: int, line: str, with_offset: bool, several: bool) -> FrameEntry:
+    """Read a line of a list of frames, see :func:`read_frame_list`; the error of a malformed one lacks its place."""
+    numbers = ('offset', 'total_frames') if with_offset else ('total_frames',)
+    expected = f"'frame_dir {' '.join(numbers)} label'"
+    path, values = _labels_taken_off(line, None, True, expected)
+    count = len(numbers)
+    if len(values) <= count:
+        raise ValueError(f'expected {expected}; a list of videos needs CheckedVideoDataset')
+    if not several and len(values) > count + 1:
+        raise ValueError(f'expected {expected}, got {len(values)} numbers; several labels need multi_class=True')
+    total_frames, offset = values[count - 1], values[0] if with_offset else None
+    if total_frames < 1:
+        raise ValueError(f'total_frames must be >= 1, got {total_frames}')
+    if offset is not None and offset < 0:
+        raise ValueError(f'the offset must be >= 0, got {offset}')
+    labels = values[count:] if several else values[count]
+    return FrameEntry(number, _checked_path(path, None), labels, total_frames, offset)
 
 
 def check_unique(file: str | Path, entries: Iterable[ListEntry]) -> None:
@@ -207,29 +226,13 @@ def _parse_video(number: int, line: str, delimiter: str | None, several: bool) -
     return ListEntry(number, _checked_path(path, delimiter), label, delimiter=delimiter or ' ')
 
 
-def _parse_frames(number: int, line: str, with_offset: bool, several: bool) -> FrameEntry:
-    numbers = ('offset', 'total_frames') if with_offset else ('total_frames',)
-    expected = f"'frame_dir {' '.join(numbers)} label'"
-    path, values = _labels_taken_off(line, None, True, expected)
-    count = len(numbers)
-    if len(values) <= count:
-        raise ValueError(f'expected {expected}; a list of videos needs CheckedVideoDataset')
-    if not several and len(values) > count + 1:
-        raise ValueError(f'expected {expected}, got {len(values)} numbers; several labels need multi_class=True')
-    total_frames, offset = values[count - 1], values[0] if with_offset else None
-    if total_frames < 1:
-        raise ValueError(f'total_frames must be >= 1, got {total_frames}')
-    if offset is not None and offset < 0:
-        raise ValueError(f'the offset must be >= 0, got {offset}')
-    labels = values[count:] if several else values[count]
-    return FrameEntry(number, _checked_path(path, None), labels, total_frames, offset)
-
-
 def _labels_taken_off(line: str, delimiter: str | None, several: bool, expected: str) -> tuple[str, tuple[int, ...]]:
     """A line without the integer at its end, or all integers at its end, and these in their order."""
     path, *rest = line.rsplit(delimiter, 1)
     if not rest or not path.strip():
         raise ValueError(f'expected {expected}{_separator_hint(line, delimiter)}')
+    if not INTEGER.fullmatch(rest[0].strip()):
+        raise ValueError(f'the label must be an integer, got {rest[0]!r}{_separator_hint(line, delimiter)}')
     labels = [_integer(rest[0])]
     while several:
         head, *rest = path.rstrip().rsplit(delimiter, 1)
@@ -240,11 +243,8 @@ def _labels_taken_off(line: str, delimiter: str | None, several: bool, expected:
 
 
 def _integer(field: str) -> int:
-    field = field.strip()
-    if not INTEGER.fullmatch(field):
-        raise ValueError(f'the label must be an integer, got {field!r}')
-    if len(field) > MOST_DIGITS:
-        raise ValueError(f'the label must have {MOST_DIGITS} digits at most, got {len(field)}')
+    if len(field.strip()) > MOST_DIGITS:
+        raise ValueError(f'the label must have {MOST_DIGITS} digits at most, got {len(field.strip())}')
     return int(field)
 
 

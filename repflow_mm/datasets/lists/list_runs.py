@@ -86,6 +86,7 @@ def update_journal(
     work: Work,
     jobs: int,
     timeout: float,
+    settings: Mapping | None = None,
 ) -> int:
     """Work on the videos whose results are not up to date, with a progress bar, and keep the results.
 
@@ -96,6 +97,7 @@ def update_journal(
         work (Callable): ``work((key, path), alive)``, see :func:`repflow_mm.datasets.lists.worker_pool.run_all`.
         jobs (int): Number of processes.
         timeout (float): Seconds, see :func:`repflow_mm.datasets.lists.worker_pool.run_all`.
+        settings (Mapping, optional): What is kept with each result besides. Defaults to None, nothing.
 
     Returns:
         int: How many videos were worked on.
@@ -106,7 +108,8 @@ def update_journal(
     with progress, closing(run_all(work, items, min(jobs, max(len(items), 1)), timeout)) as done:
         for (key, path), result in done:
             size, mtime_ns = states[key]
-            journal.add({journal.key: key, 'path': path} | dict(size=size, mtime_ns=mtime_ns, frames=0) | result)
+            state = dict(size=size, mtime_ns=mtime_ns, frames=0)
+            journal.add({'path': path, journal.key: key} | state | dict(settings or {}) | result)
             progress.update()
     return len(items)
 

@@ -1,11 +1,11 @@
 """Pipeline transforms."""
 
-from repflow_mm.datasets.transforms.decoding import DecodeFrames, OpenVideo
+from repflow_mm.datasets.transforms.decoding import VideoDecode, VideoInit
 from repflow_mm.datasets.transforms.flow import CheckedRawFrameDecode, ComputeFlow, FlowFileDecode, FlowFlip
 
 __all__ = [
-    'DecodeFrames',
-    'OpenVideo',
+    'VideoDecode',
+    'VideoInit',
     'CheckedRawFrameDecode',
     'ComputeFlow',
     'FlowFileDecode',

@@ -10,8 +10,8 @@ from mmengine.fileio import FileClient
 from repflow_mm.datasets.video_reading import BadVideoError, MissingVideoError, chosen_decoder, open_video
 
 
-@TRANSFORMS.register_module(name=['OpenVideo', 'CheckedDecordInit'])
-class OpenVideo(BaseTransform):
+@TRANSFORMS.register_module(name=['VideoInit', 'CheckedDecordInit'])
+class VideoInit(BaseTransform):
     """Open the video of a sample; in place of MMAction2's DecordInit, PyAVInit and so on.
 
     ``CheckedDecordInit``, its name in version 0.1, is the same.
@@ -56,8 +56,8 @@ class OpenVideo(BaseTransform):
         return f'{type(self).__name__}(decoder={self.decoder!r}, io_backend={self.io_backend!r})'
 
 
-@TRANSFORMS.register_module(name=['DecodeFrames', 'CheckedDecordDecode'])
-class DecodeFrames(BaseTransform):
+@TRANSFORMS.register_module(name=['VideoDecode', 'CheckedDecordDecode'])
+class VideoDecode(BaseTransform):
     """Decode the frames of a sample's clips; in place of MMAction2's DecordDecode, PyAVDecode and so on.
 
     ``CheckedDecordDecode``, its name in version 0.1, is the same.

@@ -25,7 +25,7 @@ from mmengine.fileio import FileClient
 from repflow_mm.classical_flow import FlowStream
 from repflow_mm.datasets.bad_data import BadDataError, MissingDataError, named_file_errors
 from repflow_mm.datasets.flow.frames import split_flow_image
-from repflow_mm.datasets.transforms.decoding import DecodeFrames, OpenVideo
+from repflow_mm.datasets.transforms.decoding import VideoDecode, VideoInit
 
 JPEG_SUFFIXES = ('.jpg', '.jpeg')
 JPEG_START, JPEG_END = b'\xff\xd8', b'\xff\xd9'
@@ -144,7 +144,7 @@ class FlowFileDecode(BaseTransform):
     """
 
     def __init__(self) -> None:
-        self.open, self.decode = OpenVideo(), DecodeFrames()
+        self.open, self.decode = VideoInit(), VideoDecode()
 
     def transform(self, results: dict) -> dict:
         """Decode ``results['frame_inds']`` and add ``imgs``, ``original_shape`` and ``img_shape``.

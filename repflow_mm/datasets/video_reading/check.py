@@ -46,6 +46,7 @@ def check_video(path: str, decoder: str | None = None) -> dict:
         if decoder != DEFAULT:
             reader = open_video(path, decoder)
             _check_likeness(reader, open_video(path, DEFAULT))
+            _check_sought_likeness(reader, open_video(path, DEFAULT))
     except BadVideoError as bad:
         return dict(status=bad.status, frames=frames, message=bad.message)
     return dict(status='in_order' if reader.in_order else 'ok', frames=frames, message=reader.in_order)
@@ -53,17 +54,32 @@ def check_video(path: str, decoder: str | None = None) -> dict:
 
 def _check_seeking(reader: VideoReader, digests: list[int]) -> None:
     """Raise BadVideoError if frames differ from those that were decoded in order."""
-    sought = np.linspace(0, len(digests) - 1, FRAMES_SOUGHT).astype(int).tolist()
-    for index in dict.fromkeys(reversed(sought)):
+    for index in _sought(len(digests)):
         if zlib.crc32(reader.get_frames([index])[0]) != digests[index]:
             raise BadVideoError(f'frame {index} is another one when it is found by seeking')
 
 
 def _check_likeness(reader: VideoReader, judge: VideoReader) -> None:
-    """Raise BadVideoError if a decoder gives other frames than PyAV."""
+    """Raise BadVideoError if a decoder gives other frames than PyAV, from the first to the last."""
     for index, (image, expected) in enumerate(zip(reader.frames(), judge.frames())):
-        if image.shape != expected.shape:
-            raise BadVideoError(f'frame {index} is {image.shape}, PyAV decodes {expected.shape}', '', 'unsupported')
-        difference = np.abs(image.astype(np.int16) - expected).mean()
-        if difference > LEVELS_APART:
-            raise BadVideoError(f'frame {index} is {difference:.0f} levels from what PyAV decodes', '', 'unsupported')
+        _check_frame(index, image, expected)
+
+
+def _check_sought_likeness(reader: VideoReader, judge: VideoReader) -> None:
+    """Raise BadVideoError if a decoder gives other frames than PyAV when they are sought."""
+    sought = _sought(len(judge))
+    for index, image, expected in zip(sought, reader.get_frames(sought), judge.get_frames(sought)):
+        _check_frame(index, image, expected)
+
+
+def _sought(count: int) -> list[int]:
+    """Some frames over the whole video, the last one first."""
+    return list(dict.fromkeys(np.linspace(count - 1, 0, FRAMES_SOUGHT).astype(int).tolist()))
+
+
+def _check_frame(index: int, image: np.ndarray, expected: np.ndarray) -> None:
+    if image.shape != expected.shape:
+        raise BadVideoError(f'frame {index} is {image.shape}, PyAV decodes {expected.shape}', '', 'unsupported')
+    difference = np.abs(image.astype(np.int16) - expected).mean()
+    if difference > LEVELS_APART:
+        raise BadVideoError(f'frame {index} is {difference:.0f} levels from what PyAV decodes', '', 'unsupported')

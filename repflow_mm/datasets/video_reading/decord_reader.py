@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import decord
 import numpy as np
 
-from repflow_mm.datasets.video_reading.errors import BadVideoError
 from repflow_mm.datasets.video_reading.judged_reader import JudgedReader
 from repflow_mm.datasets.video_reading.sources import VideoSource
 
@@ -19,33 +16,27 @@ class DecordReader(JudgedReader):
 
     name = 'decord'
     in_order = 'decord seeks to other frames than those asked for'
-    unread_formats = {'mpegts': 'of transport streams decord repeats frames and leaves others out'}
 
     def __init__(self, source: VideoSource) -> None:
         super().__init__(source)
         decord.logging.set_level(decord.logging.QUIET)
         self._check_count(len(self._open()))
 
+    def _unread_reason(self) -> str:
+        is_ts = self._judge.format_name == 'mpegts'
+        return 'of transport streams decord repeats frames and leaves others out' if is_ts else ''
+
     def _open(self) -> decord.VideoReader:
-        with self._decord_errors():
+        with self._errors():
             return decord.VideoReader(self.source.file(), num_threads=1)
 
     def frames(self) -> Iterator[np.ndarray]:
         """Decode every frame, see :meth:`VideoReader.frames`."""
         reader = self._open()
         for _ in range(len(reader)):
-            with self._decord_errors():
+            with self._errors():
                 image = reader.next().asnumpy()
             yield without_padding(image)
-
-    @contextmanager
-    def _decord_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except BadVideoError:
-            raise
-        except Exception as error:  # decord's DECORDError is a bare Exception
-            raise self._bad(decord_message(error)) from error
 
 
 def without_padding(frame: np.ndarray) -> np.ndarray:
@@ -55,9 +46,3 @@ def without_padding(frame: np.ndarray) -> np.ndarray:
     """
     height, width = frame.shape[:2]
     return np.ascontiguousarray(frame.reshape(height, -1)[:, : 3 * width]).reshape(height, width, 3)
-
-
-def decord_message(error: Exception) -> str:
-    """Decord's message without its stack trace, times and source files."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return re.sub(r'\[\d\d:\d\d:\d\d\] \S+: ', '', lines[0]) if lines else type(error).__name__

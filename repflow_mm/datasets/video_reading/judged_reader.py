@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 
+from repflow_mm.datasets.video_reading.errors import BadVideoError
 from repflow_mm.datasets.video_reading.pyav_reader import PyAVReader
 from repflow_mm.datasets.video_reading.reader import VideoReader
 from repflow_mm.datasets.video_reading.sources import VideoSource
@@ -14,19 +18,21 @@ class JudgedReader(VideoReader):
 
     Attributes:
         name: The decoder.
-        unread_formats: FFmpeg's names of the containers of which it gives other frames, and why.
     """
 
     name: str
-    unread_formats: dict[str, str] = {}
 
     def __init__(self, source: VideoSource) -> None:
         super().__init__(source)
         self._judge = PyAVReader(source)
         self.average_fps = self._judge.average_fps
-        reason = self.unread_formats.get(self._judge.format_name)
+        reason = self._unread_reason()
         if reason:
-            raise self._bad(f"{reason}; use decoder='pyav'", 'unsupported')
+            raise self._unsupported(reason)
+
+    def _unread_reason(self) -> str:
+        """Why the decoder gives other frames of such a file, or none; empty if it does not."""
+        return ''
 
     @cached_property
     def _length(self) -> int:
@@ -37,5 +43,23 @@ class JudgedReader(VideoReader):
 
     def _check_count(self, count: int) -> None:
         if count != len(self):
-            found = f'{self.name} finds {count} frames where {len(self)} decode'
-            raise self._bad(f"{found}; use decoder='pyav'", 'unsupported')
+            raise self._unsupported(f'{self.name} finds {count} frames where {len(self)} decode')
+
+    def _unsupported(self, reason: str) -> BadVideoError:
+        return self._bad(f"{reason}; use decoder='pyav'", 'unsupported')
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Take whatever the decoder raises for something that it cannot read."""
+        try:
+            yield
+        except BadVideoError:
+            raise
+        except Exception as error:  # of no common kind, as decord's, which are bare Exceptions
+            raise self._unsupported(f'{self.name} cannot read it ({_without_places(error)})') from error
+
+
+def _without_places(error: Exception) -> str:
+    """The first line of an error without the time and the source file that decoders put before it."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return re.sub(r'\[\d\d:\d\d:\d\d\] \S+: ', '', lines[0]) if lines else type(error).__name__

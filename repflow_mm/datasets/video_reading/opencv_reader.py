@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 
 from repflow_mm.datasets.video_reading.judged_reader import JudgedReader
-from repflow_mm.datasets.video_reading.sources import VideoSource
 
 
 class OpenCVReader(JudgedReader):
@@ -17,12 +16,10 @@ class OpenCVReader(JudgedReader):
     name = 'opencv'
     in_order = 'OpenCV does not know which frame it seeks to'
 
-    def __init__(self, source: VideoSource) -> None:
-        super().__init__(source)
-        if source.content is not None:
-            raise self._bad("OpenCV reads files alone; use decoder='pyav' with another io_backend", 'unsupported')
-        if self._judge.is_interlaced:
-            raise self._bad("OpenCV gives no pictures of interlaced frames; use decoder='pyav'", 'unsupported')
+    def _unread_reason(self) -> str:
+        if self.source.content is not None:
+            return 'OpenCV reads files alone, no other io_backend'
+        return 'OpenCV gives no pictures of interlaced frames' if self._judge.is_interlaced else ''
 
     def frames(self) -> Iterator[np.ndarray]:
         """Decode every frame, see :meth:`VideoReader.frames`."""
@@ -30,7 +27,7 @@ class OpenCVReader(JudgedReader):
         count = 0
         try:
             if not capture.isOpened():
-                raise self._bad('OpenCV cannot open it')
+                raise self._unsupported('OpenCV cannot open it')
             is_read, image = capture.read()
             while is_read:
                 yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

@@ -42,7 +42,7 @@ class PyAVReader(VideoReader):
         self.in_order = unseekable_reason(self._stream.format_name, self._stream.codec_name)
         self._index = None
         if not self.in_order:
-            self._index = PacketIndex(self._stream.packets(), self._stream.codec_name)
+            self._index = PacketIndex(self._stream.packet_rows(), self._stream.codec_name)
             self.in_order = self._index.problem
             self._stream.rewind()
         if self.in_order:
@@ -58,6 +58,12 @@ class PyAVReader(VideoReader):
         """Whether the first frame is of two fields."""
         first = self._kept[0] if self._kept else next(self._decoded_from_start(), None)
         return first is not None and first.interlaced_frame
+
+    def why_not_sought(self) -> str:
+        """Try the key frame in the middle: why frames cannot be found by seeking; empty if they can."""
+        if not self.in_order and self._index.keys:
+            self._decode([self._index.keys[len(self._index.keys) // 2].number])
+        return self.in_order
 
     def __len__(self) -> int:
         return self._count

@@ -11,6 +11,8 @@ from repflow_mm.datasets.video_reading.errors import BadVideoError, MissingVideo
 
 # As much of a file as shows whether it is text.
 LOOKED_AT = 1024
+# How files begin that name other files, which FFmpeg would open, whatever comes behind it.
+PLAYLISTS = (b'#EXTM3U', b'ffconcat', b'<?xml', b'<MPD')
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class VideoSource:
         start = self._start()
         if not start:
             raise BadVideoError('the file has no bytes', self.path, 'empty')
-        if _is_text(start):
+        if start.lstrip(b'\xef\xbb\xbf \t\r\n').startswith(PLAYLISTS) or _is_text(start):
             raise BadVideoError(f'the file is text, which begins {start[:20]!r}', self.path)
 
     def _start(self) -> bytes:

@@ -10,10 +10,9 @@ from contextlib import contextmanager
 import av
 
 from repflow_mm.datasets.video_reading.errors import BadVideoError
+from repflow_mm.datasets.video_reading.packet_index import PacketRow, identity
 from repflow_mm.datasets.video_reading.sources import VideoSource
 
-# No other file and no address is opened, whatever a file names.
-OPEN_OPTIONS = {'protocol_whitelist': 'file'}
 # Checksums, impossible bits and lengths end decoding; a player would conceal them.
 DECODE_OPTIONS = {'err_detect': 'crccheck+bitstream+buffer+explode'}
 # Too many open files are no fault of the video's.
@@ -38,13 +37,13 @@ class StrictStream:
 
     def _open(self) -> None:
         with self._errors():
-            self.container = av.open(self.source.file(), options=OPEN_OPTIONS, metadata_errors='replace')
+            self.container = av.open(self.source.file(), metadata_errors='replace')
         pictures = [stream for stream in self.container.streams.video if not _is_cover(stream)]
         if not pictures:
             raise self.bad('the file has no pictures', 'empty')
         self.video = pictures[0]
         if self.video.codec_context is None:
-            raise self.bad('this FFmpeg has no decoder for it', 'unsupported')
+            raise self.bad('FFmpeg finds no pictures that it can decode')
         # A data worker has one thread; messages of other threads would be lost.
         self.video.codec_context.thread_count = 1
         self.video.codec_context.options = DECODE_OPTIONS
@@ -81,10 +80,23 @@ class StrictStream:
                 packet = next(packets, None)
             if packet is None:
                 return
-            if packet.is_corrupt:
-                raise self.bad(f'the packet at byte {packet.pos} is incomplete')
+            self._check_packet(packet)
             if packet.size:  # an empty one stands for a frame that was left out, or the end
                 yield packet
+
+    def packet_rows(self) -> list[PacketRow]:
+        """What the index needs of every packet; see :meth:`packets`."""
+        rows = []
+        with self._strict((self.format_name,)):
+            for packet in self.container.demux(self.video):
+                self._check_packet(packet)
+                if packet.size:
+                    rows.append(PacketRow(identity(packet), packet.is_keyframe, packet.is_discard))
+        return rows
+
+    def _check_packet(self, packet: av.Packet) -> None:
+        if packet.is_corrupt:
+            raise self.bad(f'the packet at byte {packet.pos} is incomplete')
 
     def decode(self, packets: Iterable[av.Packet], right_from: int | None = None) -> Iterator[av.VideoFrame]:
         """Decode packets.

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 
 import numpy as np
 from torchcodec.decoders import VideoDecoder
 
-from repflow_mm.datasets.video_reading.errors import BadVideoError
 from repflow_mm.datasets.video_reading.judged_reader import JudgedReader
+from repflow_mm.datasets.video_reading.packet_index import SEEKABLE_FORMATS
 from repflow_mm.datasets.video_reading.sources import VideoSource
 
 
 class TorchCodecReader(JudgedReader):
-    """Seeks where PyAV does, with torchcodec's exact index, and decodes from the start elsewhere."""
+    """Seeks where PyAV does, with torchcodec's exact index, and decodes from the start elsewhere.
+
+    Containers that do not tell the time of every frame are refused: torchcodec knows frames by nothing else.
+    """
 
     name = 'torchcodec'
 
@@ -24,8 +26,14 @@ class TorchCodecReader(JudgedReader):
         self._decoder = self._open()
         self._check_count(len(self._decoder))
 
+    def _unread_reason(self) -> str:
+        name = self._judge.format_name
+        return (
+            '' if name in SEEKABLE_FORMATS else f'torchcodec needs the times of frames, which {name} files do not tell'
+        )
+
     def _open(self) -> VideoDecoder:
-        with self._torchcodec_errors():
+        with self._errors():
             file = self.source.file() if self.source.content is None else self.source.content
             return VideoDecoder(file, dimension_order='NHWC', num_ffmpeg_threads=1, seek_mode='exact')
 
@@ -33,23 +41,14 @@ class TorchCodecReader(JudgedReader):
         """Decode every frame, see :meth:`VideoReader.frames`."""
         decoder = self._open()
         for index in range(len(decoder)):
-            with self._torchcodec_errors():
+            with self._errors():
                 image = decoder[index].numpy()
             yield image
 
     def _decode(self, indices: Sequence[int]) -> dict[int, np.ndarray]:
+        self.in_order = self.in_order or self._judge.why_not_sought()
         if self.in_order:
             return super()._decode(indices)
-        with self._torchcodec_errors():
+        with self._errors():
             images = self._decoder.get_frames_at(list(indices)).data.numpy()
         return dict(zip(indices, map(np.copy, images)))
-
-    @contextmanager
-    def _torchcodec_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except BadVideoError:
-            raise
-        except Exception as error:  # torchcodec raises whatever its C++ part does
-            lines = str(error).splitlines() or [type(error).__name__]
-            raise self._bad(lines[0]) from error

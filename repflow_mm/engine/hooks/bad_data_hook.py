@@ -16,6 +16,8 @@ from mmengine.structures import BaseDataElement
 from torch.utils.data import Dataset
 
 ADVICE = 'check_videos finds all such videos of a list and writes one without them, check_frames such frames'
+# float16 has it too.
+LARGEST_LOGIT = 1e4
 IN_TESTING = ('wrong', 'end')
 
 
@@ -33,9 +35,9 @@ class BadDataHook(Hook):
     all ranks and workers together, the run ends.
 
     In validation and testing a broken sample counts as wrong: its label gets the lowest score, and all other classes
-    share the probability evenly; of a sample of several labels the right classes get 0, the others 1. So accuracies
-    are lower bounds, and dumped scores have every sample of the list. The files are listed with the result, and their
-    number is in the metrics as ``bad_data/counted_wrong``.
+    share the probability evenly; of a sample of several labels the right classes get the lowest score that there is,
+    the others the highest. So accuracies are lower bounds, and dumped scores have every sample of the list. The files
+    are listed with the result, and their number is in the metrics as ``bad_data/counted_wrong``.
 
     Args:
         max_share (float): Share of an epoch's samples that may be replaced, in [0, 1]. Defaults to 0.05.
@@ -203,7 +205,9 @@ def _predict_wrongly(sample: BaseDataElement) -> None:
         worst = torch.full_like(scores, 1 / max(len(scores) - 1, 1))
         worst[label] = 0
     else:
-        worst = 1 - label.to(scores)
+        # Samples are ranked by these: the bounds of probabilities, or what no logit comes close to.
+        lowest, highest = (0, 1) if ((scores >= 0) & (scores <= 1)).all() else (-LARGEST_LOGIT, LARGEST_LOGIT)
+        worst = torch.where(label > 0, torch.full_like(scores, lowest), torch.full_like(scores, highest))
     sample.set_pred_score(worst)
     sample.set_pred_label(worst.argmax(dim=-1, keepdim=True))
 

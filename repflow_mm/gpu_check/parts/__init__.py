@@ -42,7 +42,7 @@ _TRITON = ('triton',)
 # MMAction2 with what its modules import, and what the demo's training needs beside them.
 MMACTION = ('mmaction', 'mmengine', 'mmcv', 'addict', 'cv2', 'einops', 'importlib_metadata', 'PIL', 'platformdirs',
             'rich', 'termcolor', 'yaml', 'yapf')  # fmt: skip
-VIDEOS = ('decord', 'matplotlib', 'scipy', 'tqdm')
+VIDEOS = ('av', 'matplotlib', 'scipy', 'tqdm')
 
 PARTS = (
     Part('device', 'Device', f'{_HERE}.device', 15),

@@ -18,11 +18,12 @@ from repflow_mm.datasets.flow import extraction as flow_extraction
 from repflow_mm.datasets.flow.extraction import FlowOptions, extract_flow, flow_names
 from repflow_mm.datasets.flow.frames import FORMATS
 from repflow_mm.datasets.lists import list_runs
-from repflow_mm.datasets.lists.list_files import ListEntry
+from repflow_mm.datasets.lists.list_files import ListEntry, read_frame_list
 from repflow_mm.datasets.motion_clips.clips import MotionClipOptions
 from repflow_mm.datasets.motion_clips.files import make_motion_clips
 from repflow_mm.datasets.video_files import write_video
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters
+from repflow_mm.testing.video_corpus import make_corpus
 
 FAST = TVL1Parameters(num_scales=1, num_warps=1, inner_iters=2, outer_iters=1)
 OPTIONS = FlowOptions(bound=8.0, parameters=FAST)
@@ -77,13 +78,23 @@ def test_layout_and_report(folder):
     assert set(contents(out)) == images | {'train.txt', 'train_report.json', 'train_report.txt', 'flow.json'}
     assert hidden(out) == ['.extracted.jsonl', '.lock']
     assert report == {**json.loads((out / 'train_report.json').read_text()), 'extracted_now': 7}
-    assert report['counts'] == dict(ok=3, missing=1, empty=1, corrupt=1, timeout=0, crash=0, short=1)
+    counts = {status: number for status, number in report['counts'].items() if number}
+    assert counts == dict(ok=3, missing=1, empty=1, corrupt=1, short=1)
     lines = (out / 'train_report.txt').read_text().splitlines()
     assert lines[1] == 'whole videos have 3 to 5 frames'
     assert lines[2] == 'line 2: empty.mp4: empty: the file has no bytes'
     assert lines[3] == 'line 4: none.mp4: missing: the file does not exist'
     assert lines[4] == 'line 5: short.mp4: short: the video has 1 frame; flow needs 2'
     assert lines[5].startswith('line 6: cut.mp4: corrupt: ')
+
+
+def test_a_tiny_video_ends_nothing(tmp_path, here):
+    names = ('h264.mp4', 'mpeg4_1x1.mp4', 'mpeg4_b_frames.avi')
+    make_corpus(tmp_path, names=names)
+    (tmp_path / 'train.txt').write_text(''.join(f'{name} 0\n' for name in names))
+    report = extract_flow(tmp_path / 'train.txt', tmp_path / 'out', tmp_path, replace(OPTIONS, format='mp4'), 1)
+    assert report['counts']['ok'] == 2 and report['counts']['small'] == 1
+    assert report['bad'][0]['path'] == 'mpeg4_1x1.mp4' and 'frames of 1x1: ' in report['bad'][0]['message']
 
 
 def test_file_a_video(folder, here):
@@ -334,21 +345,45 @@ def test_second_run_at_the_same_time_is_refused(folder):
             extract(folder)
 
 
-def names_of(*paths, videos='videos', format='jpg'):
-    return flow_names('l.txt', videos, [ListEntry(i, path, 0) for i, path in enumerate(paths, start=1)], format)
+def names_of(*paths, videos='videos', format='jpg', **options):
+    """Names of those that have one, and why the lines of the others are refused."""
+    entries = [ListEntry(i, path, 0) for i, path in enumerate(paths, start=1)]
+    names, refused = flow_names('l.txt', videos, entries, format, **options)
+    assert names.keys() | refused.keys() == {entry.number for entry in entries} and not names.keys() & refused.keys()
+    return list(names.values()), refused
 
 
 def test_names():
-    assert names_of('a/b c.v2.avi', './d.mp4') == ['a/b_c.v2', 'd']
-    assert names_of(os.path.abspath('videos/a.mp4'), format='mp4') == ['a.mp4']
-    assert names_of('a.mp4', 'a/b.mp4', format='mp4') == ['a.mp4', 'a/b.mp4']
-    for paths in (('a.mp4', 'a.avi'), ('a b.mp4', 'a_b.mp4'), ('a.mp4', 'a.mp4')):
-        with pytest.raises(ValueError, match=r"l.txt, lines 1 and 2: the flow of .* and of .* would both be 'a"):
-            names_of(*paths)
+    assert names_of('a/b c.v2.avi', './d.mp4') == (['a/b_c.v2', 'd'], {})
+    assert names_of(os.path.abspath('videos/a.mp4'), format='mp4') == (['a.mp4'], {})
+    assert names_of('a.mp4', 'a/b.mp4', format='mp4') == (['a.mp4', 'a/b.mp4'], {})
+    assert names_of('a.mp4', './a.mp4') == (['a', 'a'], {})
+    assert names_of('flow.json.mp4', format='mp4') == (['flow.json.mp4'], {})
     with pytest.raises(ValueError, match=r"l.txt, line 2: '../a.mp4' lies outside of the folder videos"):
         names_of('b.mp4', '../a.mp4')
-    with pytest.raises(ValueError, match=r"line 1: the flow of 'a/b.mp4' would lie in that of line 2, 'a.mp4'"):
-        names_of('a/b.mp4', 'a.mp4')
+
+
+@pytest.mark.parametrize(
+    ('paths', 'number', 'reason'),
+    [
+        (('a.mp4', 'b.mp4', 'a.avi'), 3, "its flow would be 'a', as that of line 1"),
+        (('a b.mp4', 'a_b.mp4'), 2, "its flow would be 'a_b', as that of line 1"),
+        (('a/b.mp4', 'a.mp4'), 1, "its flow would lie in that of line 2, 'a.mp4'"),
+        (('a.mp4', '.'), 2, "'.' is the folder videos itself"),
+        (('b/..', 'a.mp4'), 1, "'b/..' is the folder videos itself"),
+        (('a.mp4', 'flow.json.mp4'), 2, "its flow would be 'flow.json', a name that the folder of flow needs itself"),
+        (('flow.json/a.mp4',), 1, "its flow would be 'flow.json/a', a name that the folder of flow needs itself"),
+        (('val.txt.mp4',), 1, "its flow would be 'val.txt', a name that the folder of flow needs itself"),
+        (('.lock.mp4',), 1, "its flow would be '.lock', a name that the folder of flow needs itself"),
+        (('.extracted.jsonl.avi',), 1, "its flow would be '.extracted.jsonl', a name that the folder of flow needs "),
+        (('.unfinished/a.avi',), 1, "its flow would be '.unfinished/a', a name that the folder of flow needs itself"),
+        (('a_report.json.avi',), 1, "its flow would be 'a_report.json', a name that the folder of flow needs itself"),
+    ],
+)
+def test_refused_names(paths, number, reason):
+    names, refused = names_of(*paths)
+    assert list(refused) == [number] and refused[number].startswith(reason)
+    assert len(names) == len(paths) - 1
 
 
 def test_names_of_videos_outside_of_the_folder(tmp_path):
@@ -358,9 +393,31 @@ def test_names_of_videos_outside_of_the_folder(tmp_path):
         ValueError, match=r"line 2: '../b c.mp4' lies outside of the folder .*videos; only allow_outside"
     ):
         names_of(*paths, videos=videos)
-    entries = [ListEntry(i, path, 0) for i, path in enumerate(paths)]
-    names = flow_names('l.txt', videos, entries, 'jpg', allow_outside=True)
+    names = names_of(*paths, videos=videos, allow_outside=True)[0]
     assert names == ['a', f'{str(tmp_path)[1:]}/b_c', 'data/d']
+
+
+def test_refused_lines_do_not_keep_the_others_from_their_flow(folder):
+    videos = folder / 'videos'
+    first = min((videos / 'a b').iterdir())
+    for name in ('flow.json.mp4', 'c.mp4'):
+        shutil.copy(first, videos / name)
+    (folder / 'list.txt').write_text('flow.json.mp4 0\n. 0\nc.mp4 1\nc.avi 1\n')
+    options = dict(videos=videos, options=FlowOptions(bound=5.0), jobs=1)
+    report = extract_flow(folder / 'list.txt', folder / 'flow', **options)
+    assert (report['counts']['ok'], report['counts']['refused'], report['extracted_now']) == (1, 3, 1)
+    assert [(bad['line'], bad['status']) for bad in report['bad']] == [(n, 'refused') for n in (1, 2, 4)]
+    assert (folder / 'flow' / 'list.txt').read_text().startswith('c ')
+    assert json.loads((folder / 'flow' / 'flow.json').read_text())['bound'] == 5
+
+
+def test_several_labels_are_kept(folder):
+    first = min((folder / 'videos' / 'a b').iterdir()).relative_to(folder / 'videos')
+    (folder / 'list.txt').write_text(f'{first} 2 0\n')
+    options = dict(videos=folder / 'videos', options=FlowOptions(bound=5.0), jobs=1, multi_class=True)
+    assert extract_flow(folder / 'list.txt', folder / 'flow', **options)['counts']['ok'] == 1
+    entry = read_frame_list(folder / 'flow' / 'list.txt', several=True)[0]
+    assert entry.labels == (2, 0) and entry.path == str(first.with_suffix('')).replace(' ', '_')
 
 
 def test_flow_of_videos_outside_stays_within_the_folder_of_flow(folder, tmp_path):

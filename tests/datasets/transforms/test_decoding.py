@@ -11,9 +11,9 @@ from repflow_mm.datasets.motion_clips.clips import MotionClipOptions, render_cli
 from repflow_mm.datasets.video_files import write_video
 
 PIPELINE = [
-    dict(type='mmaction.OpenVideo'),
+    dict(type='mmaction.VideoInit'),
     dict(type='mmaction.SampleFrames', clip_len=8, frame_interval=1, num_clips=1, test_mode=True),
-    dict(type='mmaction.DecodeFrames'),
+    dict(type='mmaction.VideoDecode'),
 ]
 
 
@@ -63,7 +63,7 @@ def test_folder_for_a_video(tmp_path):
 
 def test_corrupt_videos_are_named(video):
     for name, path in corrupt_videos(video):
-        with pytest.raises(ValueError, match=rf'video {path} \(\d+ bytes\) cannot be opened: .+') as error:
+        with pytest.raises(ValueError, match=rf'video {path} \(\d+ bytes\) cannot be read: .+') as error:
             decode(path)
         assert '\n' not in str(error.value), name
         assert f'({path.stat().st_size} bytes)' in str(error.value)
@@ -76,7 +76,7 @@ def test_damage_within_the_stream(video):
     end = data.index(b'moov') if b'moov' in data[start:] else len(data)
     data[start : end - 8] = bytes(end - 8 - start)
     video.write_bytes(data)
-    with pytest.raises(ValueError, match=r'video .*a video \(1\)\.mp4 .*cannot be (opened|decoded): .+'):
+    with pytest.raises(ValueError, match=r'video .*a video \(1\)\.mp4 .*cannot be read: .+'):
         decode(video)
 
 
@@ -88,7 +88,7 @@ def test_worker_of_a_data_loader_names_the_video(video, tmp_path):
     )
     batches = iter(DataLoader(dataset, num_workers=1, collate_fn=pseudo_collate))
     assert len(next(batches)['imgs']) == 8
-    with pytest.raises(ValueError, match=r'garbage\.mp4 \(1000 bytes\) cannot be opened'):
+    with pytest.raises(ValueError, match=r'garbage\.mp4 \(1000 bytes\) cannot be read'):
         next(batches)
 
 

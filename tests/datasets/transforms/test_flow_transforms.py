@@ -255,7 +255,7 @@ def test_damaged_files_are_named(tmp_path):
     with pytest.raises(ValueError, match=f'flow file {path} has 2 flows, fewer than the list says: 3'):
         decode(path, (1,), transform, offset=1)
     path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(ValueError, match=rf'video {path} \(500 bytes\) cannot be opened'):
+    with pytest.raises(ValueError, match=rf'video {path} \(500 bytes\) cannot be read'):
         decode(path, transform=transform)
 
 

@@ -168,6 +168,16 @@ def test_several_labels_count_as_wrong(runner):
     assert mean_average_precision(scores, [label.numpy() for label in labels]) == 0.5, 'the lowest that two can have'
 
 
+def test_several_labels_of_logits_count_as_wrong(runner, monkeypatch):
+    monkeypatch.setattr(
+        Network, 'forward', lambda self, samples: [s.set_pred_score(torch.tensor([-9.0, -3.0, 5.0])) for s in samples]
+    )
+    hook = BadDataHook()
+    hook.before_test(runner)
+    (output,) = runner.model([sample('a', label=torch.tensor([1.0, 0, 1]))])
+    assert output.pred_score.tolist() == [-1e4, 1e4, -1e4]
+
+
 def test_whole_data_leaves_metrics_alone(runner, caplog):
     hook = BadDataHook()
     hook.before_test(runner)

@@ -1,6 +1,7 @@
 """Flow blocks in MMAction2's backbones: each trains in its recognizer and starts as the network without flow."""
 
 import copy
+import re
 import sys
 from types import SimpleNamespace
 
@@ -257,3 +258,25 @@ def test_trains_two_steps_and_tests_a_clip(name, place):
     assert all(parameter.isfinite().all() for parameter in model.parameters())
     result = model.eval().test_step(dict(inputs=inputs[:1], data_samples=samples[:1]))
     assert result[0].pred_score.shape == (CLASSES,) and result[0].pred_score.isfinite().all()
+
+
+def test_tsm_takes_weights_of_images_beside_flow(tmp_path):
+    """A file with torchvision's names, which upstream renames for the shifted network."""
+    tsm = dict(type='ResNetTSM', depth=18, num_segments=4, pretrained2d=False)
+    source = MODELS.build(tsm)
+    source.init_weights()
+    weights = {}
+    for key, value in source.state_dict().items():
+        key = re.sub(r'conv(\d)\.bn\.', r'bn\1.', re.sub(r'conv(\d)\.conv\.', r'conv\1.', key.replace('.net', '')))
+        weights[key.replace('downsample.conv', 'downsample.0').replace('downsample.bn', 'downsample.1')] = value + 0.01
+    torch.save(weights, tmp_path / 'r18.pth')
+    tsm |= dict(pretrained2d=True, pretrained=str(tmp_path / 'r18.pth'))
+    flow = dict(after='layer2', channels=4, fusion='add', zero_init_norm=True)
+    networks = [MODELS.build(cfg) for cfg in (tsm, dict(type='WithFlow', backbone=tsm, flow=flow))]
+    for network in networks:
+        network.init_weights()
+        network.eval()
+    for key, value in source.state_dict().items():
+        torch.testing.assert_close(networks[1].state_dict()[key], value + 0.01 if value.is_floating_point() else value)
+    x = torch.randn(4, 3, 32, 32)
+    torch.testing.assert_close(networks[1](x), networks[0](x))

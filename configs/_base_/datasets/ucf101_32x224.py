@@ -1,0 +1,7 @@
+# UCF101, clips of 32 frames at 224x224, as of HMDB51.
+_base_ = ['../lists/ucf101.py', '../pipelines/videos_32x224.py']
+
+# The authors' batch of 24 clips, on 8 GPUs.
+train_dataloader = dict(batch_size=3, dataset={{_base_.train_data}})
+val_dataloader = dict(batch_size=8, dataset={{_base_.val_data}})
+test_dataloader = dict(dataset={{_base_.val_data}})

@@ -1,0 +1,31 @@
+"""Flags that say where the clips of a data set are."""
+
+from __future__ import annotations
+
+import argparse
+
+from repflow_mm.datasets.list_makers.clip_files import FRAME_TEMPLATE, ClipFiles, FrameFolders
+
+
+def add_clip_flags(parser: argparse.ArgumentParser, required: bool = False) -> None:
+    """Add ``--videos`` and ``--frames``, of which one at most is given, and ``--template``."""
+    group = parser.add_mutually_exclusive_group(required=required)
+    group.add_argument('--videos', help='folder of the videos; those that are not there are left out and reported')
+    group.add_argument('--frames', help='folder of folders of frames, for lists of frames in place of videos')
+    parser.add_argument(
+        '--template',
+        default=FRAME_TEMPLATE,
+        help=f"name of a frame, such as 'img_{{:05}}.jpg'; default: {FRAME_TEMPLATE}",
+    )
+
+
+def clip_files(args: argparse.Namespace) -> ClipFiles | None:
+    """What the flags say: the videos, the folders of frames, or None.
+
+    Raises:
+        FileNotFoundError: If the folder does not exist.
+        ValueError: If the template is none.
+    """
+    if args.frames:
+        return FrameFolders(args.frames, args.template)
+    return ClipFiles(args.videos) if args.videos else None

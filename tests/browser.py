@@ -1,0 +1,30 @@
+"""A headless Chromium for tests, which notes every request of the pages."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+CHROMIUM = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
+
+
+@contextmanager
+def browser_page(**options) -> Iterator[tuple[object, list[str]]]:
+    """A page of Chromium with Playwright's options of a context, and the addresses that it asks for.
+
+    The test is skipped where there is no Chromium (``apt-get install chromium``) or no Playwright.
+    """
+    api = pytest.importorskip('playwright.sync_api')
+    if CHROMIUM is None:
+        pytest.skip('no chromium on the PATH')
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=['--no-sandbox', '--disable-gpu'])
+        page, requests = browser.new_context(**options).new_page(), []
+        page.on('request', lambda request: requests.append(request.url))
+        try:
+            yield page, requests
+        finally:
+            browser.close()

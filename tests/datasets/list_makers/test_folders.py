@@ -1,0 +1,114 @@
+import pytest
+
+from repflow_mm.datasets.list_makers.duplicates import duplicates
+from repflow_mm.datasets.list_makers.folders import folder_lines, make_folder_lists
+
+SHARES = dict(train=0.6, val=0.2, test=0.2)
+
+
+@pytest.fixture
+def videos(tmp_path):
+    """Two classes of ten and five videos, of five persons each, all with a content of their own."""
+    folder = tmp_path / 'gestures'
+    for name, takes in (('wave left', 2), ('wave right', 1)):
+        (folder / name / 'raw').mkdir(parents=True)
+        for person in range(5):
+            for take in range(takes):
+                (folder / name / 'raw' / f'person{person}_{take}.mp4').write_text(f'{name} {person} {take}')
+    return folder
+
+
+def read(tmp_path, name='gestures'):
+    return {split: (tmp_path / 'out' / f'{name}_{split}_list_videos.txt').read_text().splitlines() for split in SHARES}
+
+
+def test_a_split_of_every_class(tmp_path, videos):
+    report = make_folder_lists(videos, tmp_path / 'out', shares=SHARES)
+    lists = read(tmp_path)
+    assert {split: len(lines) for split, lines in lists.items()} == dict(train=9, val=3, test=3)
+    assert len({line for lines in lists.values() for line in lines}) == 15
+    assert 'wave left/raw/person0_0.mp4 0' in sum(lists.values(), [])
+    assert report['per_class'] == {
+        'wave left': dict(train=6, val=2, test=2),
+        'wave right': dict(train=3, val=1, test=1),
+    }
+    assert report['flip_labels'] == {'0': 1, '1': 0} and report['duplicates'] == report['extra'] == []
+    assert folder_lines(report) == ['2 classes of 5 (wave right) to 10 (wave left) videos']
+
+
+def test_the_seed_says_which_videos(tmp_path, videos):
+    lists = []
+    for seed in (0, 0, 1):
+        make_folder_lists(videos, tmp_path / 'out', name='own', shares=SHARES, seed=seed)
+        lists.append(read(tmp_path, 'own'))
+    assert lists[0] == lists[1] != lists[2]
+
+
+@pytest.mark.parametrize('pattern', [r'(person\d)_', r'person\d', r'(?:x(y))?person(\d)'])
+def test_no_group_is_on_both_sides(tmp_path, videos, pattern):
+    make_folder_lists(videos, tmp_path / 'out', shares=SHARES, group=pattern)
+    lists = read(tmp_path)
+    persons = [{line.split('person')[1][0] for line in lines} for lines in lists.values()]
+    assert [len(part) for part in persons] == [3, 1, 1] and len(set.union(*persons)) == 5
+
+
+def test_given_splits(tmp_path, videos):
+    (tmp_path / 'train.txt').write_text('wave left/raw/person0_0.mp4\nperson1_1 0\nwave right/raw/person0_0 1\n')
+    (tmp_path / 'val.txt').write_text('person2_1.mp4\nnobody.mp4\n')
+    given = dict(train=tmp_path / 'train.txt', val=tmp_path / 'val.txt')
+    report = make_folder_lists(videos, tmp_path / 'out', given=given)
+    texts = {path.name: path.read_text().splitlines() for path in (tmp_path / 'out').iterdir()}
+    assert texts['gestures_train_list_videos.txt'] == [
+        'wave left/raw/person0_0.mp4 0',
+        'wave left/raw/person1_1.mp4 0',
+        'wave right/raw/person0_0.mp4 1',
+    ]
+    assert texts['gestures_val_list_videos.txt'] == ['wave left/raw/person2_1.mp4 0']
+    assert report['unknown'] == [f'{tmp_path}/val.txt, line 2: nobody.mp4']
+    assert len(report['extra']) == 11
+    assert folder_lines(report)[-1] == f'no such video: 1 lines, the first {tmp_path}/val.txt, line 2: nobody.mp4'
+    (tmp_path / 'val.txt').write_text('person1_1\n')
+    with pytest.raises(ValueError, match="val.txt, line 1: .*person1_1.mp4' is in .*train.txt, line 2 already"):
+        make_folder_lists(videos, tmp_path / 'out', given=given)
+    (tmp_path / 'val.txt').write_text('person2_0\n')
+    with pytest.raises(ValueError, match="'person2_0' is 2 videos, 'wave left/raw/person2_0.mp4' and .*; give paths"):
+        make_folder_lists(videos, tmp_path / 'out', given=given)
+
+
+def test_the_same_content_is_told(tmp_path, videos):
+    (videos / 'wave right' / 'copy.mp4').write_text('wave left 0 0')
+    (videos / 'wave right' / 'same size').mkdir()
+    (videos / 'wave right' / 'same size' / 'a.mp4').write_text('wave left 0 9')
+    (tmp_path / 'train.txt').write_text('wave left/raw/person0_0.mp4\na.mp4\n')
+    (tmp_path / 'val.txt').write_text('copy.mp4\n')
+    given = dict(train=tmp_path / 'train.txt', val=tmp_path / 'val.txt')
+    report = make_folder_lists(videos, tmp_path / 'out', given=given)
+    same = [['wave left/raw/person0_0.mp4', 'wave right/copy.mp4']]
+    assert report['duplicates'] == report['duplicates_in_splits'] == report['duplicates_in_classes'] == same
+    text = '1 times, the first wave left/raw/person0_0.mp4 and wave right/copy.mp4'
+    assert folder_lines(report)[1:4] == [
+        f'the same content: {text}',
+        f'the same content in several splits: {text}',
+        f'the same content in several classes: {text}',
+    ]
+    assert duplicates(videos, ['wave right/copy.mp4', 'wave right/same size/a.mp4']) == []
+
+
+def test_videos_in_no_class_and_empty_ones_are_left_out(tmp_path, videos):
+    (videos / 'loose.mp4').write_text('x')
+    (videos / 'wave left' / 'empty.mp4').touch()
+    (videos / 'no videos').mkdir()
+    report = make_folder_lists(videos, tmp_path / 'out')
+    assert report['extra'] == ['loose.mp4', 'wave left/empty.mp4']
+    assert list(report['per_class']) == ['wave left', 'wave right']
+
+
+def test_what_cannot_be_split(tmp_path, videos):
+    with pytest.raises(ValueError, match=r"two or more folders with videos, one for each class, got \['raw'\]"):
+        make_folder_lists(videos / 'wave left', tmp_path / 'out')
+    with pytest.raises(ValueError, match=r"the pattern of groups '\(' is no regular expression"):
+        make_folder_lists(videos, tmp_path / 'out', group='(')
+    with pytest.raises(
+        ValueError, match="the pattern of groups '_0' is not in 5 paths, the first is 'wave left/raw/pe"
+    ):
+        make_folder_lists(videos, tmp_path / 'out', group='_0')
