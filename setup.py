@@ -47,11 +47,19 @@ setup(
         'mmaction': [
             'mmaction2>=1.2,<1.3',
             'mmengine>=0.10,<0.11',
-            'av>=14',
+            'mmcv-lite>=2.0,<2.2',
+            # What MMEngine and MMAction2 ask for; of one version, so that it does not matter which comes last.
+            'opencv-python==4.13.0.92',
+            'opencv-contrib-python==4.13.0.92',
+            'av>=15',
             'importlib_metadata',
             'matplotlib',
             'tqdm',
         ],
+        # Decoders beside PyAV.
+        'decord': ['decord>=0.6'],
+        'torchcodec': ['torchcodec'],
+        'export': ['onnx>=1.17', 'onnxscript>=0.5', 'onnxruntime>=1.20'],
     },
     zip_safe=False,
 )

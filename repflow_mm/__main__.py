@@ -14,6 +14,8 @@ COMMANDS = {
     'train': ('repflow_mm.apis.train', 'train a recognizer'),
     'test': ('repflow_mm.apis.test', 'test a recognizer'),
     'ablate': ('repflow_mm.sweeps.ablate', 'train and test the configs of a table with several seeds'),
+    'infer': ('repflow_mm.apis.infer', 'predict what videos or a camera show'),
+    'export': ('repflow_mm.apis.export', 'write a recognizer as ONNX, a torch.export program or TorchScript'),
     'fuse': ('repflow_mm.apis.fuse', 'fuse dumped scores of several streams'),
     'publish_model': ('repflow_mm.apis.publish', 'write a checkpoint for others'),
     'convert_released_weights': ('repflow_mm.apis.convert', "convert the authors' released weights"),
@@ -35,6 +37,7 @@ COMMANDS = {
     'egogestar': ('repflow_mm.apis.data.egogestar', 'make the lists of EgoGestAR, whose test scenes are held out'),
     'make_motion_clips': ('repflow_mm.apis.data.make_motion_clips', 'render the clips of the demo and its ablations'),
     'gpu_check': ('repflow_mm.gpu_check.cli', 'say whether the solver works on this GPU, and how fast'),
+    'chaos': ('repflow_mm.chaos.cli', 'kill, damage and mislead what may be, and say what became of it'),
     'doctor': ('repflow_mm.doctor', 'say what is installed, what is worked around and what can run'),
 }
 

@@ -11,14 +11,18 @@ from collections.abc import Sequence
 import torch
 
 from repflow_mm import compat
+from repflow_mm.model_names import PACKAGE
 from repflow_mm.ops.backends import BACKENDS
-from repflow_mm.resources import PACKAGE
 from repflow_mm.version import __version__
 
 DISTRIBUTIONS = (
     'torch', 'mmaction2', 'mmengine', 'mmcv', 'mmcv-lite', 'av', 'torchcodec', 'decord', 'decord2', 'numpy', 'triton',
     'opencv-python', 'opencv-python-headless', 'opencv-contrib-python', 'opencv-contrib-python-headless',
 )  # fmt: skip
+OPENCV_ADVICE = (
+    'If cv2.optflow is missing: pip uninstall -y opencv-python opencv-contrib-python; '
+    'pip install opencv-contrib-python-headless'
+)
 MODULES = {
     'importlib_metadata': 'mmaction2 imports it: pip install importlib_metadata',
     'av': 'videos are read with it: pip install av',
@@ -49,7 +53,7 @@ def _notes() -> list[str]:
     opencv = compat.installed_versions(tuple(name for name in DISTRIBUTIONS if name.startswith('opencv')))
     if len(opencv) < 2:
         return []
-    return ['', f'Note: {" and ".join(opencv)} overwrite each other (opencv-python#388); keep one contrib build.']
+    return ['', f'Note: {" and ".join(opencv)} overwrite each other (opencv-python#388). {OPENCV_ADVICE}']
 
 
 def _missing_modules() -> list[str]:

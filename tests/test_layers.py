@@ -11,15 +11,18 @@ PACKAGE = 'repflow_mm'
 # From the bottom up: a part imports what stands above its line, and itself.
 LAYERS = (
     ('ops',),
-    ('version', 'files', 'flow_names', 'markdown', 'progress', 'processes', 'randomness', 'read_watch', 'resources'),
+    (
+        *('version', 'files', 'flow_names', 'model_names', 'markdown', 'progress', 'processes', 'randomness'),
+        'read_watch',
+    ),
     ('compat',),
     ('classical_flow', 'testing'),
     ('models', 'datasets', 'evaluation'),
-    ('visualization',),
+    ('visualization', 'export'),
     ('engine',),
     ('registration',),
     ('apis', 'gpu_check', 'doctor'),
-    ('sweeps', 'demo_app'),
+    ('sweeps', 'chaos', 'demo_app'),
     ('__main__',),
 )
 # What a part may use beside the standard library and the parts below; the others use what they like, but no script.
@@ -27,13 +30,13 @@ EXTERNAL = {
     'version': set(),
     'files': set(),
     'flow_names': set(),
+    'model_names': set(),
     'markdown': set(),
     'progress': {'tqdm'},
     'ops': {'torch', 'triton'},
     'evaluation': {'numpy', 'torch'},
     'randomness': {'numpy', 'torch'},
     'read_watch': set(),
-    'resources': set(),
     'visualization': {'PIL', 'cv2', 'mmengine', 'numpy', 'torch'},
 }
 MODULES = sorted(path.relative_to(ROOT) for path in (ROOT / PACKAGE).rglob('*.py'))

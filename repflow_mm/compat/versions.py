@@ -21,7 +21,9 @@ def version_problems() -> list[str]:
         name = ' or '.join(distributions)
         allowed = f'allowed: >= {lowest}, < {too_new}'
         if not found or importlib.util.find_spec(package) is None:
-            problems.append(f'{name}: not installed ({allowed})')
+            # Full mmcv has no wheels for the versions of torch that are supported.
+            wanted = 'mmcv-lite' if 'mmcv-lite' in distributions else distributions[0]
+            problems.append(f"{name}: not installed ({allowed}); pip install '{wanted}>={lowest},<{too_new}'")
         elif len(found) > 1:
             both = ' and '.join(f'{key} {value}' for key, value in found.items())
             problems.append(f'{both} are both installed and overwrite each other: uninstall both, then install one')

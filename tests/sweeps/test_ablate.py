@@ -2,6 +2,7 @@ import argparse
 import csv
 import json
 import pickle
+import signal
 import subprocess
 import sys
 import time
@@ -36,7 +37,7 @@ with open(pathlib.Path(work_dir) / 'calls.txt', 'a') as calls:
 if scale == 9:
     sys.exit('broken')
 if kind == 'train':
-    (folder / 'epoch_1.pth').touch()
+    shutil.copy(pathlib.Path(__file__).with_name('state.pth'), folder / 'epoch_1.pth')
     (folder / 'last_checkpoint').write_text(str(folder / 'epoch_1.pth'))
 else:
     out = folder / 'test' / 'now' / 'now.json'
@@ -66,6 +67,8 @@ def sweep(tmp_path, monkeypatch):
     for scale, score in ((0.1, [0.9, 0.1]), (0.2, [0.9, 0.1]), (0.5, [0.2, 0.8])):
         dump = [dict(filename=name, gt_label=torch.tensor([1]), pred_score=torch.tensor(score)) for name in 'ab']
         (tmp_path / f'scores_{scale}.pkl').write_bytes(pickle.dumps(dump))
+    state = dict(state_dict={}, message_hub={}, meta=dict(epoch=1, iter=1))
+    torch.save(state, tmp_path / 'state.pth')
     program = tmp_path / 'program.py'
     program.write_text(PROGRAM)
 
@@ -338,6 +341,16 @@ def test_training_ends_with_a_killed_sweep(tmp_path):
     parent.kill()
     parent.wait()
     wait_until(lambda: not is_running(int(marker.read_text())))
+
+
+def test_an_interrupted_sweep_lets_its_training_save(tmp_path):
+    marker = tmp_path / 'saved'
+    child = f'import pathlib, time; time.sleep(1); pathlib.Path({str(marker)!r}).touch()'
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    with pytest.raises(KeyboardInterrupt), open(tmp_path / 'log.txt', 'w') as log:
+        ablation_runs._call([sys.executable, '-c', child], log, {})
+    assert marker.exists()
 
 
 def is_running(process):

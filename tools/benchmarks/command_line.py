@@ -14,6 +14,7 @@ from benchmarks import (
     compiled_code,
     cost,
     decoders,
+    export,
     flow_formats,
     flow_methods,
     flow_workers,
@@ -38,6 +39,7 @@ PARTS: dict[str, Part] = {
         flow_formats,
         compiled_code,
         decoders,
+        export,
     )
     for name, part in module.PARTS.items()
 }

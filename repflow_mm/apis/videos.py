@@ -1,0 +1,41 @@
+"""Videos that a command line names: files, folders, lists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from repflow_mm.datasets.lists.list_files import read_list
+
+SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.mpg', '.mpeg', '.m4v', '.wmv', '.flv', '.ts', '.3gp', '.gif')
+
+
+def find_videos(place: str | Path, root: str | Path | None = None) -> list[Path]:
+    """The videos that a place holds.
+
+    Args:
+        place (str | Path): A video, a folder, which is searched with all below it, or an annotation list (``.txt``).
+        root (str | Path, optional): Folder of a list's videos. Defaults to the list's own.
+
+    Returns:
+        list[Path]: The videos, those of a folder in the order of their names, those of a list in its order.
+
+    Raises:
+        FileNotFoundError: If the place does not exist, or a list's video.
+        ValueError: If a folder holds no video.
+    """
+    place = Path(place)
+    if place.is_dir():
+        videos = sorted(path for path in place.rglob('*') if path.suffix.lower() in SUFFIXES and path.is_file())
+        if not videos:
+            raise ValueError(f'folder {place} holds no video ({", ".join(SUFFIXES)})')
+        return videos
+    if not place.is_file():
+        raise FileNotFoundError(f'video, folder or list {place} does not exist')
+    if place.suffix.lower() != '.txt':
+        return [place]
+    folder = place.parent if root is None else Path(root)
+    videos = [folder / entry.path for entry in read_list(place)]
+    for video in videos:
+        if not video.is_file():
+            raise FileNotFoundError(f'{place} names {video}, which does not exist; --video-root says where videos are')
+    return videos
