@@ -157,7 +157,9 @@ class NetworkViewer:
         # Scores are shown as probabilities.
         self.recognizer.model.cls_head.average_clips = 'prob'
         self.layers = {short_name(name): layer for name, layer in flow_layers(self.recognizer.model).items()}
-        self.class_names = self.recognizer.classes
+        names = self.recognizer.classes
+        # Bare numbers would read as scores in a picture.
+        self.class_names = () if list(names) == [str(label) for label in range(len(names))] else names
         self.pipeline = self.recognizer.pipeline(one_view)
 
     def see(self, video: str | Path) -> Seen:
