@@ -18,6 +18,8 @@ from repflow_mm.datasets.video_reading.sources import VideoSource
 DECODE_OPTIONS = {'err_detect': 'crccheck+bitstream+buffer'}
 # H.264 that begins at a key frame of an open group gives up frames that it never had.
 HARMLESS = ('mmco: unref short failure',)
+# Of this container a short file is read to its end when it is opened. Others complain there of what is no damage.
+READ_AHEAD = 'matroska,webm'
 # Too many open files are no fault of the video's.
 MACHINE_ERRNOS = (errno.EMFILE, errno.ENFILE)
 
@@ -37,7 +39,7 @@ class StrictStream:
         self._open()
 
     def _open(self) -> None:
-        with self._errors():
+        with self._strict((READ_AHEAD,)):
             self.container = av.open(self.source.file(), metadata_errors='replace')
         pictures = [stream for stream in self.container.streams.video if not _is_cover(stream)]
         if not pictures:
