@@ -209,7 +209,7 @@ def decoded(path: Path) -> Decoded:
     av.logging.set_skip_repeated(False)
     try:
         with av.logging.Capture() as messages, av.open(str(path)) as container:
-            stream = container.streams.video[0]
+            stream = [stream for stream in container.streams.video if stream.codec_context][0]
             stream.codec_context.thread_count = 1
             for frame in container.decode(stream):
                 is_silent = is_silent and not frame.is_corrupt
