@@ -29,9 +29,14 @@ def run(emit: Emit, context: Context) -> None:
         folder = context.folder / 'videos' / f'{start:04d}'
         videos = make_random_videos(folder, BATCH, seed * WANTED + start)
         for video, why in zip(videos, wrong_results(folder, videos)):
-            kind = 'good, some of them odd: taken, with the right frames' if video.is_good else 'damaged: reported'
-            emit(kind=kind, count=1, ok=not why, why=why and f'{start}/{video.path.name}: {why}')
+            emit(kind=_kind(video), count=1, ok=not why, why=why and f'{start}/{video.path.name}: {why}')
         seconds = before - context.seconds_left()
+
+
+def _kind(video: CorpusVideo) -> str:
+    if video.is_good:
+        return 'good, some of them odd: taken, with the right frames'
+    return 'damaged, FFmpeg says nothing: read or reported' if video.is_silent else 'damaged: reported'
 
 
 def wrong_results(folder: Path, videos: list[CorpusVideo]) -> list[str]:
@@ -46,6 +51,8 @@ def wrong_results(folder: Path, videos: list[CorpusVideo]) -> list[str]:
 def _wrong_result(video: CorpusVideo, reported: str) -> str:
     if any(reported.startswith(status) for status in ('timeout', 'crash')):
         return reported
+    if video.is_silent:
+        return ''
     if not video.is_good:
         return '' if reported else f'{video.state}, {video.why}: not reported'
     if reported:

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from repflow_mm.testing.video_corpus import corpus_names, make_corpus, make_random_videos, picture, picture_number
-from repflow_mm.testing.video_corpus.corpus import decoded_digest
+from repflow_mm.testing.video_corpus.corpus import decoded
 from repflow_mm.testing.video_corpus.formats import FORMATS
 
 SOME = (
@@ -55,7 +55,7 @@ def test_the_same_seed_gives_the_same_files(tmp_path):
 
 def test_damage_changes_pictures(tmp_path):
     names = ('h264_b_frames.mp4', 'h264_b_frames_3_bytes.mp4', 'h264_b_frames_truncated.mp4')
-    digests = {decoded_digest(video.path) for video in make_corpus(tmp_path, names=names)}
+    digests = {decoded(video.path).digest for video in make_corpus(tmp_path, names=names)}
     assert len(digests) == 3
 
 
@@ -72,3 +72,10 @@ def test_what_is_not_in_the_corpus(tmp_path):
     for make in (make_corpus, lambda folder, frames: make_random_videos(folder, 1, frames=frames)):
         with pytest.raises(ValueError, match='frames must be 40 to 256, got 39'):
             make(tmp_path, frames=39)
+
+
+def test_what_ffmpeg_cannot_notice(video_corpus):
+    silent = {video.path.name for video in video_corpus if video.is_silent}
+    assert {'hevc_3_bytes.mp4', 'vp9_10_bytes.webm', 'h264_b_frames_truncated.ts'} <= silent
+    assert not {name for name in silent if name.startswith(('mpeg4', 'mpeg2'))}
+    assert all(video.state == 'damaged' for video in video_corpus if video.is_silent)

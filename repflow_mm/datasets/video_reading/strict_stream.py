@@ -16,8 +16,11 @@ from repflow_mm.datasets.video_reading.sources import VideoSource
 # Checksums, impossible bits and lengths are looked at. Not 'aggressive', which finds fault with Xvid's videos, nor
 # 'explode', which ends decoding at what is harmless too.
 DECODE_OPTIONS = {'err_detect': 'crccheck+bitstream+buffer'}
-# H.264 that begins at a key frame of an open group gives up frames that it never had.
-HARMLESS = ('mmco: unref short failure',)
+# H.264 that begins at a key frame of an open group gives up frames that it never had, of which there may be 16.
+HARMLESS_AT_FIRST = ('mmco: unref short failure',)
+FIRST_PACKETS = 16
+# Of these containers a short file is read to its end when it is opened. Others complain there of what is no damage.
+READ_AHEAD = ('matroska,webm', 'flv')
 # Too many open files are no fault of the video's.
 MACHINE_ERRNOS = (errno.EMFILE, errno.ENFILE)
 
@@ -37,7 +40,7 @@ class StrictStream:
         self._open()
 
     def _open(self) -> None:
-        with self._errors():
+        with self._strict(READ_AHEAD):
             self.container = av.open(self.source.file(), metadata_errors='replace')
         pictures = [stream for stream in self.container.streams.video if not _is_cover(stream)]
         if not pictures:
@@ -122,15 +125,18 @@ class StrictStream:
         Raises:
             BadVideoError: If a frame is damaged, as soon as that shows.
         """
-        for packet in packets:
+        for number, packet in enumerate(packets):
+            harmless = HARMLESS_AT_FIRST if number < FIRST_PACKETS else ()
             if right_from is not None and packet.pts < right_from:
                 yield from self._decode_leniently(packet)
             else:
-                yield from self._decode_strictly(packet, right_from)
+                yield from self._decode_strictly(packet, right_from, harmless)
         yield from self._decode_strictly(None, right_from)
 
-    def _decode_strictly(self, packet: av.Packet | None, right_from: int | None) -> list[av.VideoFrame]:
-        with self._strict((self.video.codec_context.name, self.codec_name)):
+    def _decode_strictly(
+        self, packet: av.Packet | None, right_from: int | None, harmless: tuple[str, ...] = ()
+    ) -> list[av.VideoFrame]:
+        with self._strict((self.video.codec_context.name, self.codec_name), harmless):
             frames = self.video.codec_context.decode(packet)
         for frame in frames:
             if frame.is_corrupt and (right_from is None or frame.pts is None or frame.pts >= right_from):
@@ -145,12 +151,12 @@ class StrictStream:
                 return []
 
     @contextmanager
-    def _strict(self, speakers: tuple[str, ...]) -> Iterator[None]:
-        """Take FFmpeg's errors for the video's, and error messages of these parts of it too."""
+    def _strict(self, speakers: tuple[str, ...], harmless: tuple[str, ...] = ()) -> Iterator[None]:
+        """Take FFmpeg's errors for the video's, and error messages of these parts of it too, but for harmless ones."""
         with self._errors() as messages:
             yield
         for _, name, message in messages:
-            if name in speakers and message.strip() not in HARMLESS:
+            if name in speakers and message.strip() not in harmless:
                 raise self.bad(f'{name}: {message.strip()}')
 
     @contextmanager

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -40,6 +41,7 @@ class CorpusVideo:
         why: What is odd about it; empty for a plain one.
         numbers: What :func:`picture_number` says of its frames in order; of a damaged video, what it said before.
         size: Height and width of the upright pictures, in pixels; (0, 0) for what never was a video.
+        is_silent: Whether FFmpeg decodes a damaged video, to other pictures, without a word: no reader can notice.
     """
 
     path: Path
@@ -47,6 +49,7 @@ class CorpusVideo:
     why: str = ''
     numbers: tuple[int, ...] = ()
     size: tuple[int, int] = (0, 0)
+    is_silent: bool = False
 
     @property
     def is_good(self) -> bool:
@@ -181,26 +184,43 @@ def _write_damaged(file: str, kind: str, path: Path, seed: int, frames: int) -> 
     with TemporaryDirectory() as folder:
         source = Path(folder) / file
         video = _write_good(_SOURCES[file], source, seed, frames)
-        content, pictures = source.read_bytes(), decoded_digest(source)
+        content, pictures = source.read_bytes(), decoded(source).digest
         for _ in range(DAMAGE_TRIES):
             path.write_bytes(DAMAGES[kind](content, rng))
-            if decoded_digest(path) != pictures:
-                return CorpusVideo(path, 'damaged', kind.replace('_', ' '), video.numbers, video.size)
+            found = decoded(path)
+            if found.digest != pictures:
+                why = kind.replace('_', ' ')
+                return CorpusVideo(path, 'damaged', why, video.numbers, video.size, found.is_silent)
     raise RuntimeError(f'{DAMAGE_TRIES} times nothing changed in the pictures of {file}: {kind}')
 
 
-def decoded_digest(path: Path) -> str:
-    """A digest of whatever FFmpeg decodes of a file; damage that changes it not is none."""
-    digest = hashlib.sha256()
+class Decoded(NamedTuple):
+    """What FFmpeg makes of a file: a digest of the pictures, and whether it had nothing to say against them."""
+
+    digest: str
+    is_silent: bool
+
+
+def decoded(path: Path) -> Decoded:
+    """Decode a file as FFmpeg does by itself; damage that changes no picture is none."""
+    digest, is_silent = hashlib.sha256(), True
+    level, skips_repeated = av.logging.get_level(), av.logging.get_skip_repeated()
+    av.logging.set_level(av.logging.ERROR)
+    av.logging.set_skip_repeated(False)
     try:
-        with av.open(str(path)) as container:
-            stream = container.streams.video[0]
+        with av.logging.Capture() as messages, av.open(str(path)) as container:
+            stream = [stream for stream in container.streams.video if stream.codec_context][0]
             stream.codec_context.thread_count = 1
             for frame in container.decode(stream):
+                is_silent = is_silent and not frame.is_corrupt
                 digest.update(frame.to_ndarray(format='rgb24').tobytes())
     except (av.FFmpegError, IndexError) as error:
         digest.update(type(error).__name__.encode())
-    return digest.hexdigest()
+        is_silent = False
+    finally:
+        av.logging.set_level(level)
+        av.logging.set_skip_repeated(skips_repeated)
+    return Decoded(digest.hexdigest(), is_silent and not messages)
 
 
 def _write_no_video(name: str, path: Path, seed: int, frames: int) -> CorpusVideo:
