@@ -51,11 +51,14 @@ setup(
             # MMEngine asks for the one and MMAction2 for the other; of one version they can lie over each other.
             'opencv-python==4.13.0.92',
             'opencv-contrib-python==4.13.0.92',
-            'av>=14',
+            'av>=15',
             'importlib_metadata',
             'matplotlib',
             'tqdm',
         ],
+        # Decoders beside PyAV.
+        'decord': ['decord>=0.6'],
+        'torchcodec': ['torchcodec'],
         'export': ['onnx>=1.17', 'onnxscript>=0.5', 'onnxruntime>=1.20'],
     },
     zip_safe=False,

@@ -37,6 +37,7 @@ COMMANDS = {
     'egogestar': ('repflow_mm.apis.data.egogestar', 'make the lists of EgoGestAR, whose test scenes are held out'),
     'make_motion_clips': ('repflow_mm.apis.data.make_motion_clips', 'render the clips of the demo and its ablations'),
     'gpu_check': ('repflow_mm.gpu_check.cli', 'say whether the solver works on this GPU, and how fast'),
+    'chaos': ('repflow_mm.chaos.cli', 'kill, damage and mislead what may be, and say what became of it'),
     'doctor': ('repflow_mm.doctor', 'say what is installed, what is worked around and what can run'),
 }
 

@@ -95,6 +95,10 @@ class ReadWatch:
         """What is being read at this moment."""
         return [name for _, number, name in _notes(self.folder) if number]
 
+    def unfinished_reads(self) -> list[str]:
+        """What was being read by processes that have ended without being ended by the watcher, as in a crash."""
+        return [name for pid, number, name in _notes(self.folder) if number and _state_and_parent(pid)[0] in 'ZX']
+
     def stop(self) -> None:
         """End the watcher and remove its folder."""
         self.process.kill()

@@ -50,3 +50,11 @@ def motion_flow(motion_clips, tmp_path_factory):
     for name in ('train.txt', 'val.txt'):
         extract_flow(motion_clips / name, folder, videos=motion_clips, options=FlowOptions(bound=5.0), jobs=1)
     return folder
+
+
+@pytest.fixture(scope='session')
+def video_corpus(tmp_path_factory):
+    """Every file of the corpus of good, odd and damaged videos; they are only read."""
+    from repflow_mm.testing.video_corpus import make_corpus
+
+    return make_corpus(tmp_path_factory.mktemp('video corpus'))

@@ -19,7 +19,7 @@ LAYERS = (
     ('engine',),
     ('registration',),
     ('apis', 'gpu_check', 'doctor'),
-    ('sweeps', 'demo_app'),
+    ('sweeps', 'chaos', 'demo_app'),
     ('__main__',),
 )
 # What a part may use beside the standard library and the parts below; the others use what they like, but no script.

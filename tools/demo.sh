@@ -17,11 +17,18 @@ watch() {
     local log=$1
     shift
     mkdir -p "$(dirname "$log")"
-    if ! "$@" 2>&1 | tee "$log" | { grep --line-buffered -oE 'Epoch\(.*' || true; }; then
-        tail -n 20 "$log" >&2
-        echo "error: '$*' failed; its output is in $log" >&2
-        exit 1
-    fi
+    local code=0
+    # Ctrl-C is the command's alone, which then saves its state.
+    "$@" 2>&1 | tee -i "$log" | { trap '' INT; grep --line-buffered -oE 'Epoch\(.*' || true; } || code=$?
+    case $code in
+        0) ;;
+        130 | 138 | 143) echo "stopped; the same command goes on from here" >&2 && exit $code ;;
+        *)
+            tail -n 20 "$log" >&2
+            echo "error: '$*' failed; its output is in $log" >&2
+            exit 1
+            ;;
+    esac
 }
 
 models=()
@@ -32,13 +39,13 @@ for name in rgb repflow; do
         $python tools/train.py "$config" --work-dir "$work_dir/$name" --seed "$seed" --resume auto
     echo "== $name: testing"
     watch "$work_dir/$name/test.log" \
-        $python tools/test.py "$config" "$(cat "$work_dir/$name/last_checkpoint")" --work-dir "$work_dir/$name/test"
+        $python tools/test.py "$config" "$work_dir/$name" --work-dir "$work_dir/$name/test"
     models+=("$name=$config")
 done
 
 echo
 $python tools/demo_report.py "$work_dir" "${models[@]}" --seed "$seed" --out work_dirs/demo
-picture=(tools/demo_picture.py configs/demo/repflow_r18_motion_clips.py "$(cat "$work_dir/repflow/last_checkpoint")")
+picture=(tools/demo_picture.py configs/demo/repflow_r18_motion_clips.py "$work_dir/repflow")
 if ! $python "${picture[@]}" --out work_dirs/demo/flow.png > "$work_dir/picture.log" 2>&1; then
     tail -n 20 "$work_dir/picture.log" >&2
     exit 1

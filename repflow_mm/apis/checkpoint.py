@@ -8,6 +8,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
+from repflow_mm.compat.checkpoint_files import latest_checkpoint
 from repflow_mm.models.layers.flow_block import current_name
 
 # What a network that starts from another one's weights may have beside them.
@@ -18,6 +19,21 @@ def check_checkpoint_file(path: str) -> None:
     """Raise FileNotFoundError for a local checkpoint that does not exist."""
     if '://' not in path and not osp.isfile(path):
         raise FileNotFoundError(f'checkpoint {path} does not exist')
+
+
+def checkpoint_of(path: str) -> str:
+    """The path of a checkpoint; a folder stands for the newest checkpoint of the training in it.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    if not osp.isdir(path):
+        check_checkpoint_file(path)
+        return path
+    checkpoint = latest_checkpoint(path)
+    if checkpoint is None:
+        raise FileNotFoundError(f'folder {path} holds no checkpoint of a training')
+    return checkpoint
 
 
 def check_checkpoint(model: nn.Module, path: str, with_head: bool) -> None:

@@ -17,7 +17,8 @@ from repflow_mm.engine.hooks.bad_data_hook import TooMuchBadDataError
 
 @contextmanager
 def one_line_data_errors(runner: Runner) -> Iterator[None]:
-    """End the program in one line instead of a traceback where data is at fault: broken files, or reads that hang.
+    """End the program in one line instead of a traceback where data is at fault: broken files, or reads that hang
+    or crash.
 
     Args:
         runner (Runner): The runner whose training or testing is in the block.
@@ -31,14 +32,14 @@ def one_line_data_errors(runner: Runner) -> Iterator[None]:
         sys.exit(f'error: {_message(error)}')
     except RuntimeError as error:
         watch = next((hook.watch for hook in runner.hooks if isinstance(hook, ReadWatchHook)), None)
-        if watch is None:
+        if watch is None or 'DataLoader' not in str(error):
             raise
         if watch.ended():
             sys.exit(1)  # said by the watcher
-        if 'DataLoader timed out' not in str(error):
+        reads = watch.open_reads() if 'timed out' in str(error) else watch.unfinished_reads()
+        if not reads:
             raise
-        reads = '; '.join(watch.open_reads()) or 'nothing'
-        sys.exit(f'error: {error}. Data workers are reading {reads}; check_videos finds what hangs')
+        sys.exit(f'error: {error}. It was reading {"; ".join(reads)}. check_videos finds what hangs or crashes')
 
 
 def _message(error: BadDataError) -> str:

@@ -10,18 +10,18 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from mmaction.registry import DATASETS, MODELS
-from mmengine.config import Config
-from mmengine.dataset import BaseDataset, pseudo_collate
+from mmaction.registry import DATASETS
+from mmengine.dataset import BaseDataset
 from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
-from mmengine.runner import load_checkpoint
 from torch import Tensor
 
+from repflow_mm.apis.checkpoint import checkpoint_of
 from repflow_mm.apis.command_line import one_line_errors
+from repflow_mm.apis.recognizer import load_recognizer
 from repflow_mm.files import check_writable, completed
 from repflow_mm.visualization import flow_legend, flow_to_image
-from repflow_mm.visualization.layer_flow import recorded_flow
+from repflow_mm.visualization.recognizer_flow import see_sample
 
 
 class Sight(NamedTuple):
@@ -53,12 +53,11 @@ def see_clips(model: BaseModel, dataset: BaseDataset) -> list[Sight]:
 
 
 def _see(model: BaseModel, sample: dict, names: dict[int, str]) -> Sight:
-    with torch.no_grad(), recorded_flow(model) as flows:
-        result = model.test_step(pseudo_collate([sample]))[0]
-    flow = next(iter(flows.values()))[0].mean(dim=(1, 2))  # (1, 2, C, T-1, H, W) -> (2, H, W)
-    clip = sample['inputs'][0]  # (C, T, H, W)
-    frame = clip[:, clip.shape[1] // 2].permute(1, 2, 0).numpy()  # (C, H, W) -> (H, W, C)
-    return Sight(names[int(result.gt_label)], names[int(result.pred_label)], frame, flow)
+    seen = see_sample(model, sample)
+    flow = next(iter(seen.flows.values())).mean(dim=(1, 2))  # (2, C, T-1, H, W) -> (2, H, W)
+    frame = seen.frames[len(seen.frames) // 2].permute(1, 2, 0).numpy()  # (3, H, W) -> (H, W, 3)
+    motion, predicted = int(sample['data_samples'].gt_label), int(seen.scores.argmax())
+    return Sight(names[motion], names[predicted], frame, flow)
 
 
 def draw_picture(sights: Sequence[Sight], path: str | Path) -> None:
@@ -93,15 +92,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Draw what the command line says."""
     parser = argparse.ArgumentParser(description="Draw the learned flow of a network on the demo's clips.")
     parser.add_argument('config', help="a config with flow, e.g. the demo's")
-    parser.add_argument('checkpoint', help='its trained weights')
+    parser.add_argument('checkpoint', help='its trained weights, or the folder of the training')
     parser.add_argument('--out', default='work_dirs/demo/flow.png', help='image file (default: %(default)s)')
     args = parser.parse_args(argv)
     with one_line_errors():
         check_writable(Path(args.out), '--out')
-    cfg = Config.fromfile(args.config)
-    init_default_scope(cfg.get('default_scope', 'mmaction'))
-    model = MODELS.build(cfg.model).eval()
-    load_checkpoint(model, args.checkpoint, map_location='cpu', strict=True)
+    recognizer = load_recognizer(args.config, checkpoint_of(args.checkpoint), 'cpu')
     Path(args.out).parent.mkdir(parents=True, exist_ok=True)
-    draw_picture(see_clips(model, DATASETS.build(cfg.test_dataloader.dataset)), args.out)
+    init_default_scope(recognizer.cfg.get('default_scope', 'mmaction'))
+    draw_picture(see_clips(recognizer.model, DATASETS.build(recognizer.dataset)), args.out)
     sys.stdout.write(f'learned flow:    {args.out}\n')

@@ -98,8 +98,11 @@ def _claim_work_dir(folder: Path, held: ExitStack | None) -> None:
         held.enter_context(locked(folder, TRAINING_LOCK))
 
 
-def leave_process_group() -> None:
+def leave_process_group(code: int = 0) -> None:
     """End this process's part in a distributed run, once all processes are done.
+
+    Args:
+        code (int): Exit code. Defaults to 0.
 
     NOTE: gloo's threads sometimes abort a process while it is torn down ("terminate called without an active
     exception"), and the launcher then calls a finished run failed. Such a process leaves without a teardown.
@@ -111,5 +114,5 @@ def leave_process_group() -> None:
         logging.shutdown()
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(0)
+        os._exit(code)
     torch.distributed.destroy_process_group()

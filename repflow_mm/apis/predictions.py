@@ -185,7 +185,7 @@ def predict_stream(
 def _of_arrays(steps: list) -> list:
     """The steps for frames that are there already: nothing is opened, and decoding takes them."""
     kinds = [step['type'] if isinstance(step, dict) else '' for step in steps]
-    opens = [kind.endswith('Init') or kind == 'OpenVideo' for kind in kinds]
+    opens = [kind.endswith('Init') for kind in kinds]
     decodes = ['Decode' in kind for kind in kinds]
     steps = [dict(type='ArrayDecode') if is_decoding else step for step, is_decoding in zip(steps, decodes)]
     return [step for step, is_opening in zip(steps, opens) if not is_opening]

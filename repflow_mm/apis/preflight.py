@@ -11,7 +11,11 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 from torch import nn
 
+from repflow_mm.apis.preflight_evaluation import check_evaluators, check_save_best
+from repflow_mm.apis.preflight_network import check_checkpointing, check_decoding
 from repflow_mm.datasets import ComputeFlow
+from repflow_mm.datasets.list_makers.mirrored_labels import flip_labels_beside
+from repflow_mm.datasets.lists.list_files import read_frame_list, read_list
 from repflow_mm.models import FlowDataPreprocessor
 
 # What the names of a flow block's parameters have in them.
@@ -27,17 +31,26 @@ def check_config(cfg: Config, modes: tuple[str, ...]) -> None:
 
     Raises:
         FileNotFoundError: If an annotation list or a data folder is missing.
-        ValueError: If numbers of classes or of input channels disagree, flow would be computed across clips, or the
-            config imports this package without registering it.
+        ValueError: If numbers of classes or of input channels disagree, a label is beyond them, flow would be computed
+            across clips, the pipeline does not read what the dataset gives, a flip would leave labels of left and right
+            as they are, a metric does not suit the labels, the best checkpoint cannot be told, activations are
+            checkpointed where that does not work, or the config imports this package without registering it.
     """
     _check_imports(cfg)
     num_classes = _head_classes(cfg)
+    check_checkpointing(cfg)
+    if 'train' in modes and 'val' in modes:
+        check_save_best(cfg)
     for mode in modes:
-        for dataset in datasets_of((cfg.get(f'{mode}_dataloader') or {}).get('dataset')):
+        datasets = list(datasets_of((cfg.get(f'{mode}_dataloader') or {}).get('dataset')))
+        check_evaluators(cfg, mode, datasets)
+        for dataset in datasets:
+            check_decoding(dataset, mode)
             _check_data(dataset, cfg.get('data_help', ''))
             _check_classes(dataset, num_classes, mode)
             _check_clips(dataset, cfg, mode)
             _check_channels(dataset, cfg, mode)
+            _check_flips(dataset, mode)
 
 
 def _check_imports(cfg: Config) -> None:
@@ -113,6 +126,21 @@ def _check_classes(dataset: dict, num_classes: int | None, mode: str) -> None:
         raise ValueError(
             f'model.cls_head.num_classes is {num_classes}, but {mode}_dataloader.dataset.num_classes is {labelled}'
         )
+    if labelled is None and num_classes is not None:
+        _check_labels(dataset, num_classes)
+
+
+def _check_labels(dataset: dict, num_classes: int) -> None:
+    """Check the labels of a list whose dataset does not check them for want of a number of classes."""
+    several = dataset.get('multi_class', False)
+    file = osp.join(dataset.get('data_root') or '', dataset['ann_file'])
+    if '://' in file:
+        return
+    if dataset.get('type') == 'CheckedVideoDataset':
+        delimiter = dataset.get('delimiter', ' ')
+        read_list(file, None if delimiter == ' ' else delimiter, num_classes, several)
+    elif dataset.get('type') == 'CheckedRawframeDataset':
+        read_frame_list(file, dataset.get('with_offset', False), num_classes, several)
 
 
 def _check_clips(dataset: dict, cfg: Config, mode: str) -> None:
@@ -151,6 +179,19 @@ def _check_channels(dataset: dict, cfg: Config, mode: str) -> None:
         channels, source = 3, 'RGB'
     if expected != channels:
         raise ValueError(f'{mode}: {source} gives {channels} channels, but backbone.in_channels is {expected}')
+
+
+def _check_flips(dataset: dict, mode: str) -> None:
+    """Check that flips exchange the labels that the command that made the list says they do."""
+    expected = flip_labels_beside(osp.join(dataset.get('data_root') or '', dataset['ann_file']))
+    flips = [step for step in dataset.get('pipeline', []) if str(step.get('type')).endswith('Flip')]
+    for flip in flips:
+        known = dict(flip.get('flip_label_map') or {})
+        if flip.get('flip_ratio', 0.5) > 0 and not expected.items() <= known.items():
+            raise ValueError(
+                f'{mode}: mirrored, some videos of {dataset["ann_file"]} have other labels; take {flip["type"]} out of '
+                f'the pipeline or give it flip_label_map={expected}'
+            )
 
 
 def _expected_input(cfg: Config) -> dict:

@@ -95,7 +95,7 @@ def load_recognizer(
             model = init_recognizer(cfg, None, device)
         if checkpoint is not None:
             check_checkpoint(model, str(checkpoint), with_head=True)
-            load_checkpoint(model, str(checkpoint), map_location='cpu')
+            load_checkpoint(model, str(checkpoint), map_location='cpu', logger='silent')
     return Recognizer(model.eval(), cfg, classes)
 
 

@@ -25,6 +25,7 @@ from repflow_mm.apis.flow_viewers import (
 )
 from repflow_mm.classical_flow.methods import METHODS
 from repflow_mm.datasets.lists.list_files import ListEntry, read_list
+from repflow_mm.files import check_writable
 from repflow_mm.progress import progress_bar
 from repflow_mm.visualization.flow_files import FORMATS, write_flow_files, write_png
 from repflow_mm.visualization.recognizer_flow import class_name
@@ -93,8 +94,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('video', help='a video, or a list of videos (.txt), lines "path label"')
     parser.add_argument('--out', help='folder to write to; default: work_dirs/show_flow/<name of the video>')
     parser.add_argument('--config', help='config of a network with flow layers')
-    parser.add_argument('--checkpoint', help='its trained weights')
-    parser.add_argument('--classes', help='names of the classes, one a line; default: those in the checkpoint')
+    parser.add_argument('--checkpoint', help='its trained weights, or the folder of the training')
+    parser.add_argument('--classes', help='names of the classes, a line each; default: classes.txt beside the list')
     parser.add_argument('--layers', nargs='+', metavar='NAME', help='layers to show, e.g. block3.flow0; default: all')
     parser.add_argument('--channels', nargs='+', type=int, help='channels to show; default: the most active ones')
     parser.add_argument('--top', type=int, default=3, help='how many of the most active channels; default: 3')
@@ -124,8 +125,7 @@ def viewer_from_args(args: argparse.Namespace) -> Viewer:
         raise ValueError('--config and --checkpoint go together; without both, an untrained layer sees the frames')
     if args.config is None:
         return FramesViewer(args.short_side, args.num_frames, args.start, args.interval, args.num_iters)
-    names = read_class_names(args.classes) if args.classes else None
-    return NetworkViewer(args.config, args.checkpoint, names, args.device)
+    return NetworkViewer(args.config, args.checkpoint, args.classes, args.device)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -141,6 +141,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     out = Path(args.out or Path('work_dirs', 'show_flow', Path(args.video).stem))
     with one_line_errors():
+        check_writable(out, '--out')
         viewer = viewer_from_args(args)
         if Path(args.video).suffix == '.txt':
             names = read_class_names(args.classes) if args.classes else viewer.class_names

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from repflow_mm.apis.checkpoint import check_checkpoint_file
+from repflow_mm.apis.checkpoint import checkpoint_of
 from repflow_mm.apis.command_line import one_line_errors
 from repflow_mm.apis.data_errors import one_line_data_errors
 from repflow_mm.apis.options import (
@@ -30,7 +30,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the flags of ``tools/test.py``."""
     parser = argparse.ArgumentParser(description='Test an action recognizer.')
     parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('checkpoint', help='checkpoint file, or the folder of a training, for its newest one')
     add_common_arguments(parser)
     parser.add_argument('--dump', help='.pkl file to write the predictions to')
     parser.add_argument('--show', action='store_true', help='show the predictions in a window')
@@ -43,8 +43,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def config_from_args(args: argparse.Namespace) -> Config:
     """The config with the command line's settings merged into it."""
     cfg = load_config(args)
-    check_checkpoint_file(args.checkpoint)
-    cfg.load_from = args.checkpoint
+    cfg.load_from = checkpoint_of(args.checkpoint)
     if args.show_dir is not None:
         check_writable(Path(args.show_dir), '--show-dir')
     if args.show or args.show_dir is not None:

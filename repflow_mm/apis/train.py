@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
+import shlex
+import signal
+import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 
@@ -18,7 +22,7 @@ from repflow_mm.apis.options import (
     leave_process_group,
     load_config,
 )
-from repflow_mm.engine import CannotResumeError
+from repflow_mm.engine import CannotResumeError, TrainingStopped
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -95,7 +99,33 @@ def main(argv: Sequence[str] | None = None) -> None:
         try:
             with one_line_data_errors(runner):
                 runner.train()
+        except TrainingStopped as end:
+            say_how_to_go_on(end, sys.argv[1:] if argv is None else argv, args.launcher)
+            leave_process_group(end.code)
+            raise
         except (CannotResumeError, FloatingPointError, OSError) as error:  # a hook's words: a traceback tells nothing
             with one_line_errors():
                 raise error from None
         leave_process_group()
+
+
+def say_how_to_go_on(end: TrainingStopped, arguments: Sequence[str], launcher: str) -> None:
+    """Print where the state of a stopped run is and, as the last line, the command that goes on from there.
+
+    Args:
+        end (TrainingStopped): How the run ended.
+        arguments (Sequence[str]): The command line after the program's name.
+        launcher (str): The launcher. What started it is in the environment variable ``REPFLOW_MM_COMMAND``, which
+            the scripts in ``tools/launch`` set.
+    """
+    if os.environ.get('RANK', '0') != '0':
+        return
+    command = f'{sys.argv[0]} {shlex.join(arguments)}' if launcher == 'none' else os.environ.get('REPFLOW_MM_COMMAND')
+    if command is None:
+        command = "the launcher's command with the flag"
+    if '--resume auto' not in command:
+        # Of several --resume the last one counts.
+        command = f'{command.strip()} --resume auto'
+    state = f'its state is in {end.checkpoint}' if end.checkpoint else 'its state is not saved'
+    sys.stdout.write(f'stopped by {signal.Signals(end.signum).name}; {state}\nto go on: {command}\n')
+    sys.stdout.flush()

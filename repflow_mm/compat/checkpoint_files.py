@@ -98,6 +98,8 @@ def find_latest_checkpoint(path: str) -> str | None:
 
     found = [latest_checkpoint(path) if get_rank() == 0 else None]
     broadcast_object_list(found)
+    if found[0] is None:
+        _log(f'no checkpoint in {path} to go on from: the training starts from the beginning')
     return found[0]
 
 
@@ -106,7 +108,7 @@ def latest_checkpoint(folder: str | Path) -> str | None:
 
     The one that ``last_checkpoint`` names comes first, then the others by their numbers. Of a name in another folder,
     as a copied folder's is, the file of that name in this folder is taken. Each that cannot be used is logged with the
-    reason.
+    reason; that there is none is not.
     """
     for path in _candidates(Path(folder)):
         try:
@@ -115,7 +117,6 @@ def latest_checkpoint(folder: str | Path) -> str | None:
             _log(f'{error}; the checkpoint before it is taken', logging.WARNING)
         else:
             return path
-    _log(f'no checkpoint in {folder} to go on from: the training starts from the beginning')
     return None
 
 

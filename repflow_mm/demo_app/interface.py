@@ -38,9 +38,8 @@ def build_interface(explorer: Explorer, clips: Mapping[str, str]) -> gr.Blocks:
                 terms = [_slider(name, explorer, place) for name in TERMS]
             with gr.Column(scale=3):
                 frame = gr.Slider(1, 2, 1, step=1, label='frame', elem_id='frame')
-                picture = gr.Image(
-                    format='png', label='flow', interactive=False, buttons=['fullscreen', 'download'], elem_id='picture'
-                )
+                look = dict(format='png', show_label=False, buttons=['fullscreen', 'download'], elem_id='picture')
+                picture = gr.Image(label='flow', interactive=False, **look)
                 prediction = gr.Label(label='prediction', num_top_classes=5, elem_id='prediction')
         # What was uploaded is shown until a clip is chosen.
         clip.input(lambda: None, outputs=upload, api_name=False)

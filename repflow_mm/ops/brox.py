@@ -67,7 +67,7 @@ def brox_flow(
 
     Raises:
         TypeError: If an image is no uint8 or floating-point tensor, or a parameter is of the wrong type.
-        ValueError: If a shape, a pixel or a parameter is out of range, or the images do not match.
+        ValueError: If a shape, a pixel or a parameter is out of range, the images do not match, or the flow overflows.
         NotImplementedError: If the named backend cannot run; the message lists the reasons.
 
     Example:
@@ -75,7 +75,7 @@ def brox_flow(
         torch.Size([2, 2, 64, 48])
     """
     parameters = BroxParameters(alpha, gamma, scale_factor, inner_iterations, outer_iterations, solver_iterations)
-    return solve_pairs('brox_flow', prev, next, backend, BACKENDS, lambda *given: _coarse_to_fine(*given, parameters))
+    return solve_pairs('brox_flow', prev, next, backend, BACKENDS, _coarse_to_fine, parameters)
 
 
 def _coarse_to_fine(images: Tensor, solver: Backend, parameters: BroxParameters) -> Tensor:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from repflow_mm.ops.arguments import check_count, check_finite, check_fraction, check_positive
+from repflow_mm.ops.arguments import (
+    MOST_AT_A_LEVEL,
+    MOST_ITERATIONS,
+    check_count,
+    check_finite,
+    check_fraction,
+    check_positive,
+)
 
 
 @dataclass(frozen=True)
@@ -27,7 +34,11 @@ class BroxParameters:
         for name in ('alpha', 'gamma', 'scale_factor'):
             check_finite(name, getattr(self, name))
         for name in ('inner_iterations', 'outer_iterations', 'solver_iterations'):
-            check_count(name, getattr(self, name))
+            check_count(name, getattr(self, name), largest=MOST_ITERATIONS)
+        # A level of the pyramid is one call, which cannot be interrupted.
+        sweeps = self.inner_iterations * self.solver_iterations
+        if sweeps > MOST_AT_A_LEVEL:
+            raise ValueError(f'inner_iterations * solver_iterations must be <= {MOST_AT_A_LEVEL}, got {sweeps}')
         check_positive('alpha', self.alpha)
         if self.gamma < 0:
             raise ValueError(f'gamma must be >= 0, got {self.gamma}')

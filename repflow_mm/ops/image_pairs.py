@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from repflow_mm.ops.arguments import at_least_float32
+from repflow_mm.ops.arguments import FLOATS, at_least_float32, check_dense
 from repflow_mm.ops.backends import Backend, choose_backend
 
 # ITU-R BT.601 luma of red, green and blue.
@@ -26,7 +26,8 @@ def solve_pairs(
     next: Tensor,
     backend: str,
     backends: dict[str, Backend],
-    coarse_to_fine: Callable[[Tensor, Backend], Tensor],
+    coarse_to_fine: Callable[[Tensor, Backend, object], Tensor],
+    parameters: object,
 ) -> Tensor:
     """The flow of image pairs by one of the methods.
 
@@ -36,14 +37,17 @@ def solve_pairs(
         next (Tensor): Second images, of the same shape, dtype and device.
         backend (str): ``'auto'`` or a key of ``backends``.
         backends (dict[str, Backend]): The method's backends, in the order in which ``'auto'`` tries them.
-        coarse_to_fine (Callable): Flow (N, 2, H, W) of finite grey images (N, 2, H, W), at least float32, by a backend.
+        coarse_to_fine (Callable): Flow (N, 2, H, W) of finite grey images (N, 2, H, W), at least float32, by a backend
+            with the method's parameters.
+        parameters (object): The method's parameters.
 
     Returns:
         Tensor: u, (N, 2, H, W), of the images' dtype, for uint8 float32; NaN for pairs that are not finite.
 
     Raises:
         TypeError: If an image is no uint8 or floating-point tensor.
-        ValueError: If a shape or a pixel is out of range, the images do not match, or there is no such backend.
+        ValueError: If a shape or a pixel is out of range, the images do not match, there is no such backend, or the
+            parameters make the flow of finite images overflow.
         NotImplementedError: If the named backend cannot run.
     """
     check_images(prev, next)
@@ -53,7 +57,9 @@ def solve_pairs(
         return images.to(prev.dtype) if prev.is_floating_point() else images
     finite = images.detach().isfinite().all(dim=3).all(dim=2).all(dim=1)[:, None, None, None]  # (N, 1, 1, 1)
     with torch.autocast(images.device.type, enabled=False):
-        u = coarse_to_fine(torch.where(finite, images, 0), solver)
+        u = coarse_to_fine(torch.where(finite, images, 0), solver, parameters)
+    if not u.isfinite().all():
+        raise ValueError(f'{op}: the flow overflows {u.dtype} with {parameters}; take parameters nearer the defaults')
     u = torch.where(finite, u, float('nan'))
     return u.to(prev.dtype) if prev.is_floating_point() else u
 
@@ -61,10 +67,9 @@ def solve_pairs(
 def check_images(prev: Tensor, next: Tensor) -> None:
     """Raise TypeError or ValueError if two batches of images are no pairs that a method takes."""
     for name, image in (('prev', prev), ('next', next)):
-        if not isinstance(image, Tensor):
-            raise TypeError(f'{name} must be a tensor, got {type(image).__name__}')
-        if image.dtype != torch.uint8 and not image.is_floating_point():
-            raise TypeError(f'{name} must be uint8 or floating point, got {image.dtype}')
+        check_dense(name, image)
+        if image.dtype not in (torch.uint8, *FLOATS):
+            raise TypeError(f'{name} must be uint8 or floating point of 16 bits or more, got {image.dtype}')
         if image.ndim != 4 or image.shape[1] not in (1, 3) or min(image.shape[2:]) < 2:
             raise ValueError(f'{name} must have shape (N, 1 or 3, H, W) with H, W >= 2, got {tuple(image.shape)}')
     for what in ('shape', 'dtype', 'device'):
@@ -72,6 +77,8 @@ def check_images(prev: Tensor, next: Tensor) -> None:
             raise ValueError(
                 f'prev and next must have the same {what}, got {getattr(prev, what)} and {getattr(next, what)}'
             )
+    if prev.is_meta:
+        raise TypeError('prev and next must have values, got tensors on device meta')
     for name, image in (('prev', prev), ('next', next)):
         outside = ((image < 0) | (image > 255)) & image.isfinite() if image.is_floating_point() else None
         if outside is not None and outside.any():

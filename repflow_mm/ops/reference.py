@@ -60,12 +60,14 @@ def rep_flow_ref(
     """
     check_arguments(x, theta, lam, tau, image_kernel, flow_kernel, div_kernel, num_iters)
     n, c, t, h, w = x.shape
+    if c == 0:  # torch has no convolution without channels
+        return x[:, :, 1:].clone()  # (N, 0, T-1, H, W)
     x, dtype = at_least_float32(x), x.dtype
     theta, lam, tau = scalars_like(x, theta, lam, tau)
     image_kernel, flow_kernel, div_kernel = kernels_or_defaults(x, image_kernel, flow_kernel, div_kernel)
     frames = x.transpose(1, 2)  # (N, C, T, H, W) -> (N, T, C, H, W)
-    first = frames[:, :-1].reshape(-1, c, h, w)  # (N, T-1, C, H, W) -> (N*(T-1), C, H, W)
-    second = frames[:, 1:].reshape(-1, c, h, w)
+    first = frames[:, :-1].reshape(n * (t - 1), c, h, w)  # (N, T-1, C, H, W) -> (N*(T-1), C, H, W)
+    second = frames[:, 1:].reshape(n * (t - 1), c, h, w)
     u_x, u_y = _solve_pairs(first, second, theta, lam, tau, image_kernel, flow_kernel, div_kernel, num_iters)
     u = torch.cat((u_x, u_y), dim=1)  # (N*(T-1), 2C, H, W)
     return u.reshape(n, t - 1, 2 * c, h, w).transpose(1, 2).to(dtype)  # -> (N, 2C, T-1, H, W)

@@ -37,7 +37,7 @@ def rep_flow(
         image_kernel (Tensor, optional): (2, C, 3, 3), ``[0]`` for x. Defaults to the central difference.
         flow_kernel (Tensor, optional): (2, C, 2), ``[0]`` along x. Defaults to (-1, 1).
         div_kernel (Tensor, optional): (2, C, 2), ``[0]`` along x. Defaults to (-1, 1).
-        num_iters (int): Number of iterations, >= 0. Defaults to 20.
+        num_iters (int): Number of iterations, from 0 to 10,000. Defaults to 20.
         backend (str): ``'auto'`` or one of ``BACKENDS``. Defaults to ``'auto'``.
 
     Returns:
@@ -45,7 +45,7 @@ def rep_flow(
         frame step.
 
     Raises:
-        TypeError: If a tensor is not floating point or a scalar is no number.
+        TypeError: If a tensor is not dense and floating point, of 16 bits or more, or a scalar is no number.
         ValueError: If a shape, ``num_iters``, ``backend``, or a theta or tau that is a number, is not allowed.
         NotImplementedError: If the named backend cannot run on ``x``; the message lists the reasons.
 

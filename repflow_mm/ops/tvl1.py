@@ -73,7 +73,7 @@ def tvl1_flow(
 
     Raises:
         TypeError: If an image is no uint8 or floating-point tensor, or a parameter is of the wrong type.
-        ValueError: If a shape, a pixel or a parameter is out of range, or the images do not match.
+        ValueError: If a shape, a pixel or a parameter is out of range, the images do not match, or the flow overflows.
         NotImplementedError: If the named backend cannot run; the message lists the reasons.
 
     Example:
@@ -83,7 +83,7 @@ def tvl1_flow(
     parameters = TVL1Parameters(
         tau, lam, theta, num_scales, scale_factor, num_warps, inner_iters, outer_iters, epsilon, median_filter
     )
-    return solve_pairs('tvl1_flow', prev, next, backend, BACKENDS, lambda *given: _coarse_to_fine(*given, parameters))
+    return solve_pairs('tvl1_flow', prev, next, backend, BACKENDS, _coarse_to_fine, parameters)
 
 
 def _coarse_to_fine(images: Tensor, solver: Backend, parameters: TVL1Parameters) -> Tensor:

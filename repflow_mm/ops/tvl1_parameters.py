@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from repflow_mm.ops.arguments import check_count, check_finite, check_fraction, check_positive
+from repflow_mm.ops.arguments import (
+    MOST_AT_A_LEVEL,
+    MOST_ITERATIONS,
+    check_count,
+    check_finite,
+    check_fraction,
+    check_positive,
+)
 
 MEDIAN_FILTERS = (1, 3, 5)
 
@@ -33,7 +40,11 @@ class TVL1Parameters:
         for name in ('tau', 'lam', 'theta', 'scale_factor', 'epsilon'):
             check_finite(name, getattr(self, name))
         for name in ('num_scales', 'num_warps', 'inner_iters', 'outer_iters', 'median_filter'):
-            check_count(name, getattr(self, name))
+            check_count(name, getattr(self, name), largest=MOST_ITERATIONS)
+        # A level of the pyramid is one call, which cannot be interrupted.
+        iterations = self.num_warps * self.inner_iters * self.outer_iters
+        if iterations > MOST_AT_A_LEVEL:
+            raise ValueError(f'num_warps * inner_iters * outer_iters must be <= {MOST_AT_A_LEVEL}, got {iterations}')
         for name in ('tau', 'lam', 'theta'):
             check_positive(name, getattr(self, name))
         if self.epsilon < 0:
@@ -44,4 +55,4 @@ class TVL1Parameters:
 
     def tolerance(self, height: int, width: int) -> float:
         """The sum of squared changes of u in one iteration that ends a warp."""
-        return self.epsilon**2 * height * width
+        return self.epsilon * self.epsilon * height * width

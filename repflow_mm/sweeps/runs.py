@@ -20,6 +20,7 @@ from typing import TextIO
 
 from mmengine.config import Config
 
+from repflow_mm.apis.checkpoint import checkpoint_of
 from repflow_mm.apis.options import TRAINING_LOCK
 from repflow_mm.files import locked, write_json
 from repflow_mm.sweeps.code_version import code_version
@@ -182,7 +183,13 @@ def _train_and_test(run: Run, gpus: int) -> str:
 def _call(command: list[str], log: TextIO, variables: dict[str, str]) -> int:
     """Run a command, its output to ``log``; it ends when this process does, however that ends."""
     env = {**os.environ, **variables}
-    return subprocess.run(command, stdout=log, stderr=log, env=env, check=False, preexec_fn=_end_with_parent).returncode
+    with subprocess.Popen(command, stdout=log, stderr=log, env=env, preexec_fn=_end_with_parent) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            # A training that has had the same Ctrl-C is saving its state.
+            process.wait()
+            raise
 
 
 def _end_with_parent() -> None:
@@ -193,7 +200,7 @@ def _end_with_parent() -> None:
 
 def _link_last_checkpoint(folder: Path) -> None:
     """Give the last checkpoint a name that does not depend on the number of epochs."""
-    last = Path((folder / 'last_checkpoint').read_text())
+    last = Path(checkpoint_of(str(folder)))
     temporary = folder / 'last.tmp'
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(last.name)
@@ -204,14 +211,15 @@ def write_result(run: Run) -> None:
     """Write ``result.json`` of a trained and tested run; a run is finished once it is there."""
     tests = sorted((run.folder / 'test').glob('*/*.json'))
     metrics = json.loads(tests[-1].read_text())
-    accuracies = {key: value for key, value in metrics.items() if key.startswith('acc/')}
+    # Beside the accuracies the number of broken samples that they count as wrong.
+    kept = {key: value for key, value in metrics.items() if key.startswith(('acc/', 'bad_data/'))}
     result = dict(
         network=run.network.describe(),
         split=run.split,
         seed=run.seed,
         fingerprint=run.fingerprint,
         code=code_version(),
-        **accuracies,
+        **kept,
     )
     write_json(run.folder / 'result.json', result)
 

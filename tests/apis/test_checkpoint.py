@@ -6,7 +6,7 @@ import torch
 from mmaction.registry import MODELS
 
 import repflow_mm.registration  # noqa: F401
-from repflow_mm.apis.checkpoint import check_checkpoint
+from repflow_mm.apis.checkpoint import check_checkpoint, checkpoint_of
 
 FLOW = dict(after='block3', channels=4, num_iters=1)
 
@@ -117,3 +117,15 @@ def test_address_that_cannot_be_reached(tmp_path, monkeypatch):
     monkeypatch.setenv('no_proxy', '127.0.0.1')
     with pytest.raises(ConnectionError, match=r'checkpoint http://127\.0\.0\.1:1/a\.pth cannot be downloaded: '):
         check_checkpoint(recognizer(), 'http://127.0.0.1:1/a.pth', with_head=False)
+
+
+def test_a_folder_stands_for_its_newest_checkpoint(tmp_path):
+    with pytest.raises(FileNotFoundError, match=f'^folder {tmp_path} holds no checkpoint of a training$'):
+        checkpoint_of(str(tmp_path))
+    for epoch in (9, 10):
+        state = dict(state_dict={}, message_hub={}, meta=dict(epoch=epoch, iter=epoch))
+        torch.save(state, tmp_path / f'epoch_{epoch}.pth')
+    assert checkpoint_of(str(tmp_path)) == str(tmp_path / 'epoch_10.pth')
+    assert checkpoint_of(str(tmp_path / 'epoch_9.pth')) == str(tmp_path / 'epoch_9.pth')
+    with pytest.raises(FileNotFoundError, match=r'epoch_1\.pth does not exist'):
+        checkpoint_of(str(tmp_path / 'epoch_1.pth'))

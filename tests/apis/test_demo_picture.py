@@ -2,6 +2,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 import torch
+from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
@@ -18,7 +19,7 @@ def config(motion_clips, monkeypatch):
 
 
 def test_picture_of_every_motion(config, tmp_path, capsys):
-    model = demo_picture.MODELS.build(config.model)
+    model = MODELS.build(config.model)
     torch.save(dict(state_dict=model.state_dict()), tmp_path / 'epoch_1.pth')
     out = tmp_path / 'pictures' / 'flow.png'
     demo_picture.main([CONFIG, str(tmp_path / 'epoch_1.pth'), '--out', str(out)])
@@ -30,7 +31,7 @@ def test_picture_of_every_motion(config, tmp_path, capsys):
 
 
 def test_sights_are_of_one_clip_a_class(config):
-    model = demo_picture.MODELS.build(config.model).eval()
+    model = MODELS.build(config.model).eval()
     sights = demo_picture.see_clips(model, demo_picture.DATASETS.build(config.test_dataloader.dataset))
     names = ['left', 'right', 'up', 'down', 'zoom_in', 'zoom_out', 'clockwise', 'anticlockwise']
     assert [sight.motion for sight in sights] == names

@@ -91,6 +91,17 @@ def test_num_classes_that_disagree(make_config):
         check_config(make_config(num_classes=400), ('train',))
 
 
+@pytest.mark.parametrize('kind', ['CheckedVideoDataset', 'CheckedRawframeDataset'])
+def test_labels_beyond_the_heads_classes(make_config, tmp_path, kind):
+    (tmp_path / 'list.txt').write_text('a 9 0\nb 9 4\n' if 'Rawframe' in kind else 'a.mp4 0\nb.mp4 4\n')
+    cfg = make_config(num_classes=5, type=kind)
+    cfg.train_dataloader.dataset.num_classes = None
+    check_config(cfg, ('train',))
+    cfg.model.cls_head.num_classes = 4
+    with pytest.raises(ValueError, match=r'list\.txt, line 2: .*4'):
+        check_config(cfg, ('train',))
+
+
 @pytest.mark.parametrize('wrap', [lambda d: dict(type='RepeatDataset', times=2, dataset=d),
                                   lambda d: dict(type='ConcatDataset', datasets=[d, d])])  # fmt: skip
 def test_datasets_inside_of_wrappers_are_checked(make_config, wrap):
@@ -228,3 +239,26 @@ def test_custom_keys_of_flow_blocks_may_stand_where_there_is_none(flow_model):
     check_custom_keys(with_keys('steps.flow'), rgb)
     with pytest.raises(ValueError, match="has 'layer2'.*the nearest are 'layer1'"):
         check_custom_keys(with_keys('layer2'), rgb)
+
+
+@pytest.mark.parametrize('kind', ['Flip', 'FlowFlip'])
+def test_flips_exchange_the_labels_that_are_written_beside_the_list(make_config, tmp_path, kind):
+    (tmp_path / 'mine_train_list_videos.txt').write_text('a.mp4 0\n')
+
+    def check(**flip):
+        steps = [*KINETICS_STEPS, dict(type=kind, **flip)]
+        check_config(make_config(ann_file=str(tmp_path / 'mine_train_list_videos.txt'), pipeline=steps), ('train',))
+
+    (tmp_path / 'other_flip_labels.json').write_text('{"2": 3, "3": 2}')
+    check()
+    (tmp_path / 'mine_flip_labels.json').write_text('{"0": 1, "1": 0}')
+    check(flip_ratio=0)
+    check(flip_label_map={0: 1, 1: 0, 2: 3})
+    for flip in ({}, dict(flip_label_map=None), dict(flip_label_map={0: 1})):
+        with pytest.raises(
+            ValueError, match=rf'take {kind} out of the pipeline or give it flip_label_map={{0: 1, 1: 0}}'
+        ):
+            check(**flip)
+    (tmp_path / 'mine_flip_labels.json').write_text('[0, 1]')
+    with pytest.raises(ValueError, match='mine_flip_labels.json is no dict of labels'):
+        check()

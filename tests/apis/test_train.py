@@ -1,4 +1,5 @@
 import os
+import signal
 from importlib.metadata import distribution
 
 import pytest
@@ -6,6 +7,7 @@ import torch
 from helpers import ROOT, run_python
 
 from repflow_mm.apis import train
+from repflow_mm.engine import TrainingStopped
 
 KINETICS = 'configs/repflow_r50_kinetics.py'
 
@@ -127,3 +129,18 @@ def test_mmaction2s_own_train_names_the_missing_list(tmp_path):
     done = run_python(upstream, ROOT / KINETICS, cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].endswith(f'FileNotFoundError: annotation list {KINETICS_LIST} does not exist')
+
+
+def test_a_launchers_command_goes_on(monkeypatch, capsys):
+    end = TrainingStopped(signal.SIGUSR1, None)
+    train.say_how_to_go_on(end, [], 'pytorch')
+    monkeypatch.setenv('REPFLOW_MM_COMMAND', 'tools/dist_train.sh a.py 2 --resume b.pth ')
+    train.say_how_to_go_on(end, [], 'pytorch')
+    monkeypatch.setenv('RANK', '1')
+    train.say_how_to_go_on(end, [], 'pytorch')
+    assert capsys.readouterr().out.splitlines() == [
+        'stopped by SIGUSR1; its state is not saved',
+        "to go on: the launcher's command with the flag --resume auto",
+        'stopped by SIGUSR1; its state is not saved',
+        'to go on: tools/dist_train.sh a.py 2 --resume b.pth --resume auto',
+    ]

@@ -167,6 +167,6 @@ def test_checkpoints_in_another_folder_are_found(folder, tmp_path):
 def test_nothing_to_go_on_from_is_said(tmp_path, logged, with_damaged):
     if with_damaged:
         (tmp_path / 'epoch_1.pth').write_bytes(b'half')
-    assert latest_checkpoint(tmp_path) is None
+    assert find_latest_checkpoint(str(tmp_path)) is None
     assert logged[-1] == f'no checkpoint in {tmp_path} to go on from: the training starts from the beginning'
     assert len(logged) == 1 + with_damaged

@@ -6,9 +6,6 @@ from pathlib import Path
 import pytest
 from helpers import ROOT, config_files
 from looked_at import load_config
-from mmengine.config import Config
-
-from repflow_mm.datasets.list_makers.mirrored_labels import mirrored_labels
 
 FOLDERS = ('tiny_kinetics', 'kinetics', 'hmdb51', 'ucf101', 'sthv2', 'jester', 'diving48')
 NAMED = [path for path in config_files() if Path(path).parts[1] in FOLDERS]
@@ -124,47 +121,3 @@ def test_hmdb51_checkpoints_have_the_name_of_a_kinetics_config(path):
     for backbone in backbones:
         backbone.pop('pretrained')
     assert backbones[0] == backbones[1]
-
-
-@pytest.mark.parametrize('path', [path for path in NAMED if 'ucf101' in path])
-def test_ucf101_configs_read_the_split_that_is_set(path, monkeypatch):
-    monkeypatch.setenv('UCF101_SPLIT', '3')
-    cfg = load_config.__wrapped__(path)
-    lists = [cfg[f'{mode}_dataloader'].dataset.ann_file for mode in ('train', 'val', 'test')]
-    assert all('ucf101' in file and '_split_3_' in file for file in lists)
-    assert cfg.work_dir == f'./work_dirs/{Path(path).stem}/split3'
-
-
-# The official names of the labels that have a left, a right or a sense of rotation in them.
-OFFICIAL = dict(
-    sthv2={
-        86: 'Pulling something from left to right',
-        87: 'Pulling something from right to left',
-        93: 'Pushing something from left to right',
-        94: 'Pushing something from right to left',
-        166: 'Turning the camera left while filming something',
-        167: 'Turning the camera right while filming something',
-    },
-    jester={
-        0: 'Swiping Left',
-        1: 'Swiping Right',
-        6: 'Sliding Two Fingers Left',
-        7: 'Sliding Two Fingers Right',
-        14: 'Turning Hand Clockwise',
-        15: 'Turning Hand Counterclockwise',
-    },
-)
-
-
-@pytest.mark.parametrize('path', [path for path in NAMED if Path(path).parts[1] in (*OFFICIAL, 'diving48', 'ucf101')])
-def test_flips_exchange_the_labels_of_mirrored_videos(path):
-    cfg = load_config(path)
-    names = OFFICIAL.get(Path(path).parts[1], {})
-    num_classes = cfg.train_dataloader.dataset.num_classes
-    expected = mirrored_labels([names.get(label, f'other {label}') for label in range(num_classes)])
-    (flip,) = (step for step in cfg.train_dataloader.dataset.pipeline if step.type == 'Flip')
-    assert dict(flip.get('flip_label_map') or {}) == expected
-    assert len(expected) == len(names)
-    assert cfg.model.cls_head.num_classes == num_classes
-    # What a run writes down is what it reads again.
-    assert Config.fromstring(cfg.pretty_text, '.py').train_pipeline == cfg.train_pipeline

@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 import torch
 from mmaction.datasets.transforms import PackActionInputs
@@ -160,3 +162,35 @@ def test_what_cannot_be_marked_is_raised(dataset):
     samples.tolerate_bad_data()
     with pytest.raises(BadDataError, match='line 4'):
         samples[3]
+
+
+@pytest.mark.parametrize('layout', ['NCHW', 'NCTHW'], ids=['stacks', 'clips'])
+def test_flow_on_disk(motion_flow, tmp_path, layout):
+    """Of eight lines a missing image, a damaged one, no folder, and one flow too many; 11 flows each."""
+    folder = shutil.copytree(motion_flow, tmp_path / 'flow')
+    lines = [line.rsplit(' ', 2) for line in (folder / 'val.txt').read_text().splitlines()]
+    names = [line[0] for line in lines]
+    (folder / names[1] / 'y_00001.jpg').unlink()
+    (folder / names[2] / 'x_00011.jpg').write_bytes(b'')
+    shutil.rmtree(folder / names[3])
+    lines[4][1] = '12'
+    (folder / 'val.txt').write_text(''.join(f'{" ".join(line)}\n' for line in lines))
+    pipeline = [
+        dict(type='mmaction.SampleFrames', clip_len=11, frame_interval=1, num_clips=1, test_mode=True),
+        dict(type='mmaction.CheckedRawFrameDecode'),
+        dict(type='mmaction.FormatShape', input_format=layout),
+        dict(type='mmaction.PackActionInputs'),
+    ]
+    samples = CheckedRawframeDataset(
+        str(folder / 'val.txt'), pipeline, dict(img=str(folder)), '{}_{:05d}.jpg', modality='Flow', num_classes=8
+    )
+    samples.tolerate_bad_data()
+    found = {i: marks(samples[i])[0] for i in range(8) if marks(samples[i])}
+    assert list(found) == [1, 2, 3, 4]
+    place = f'{folder}/val.txt, line'
+    assert [found[i]['reason'] for i in found] == [
+        f'{place} 2: image {folder}/{names[1]}/y_00001.jpg does not exist',
+        f'{place} 3: image {folder}/{names[2]}/x_00011.jpg is empty',
+        f'{place} 4: image {folder}/{names[3]}/x_00001.jpg does not exist',
+        f'{place} 5: total_frames is 12, but the last image {folder}/{names[4]}/x_00012.jpg does not exist',
+    ]

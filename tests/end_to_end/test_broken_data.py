@@ -1,11 +1,16 @@
 import json
+import os
 import pickle
 import re
+import signal
 from pathlib import Path
 
 import pytest
-from helpers import ROOT, run_python
-from mmaction.registry import TRANSFORMS
+import torch
+from helpers import ROOT, run, run_python
+from mmaction.registry import HOOKS, TRANSFORMS
+from mmengine.hooks import Hook
+from mmengine.runner import CheckpointLoader
 
 from repflow_mm.apis import test as test_api
 from repflow_mm.apis import train as train_api
@@ -148,15 +153,64 @@ def test_a_decoder_that_hangs_ends_the_run_in_one_line(clips, motion_clips, num_
     )
     config = write_config(clips, num_workers, ", 'hanging_decode'", extra)
     flags = ['--no-validate', '--work-dir', clips / 'work']
-    run = run_python(
+    done = run_python(
         ROOT / 'tools' / 'train.py', config, *flags, cwd=clips, path=(clips,), MOTION_CLIPS=str(motion_clips)
     )
-    lines = [line for line in run.stderr.splitlines() if 'error' in line.lower()]
-    assert run.returncode == (-9 if num_workers == 0 else 1)
-    assert len(lines) == 1, run.stderr
+    lines = [line for line in done.stderr.splitlines() if 'error' in line.lower()]
+    assert done.returncode == (-9 if num_workers == 0 else 1)
+    assert len(lines) == 1, done.stderr
     assert re.match(
         rf'error: {clips}/train\.txt, line [24]: .*/spinning\.mp4: reading it took more than 2 s, so its process \d+ '
         'is ended. Take it off the list, as check_videos does',
         lines[0],
     )
-    assert 'Traceback' not in run.stderr
+    assert 'Traceback' not in done.stderr
+
+
+@HOOKS.register_module()
+class StopAfterTwoSteps(Hook):
+    """Asks the run to end, as a cluster does."""
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        if batch_idx == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_resumed_run_replaces_alike(clips):
+    """After a stop in the middle of an epoch, and with workers where there were none: the same weights, bit by bit."""
+    plain, stopped = clips / 'plain', clips / 'stopped'
+    train_api.main([str(write_config(clips)), '--no-validate', *options(plain, MORE)])
+    extra = "custom_hooks = [*_base_.custom_hooks, dict(type='StopAfterTwoSteps')]\n"
+    with pytest.raises(SystemExit) as caught:
+        train_api.main([str(write_config(clips, extra=extra)), '--no-validate', *options(stopped, MORE)])
+    assert caught.value.code == 128 + signal.SIGTERM and not (stopped / 'epoch_1.pth').exists()
+    resume = ['--no-validate', '--resume', *options(stopped, MORE)]
+    train_api.main([str(write_config(clips, num_workers=2)), *resume])
+    weights = [
+        CheckpointLoader.load_checkpoint(str(folder / 'epoch_1.pth'))['state_dict'] for folder in (plain, stopped)
+    ]
+    assert all(torch.equal(*pair) for pair in zip(*(state.values() for state in weights)))
+    assert len(weights[0]) == len(weights[1])
+
+
+@pytest.mark.parametrize('share', [0.2, 0.1])
+def test_ranks_count_together(clips, motion_clips, share):
+    config = write_config(clips, extra="env_cfg = dict(dist_cfg=dict(backend='gloo'))\n")
+    flags = [
+        '--no-validate',
+        '--work-dir',
+        clips / 'work',
+        '--cfg-options',
+        f'default_hooks.bad_data.max_share={share}',
+    ]
+    env = dict(MOTION_CLIPS=str(motion_clips), MASTER_PORT=str(30000 + os.getpid() % 10000))
+    done = run('bash', ROOT / 'tools' / 'dist_train.sh', config, 2, *flags, cwd=clips, **env)
+    log = log_of(clips / 'work')
+    assert [len(re.findall(rf'broken data .*train\.txt, line {number}: ', log)) for number in (17, 18, 19)] == [1] * 3
+    if share == 0.2:
+        assert done.returncode == 0, done.stderr
+        assert '3 of 19 samples (15.8 %) of this epoch were broken and replaced' in log
+    else:
+        assert done.returncode != 0
+        said = [line for line in done.stderr.splitlines() if line.startswith('error: ')]
+        assert len(said) == 1 and said[0].startswith('error: 3 of 19 samples of this epoch are broken, more than max_')

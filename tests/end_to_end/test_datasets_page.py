@@ -26,8 +26,8 @@ def test_commands_are_understood(words):
 
 
 def test_every_list_command_is_on_the_page():
-    makers = {path.stem for path in (ROOT / 'tools' / 'data').glob('*.py')}
-    assert makers - {'extract_flow', 'check_videos', 'make_motion_clips'} == {words[1] for words in TYPED}
+    makers = {path.stem for path in (ROOT / 'repflow_mm' / 'datasets' / 'list_makers').glob('*.py')} & set(COMMANDS)
+    assert len(makers) >= 9 and makers == {words[1] for words in TYPED}
     configs = {path.name for path in (ROOT / 'configs').iterdir() if path.is_dir()}
     assert configs - {'_base_', 'demo'} <= set(re.findall(r'`configs/(\w+)/`', PAGE))
 
@@ -39,10 +39,14 @@ def test_videos_of_ones_own_are_listed_checked_and_trained(motion_clips, tmp_pat
         folder = tmp_path / 'data' / 'mine' / 'videos' / (motion_clips / path).stem.rsplit('_', 1)[0]
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(motion_clips / path, folder)
-    (text,) = (text for kind, text in BLOCKS if kind == 'python')
+    config, flips = (text.replace("'configs/", f"'{ROOT}/configs/") for kind, text in BLOCKS if kind == 'python')
     main(next(words for words in TYPED if words[1] == 'folders')[1:])
-    (tmp_path / 'mine.py').write_text(text.replace("'configs/", f"'{ROOT}/configs/"))
-    cfg = Config.fromfile('mine.py')
+    (tmp_path / 'mine.py').write_text(config)
+    labels = {0: 1, 1: 0, 3: 4, 4: 3}
+    with pytest.raises(ValueError, match=f'flip_label_map={labels}'):
+        check_config(Config.fromfile('mine.py'), ('train', 'val', 'test'))
+    (tmp_path / 'flips.py').write_text(config + flips.replace('{0: 1, 1: 0}', str(labels)))
+    cfg = Config.fromfile('flips.py')
     check_config(cfg, ('train', 'val', 'test'))
     train(cfg, motion_clips, tmp_path)
 

@@ -1,20 +1,16 @@
 """Trainings that are stopped or killed at some point and resumed, against one that nothing disturbs."""
 
-import copy
 import itertools
 import os
 import signal
-from pathlib import Path
 
 import pytest
-import torch
-from helpers import ROOT
-from mmengine.config import Config
-from mmengine.hooks import Hook
-from mmengine.runner import CheckpointLoader, Runner
-from tiny_training import CONFIG
+from mmengine.fileio import LocalBackend
+from mmengine.runner import CheckpointLoader
+from tiny_training import Killed, assert_same, final_state, kill, stop, train
 
-from repflow_mm.engine import TrainingStopped
+from repflow_mm.compat.checkpoint_files import latest_checkpoint
+from repflow_mm.engine import CannotResumeError
 
 BATCHES = 6  # of an epoch
 ITERATIONS = dict(
@@ -25,90 +21,7 @@ ITERATIONS = dict(
 )
 ENDLESS = dict(ITERATIONS, train_dataloader=dict(sampler=dict(type='InfiniteSampler')))
 
-number_of_runs = itertools.count()
-
-
-class Killed(BaseException):
-    """The process ends here."""
-
-
-class Disturbance(Hook):
-    """Calls ``action(runner)`` in the n-th call of a stage, after all other hooks or before them."""
-
-    def __init__(self, stage, call, action, priority='LOWEST'):
-        self.priority = priority
-        calls = itertools.count(1)
-        setattr(self, stage, lambda runner, **_: action(runner) if next(calls) == call else None)
-
-
-def stop(runner):
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
-def kill(runner):
-    raise Killed
-
-
-def train(work_dir, *disturbance, changes=None, resume=False, seed=3):
-    """Train in this process; disturbance are a Disturbance's arguments."""
-    file = work_dir.parent / 'tiny.py'
-    file.write_text(CONFIG.format(root=ROOT))
-    cfg = Config.fromfile(file)
-    cfg.merge_from_dict(copy.deepcopy(changes or {}))
-    cfg.update(work_dir=str(work_dir), experiment_name=f'interrupted{next(number_of_runs)}', resume=resume)
-    cfg.randomness = dict(seed=seed)
-    runner = Runner.from_cfg(cfg)
-    if disturbance:
-        runner.register_hook(Disturbance(*disturbance))
-    try:
-        runner.train()
-    except (TrainingStopped, Killed) as end:
-        return end
-    assert not disturbance, 'nothing happened'
-
-
-def final_state(work_dir):
-    """All that a run leaves, by file."""
-    state = {}
-    for path in sorted(Path(work_dir).glob('*.pth')):
-        found = CheckpointLoader.load_checkpoint(str(path), map_location='cpu')
-        info = found['message_hub']['runtime_info']
-        parts = {name: found.get(name) for name in ('state_dict', 'optimizer', 'param_schedulers')}
-        parts['position'] = [found['meta'][name] for name in ('epoch', 'iter', 'seed')]
-        parts['best'] = info.get('best_score'), Path(info.get('best_ckpt', '')).name
-        state[path.name] = parts
-    return state
-
-
-def assert_same(found, expected, where='run'):
-    if isinstance(expected, dict):
-        assert found.keys() == expected.keys(), where
-        for name in expected:
-            assert_same(found[name], expected[name], f'{where}.{name}')
-    elif isinstance(expected, (list, tuple)):
-        assert len(found) == len(expected), where
-        for number, (one, other) in enumerate(zip(found, expected)):
-            assert_same(one, other, f'{where}[{number}]')
-    elif isinstance(expected, torch.Tensor):
-        assert torch.equal(found, expected), where
-    else:
-        assert found == expected, where
-
-
-@pytest.fixture(scope='module')
-def undisturbed(tmp_path_factory):
-    """What a run with these settings leaves if nothing disturbs it; each is run once."""
-    states = {}
-
-    def get(**settings):
-        key = repr(settings)
-        if key not in states:
-            work_dir = tmp_path_factory.mktemp('undisturbed') / 'run'
-            assert train(work_dir, **settings) is None
-            states[key] = final_state(work_dir)
-        return states[key]
-
-    return get
+pytestmark = pytest.mark.usefixtures('quick_start')
 
 
 def disturb(work_dir, *disturbance, **settings):
@@ -165,3 +78,94 @@ def test_accumulated_gradients_are_not_lost(tmp_path, undisturbed):
     assert CheckpointLoader.load_checkpoint(end.checkpoint)['meta']['iter'] == 6
     train(work_dir, resume=True, seed=None, **settings)
     assert_same(final_state(work_dir), undisturbed(**settings))
+
+
+def test_a_run_killed_before_its_validation_validates_first(tmp_path, undisturbed):
+    work_dir = tmp_path / 'run'
+    train(work_dir, 'before_val_iter', 3, kill)
+    assert (work_dir / 'epoch_2.pth').exists()
+    train(work_dir, resume=True, seed=None)
+    assert_same(final_state(work_dir), undisturbed())
+
+
+def test_a_validated_run_does_not_validate_again(tmp_path, undisturbed):
+    work_dir = tmp_path / 'run'
+    train(work_dir, 'before_train_epoch', 3, kill)
+    assert train(work_dir, 'before_val', 1, kill, resume=True, seed=None) is not None
+    assert CheckpointLoader.load_checkpoint(str(work_dir / 'epoch_3.pth'))['meta']['epoch'] == 3
+    train(work_dir, resume=True, seed=None)
+    assert_same(final_state(work_dir), undisturbed())
+
+
+@pytest.mark.parametrize('name', ['plain', 'ema', 'every second', 'iterations'])
+def test_a_run_stopped_in_its_validation_validates_first(tmp_path, undisturbed, name):
+    settings = dict(SETTINGS, plain={}, **{'every second': dict(changes={'default_hooks.checkpoint.interval': 2})})[
+        name
+    ]
+    end = disturb(tmp_path / 'run', 'before_val_iter', 2, stop, **settings)
+    assert end.code == 143
+    assert_same(final_state(tmp_path / 'run'), undisturbed(**settings))
+
+
+@pytest.mark.parametrize('hook', ['CheckpointHook', 'ResumableCheckpointHook'])
+def test_a_killed_run_goes_on_from_a_checkpoint_within_an_epoch(tmp_path, undisturbed, hook):
+    checkpoint = {'default_hooks.checkpoint': dict(type=hook, by_epoch=False, interval=4)}
+    settings = dict(changes={**checkpoint, 'train_dataloader.persistent_workers': False})
+    work_dir = tmp_path / 'run'
+    train(work_dir, 'before_train_iter', 12, kill, **settings)
+    assert (work_dir / 'last_checkpoint').read_text().endswith('iter_8.pth')
+    train(work_dir, resume=True, seed=None, **settings)
+    assert_same(final_state(work_dir), undisturbed(**settings))
+
+
+def stumbling(function, numbers, call=0):
+    """A function that takes ``numbers``' next one in each call, and kills the run in place of the n-th."""
+
+    def stumble(*arguments, **settings):
+        if next(numbers) == call:
+            raise Killed
+        return function(*arguments, **settings)
+
+    return stumble
+
+
+PLACES = [(os, 'replace'), (LocalBackend, 'remove')]
+KEEP_ONE = {'default_hooks.checkpoint.max_keep_ckpts': 1, 'train_cfg.max_epochs': 2}
+
+
+@pytest.mark.parametrize(('module', 'name'), PLACES, ids=[name for _, name in PLACES])
+def test_a_run_killed_at_any_write_is_as_if_it_was_not(tmp_path, undisturbed, monkeypatch, module, name):
+    """With one checkpoint kept, and each write in turn the last thing that the run does."""
+    expected = undisturbed(changes=KEEP_ONE)
+    numbers = itertools.count(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, stumbling(getattr(module, name), numbers))
+        train(tmp_path / 'counted' / 'run', changes=KEEP_ONE)
+    calls = next(numbers) - 1
+    assert calls > 1
+    for call in range(1, calls + 1):
+        work_dir = tmp_path / str(call) / 'run'
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, stumbling(getattr(module, name), itertools.count(1), call))
+            assert isinstance(train(work_dir, changes=KEEP_ONE), Killed)
+        (work_dir / '.epoch_1.99.tmp.pth').write_bytes(b'half')
+        assert call == 1 or latest_checkpoint(work_dir) is not None
+        train(work_dir, resume=True, seed=3, changes=KEEP_ONE)
+        assert_same(final_state(work_dir), expected, f'call {call}')
+        assert not list(work_dir.glob('.*.pth'))
+
+
+def test_another_batch_size_is_refused_in_the_middle_of_an_epoch(tmp_path):
+    changes = {'train_dataloader.batch_size': 2}
+    train(tmp_path / 'run', 'before_train_iter', 4, stop)
+    noted = r'batch 4 of 6 of 23 samples \(1 processes with a batch size of 4\)'
+    found = r'12 of 23 samples \(1 processes with a batch size of 2\)'
+    message = f'^cannot go on in the middle .*: the checkpoint is from {noted}, and this run has {found}. Take the same'
+    with pytest.raises(CannotResumeError, match=message):
+        train(tmp_path / 'run', resume=True, changes=changes)
+
+
+def test_another_batch_size_is_fine_after_a_whole_epoch(tmp_path):
+    train(tmp_path / 'run', 'before_train_epoch', 2, kill)
+    train(tmp_path / 'run', resume=True, changes={'train_dataloader.batch_size': 3})
+    assert CheckpointLoader.load_checkpoint(str(tmp_path / 'run' / 'epoch_3.pth'))['meta']['iter'] == 6 + 2 * 8

@@ -333,6 +333,40 @@ class TestGuards:
         with pytest.raises(error, match=message):
             brox_flow(torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 4, 4), **parameter)
 
+    @pytest.mark.parametrize('backend', ['cpu', 'reference'])
+    @pytest.mark.parametrize('absurd', [dict(alpha=1e300), dict(gamma=1e300), dict(alpha=1e-300)], ids=str)
+    def test_parameters_that_overflow_are_refused(self, backend, absurd):
+        prev = torch.rand(1, 1, 20, 24, generator=torch.Generator().manual_seed(0)) * 255
+        with pytest.raises(
+            ValueError, match=r'^brox_flow: the flow overflows torch\.float32 with .*Parameters\(.*; take'
+        ):
+            brox_flow(
+                prev,
+                prev.flip(3),
+                **dict(outer_iterations=2, inner_iterations=2, solver_iterations=2),
+                **absurd,
+                backend=backend,
+            )
+
+    @pytest.mark.parametrize('backend', ['auto', 'cpu', 'reference'])
+    def test_images_without_plain_values(self, backend):
+        image = torch.rand(1, 1, 4, 4)
+        for odd, message in (
+            (image.to_sparse(), 'prev must be a dense tensor, got torch.sparse_coo'),
+            (torch.nested.nested_tensor([image[0]]), 'prev must be a dense tensor, got a nested one'),
+            (image.to(torch.float8_e5m2), 'prev must be uint8 or floating .* got torch.float8_e5m2'),
+            (image.to('meta'), 'prev and next must have values, got tensors on device meta'),
+        ):
+            with pytest.raises(TypeError, match=message):
+                brox_flow(odd, odd, backend=backend)
+
+    def test_too_many_iterations(self):
+        image = torch.zeros(1, 1, 4, 4)
+        with pytest.raises(ValueError, match='^inner_iterations must be <= 10000, got 30000000'):
+            brox_flow(image, image, inner_iterations=30_000_000)
+        with pytest.raises(ValueError, match=r'^inner_iterations \* solver_iterations must be <= 100000, got 101000'):
+            brox_flow(image, image, **dict(inner_iterations=101, solver_iterations=1000))
+
     def test_the_fused_solver_names_what_it_cannot_do(self):
         images = torch.zeros(1, 2, 4, 4, device='meta')
         assert levels.unsupported_reasons(images) == ['device is meta (supported: cpu)']

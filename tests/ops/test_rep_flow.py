@@ -136,6 +136,38 @@ BAD_ARGUMENTS = {
     'one_column': (dict(x=torch.rand(1, 2, 3, 4, 1)), ValueError, r'W >= 2, got W = 1 in shape \(1, 2, 3, 4, 1\)'),
     'integer_x': (dict(x=torch.ones(SHAPE, dtype=torch.int64)), TypeError, 'x must have a floating-.*got torch.int64'),
     'bool_x': (dict(x=torch.ones(SHAPE, dtype=torch.bool)), TypeError, 'x must have a floating-point.*got torch.bool'),
+    'sparse_x': (dict(x=torch.rand(SHAPE).to_sparse()), TypeError, 'x must be a dense tensor, got torch.sparse_coo'),
+    'nested_x': (
+        dict(x=torch.nested.nested_tensor([torch.rand(SHAPE[1:])])),
+        TypeError,
+        'x must be a dense tensor, got a nested one',
+    ),
+    'float8_x': (
+        dict(x=torch.rand(SHAPE).to(torch.float8_e5m2)),
+        TypeError,
+        'x must have a floating-point dtype of 16 bits or more, got torch.float8_e5m2',
+    ),
+    'complex_x': (dict(x=torch.rand(SHAPE).to(torch.complex64)), TypeError, 'x must have a floating-.*got torch.compl'),
+    'quantised_x': (
+        dict(x=torch.quantize_per_tensor(torch.rand(SHAPE), 1.0, 0, torch.quint8)),
+        TypeError,
+        'x must have a floating-point dtype, got torch.quint8',
+    ),
+    'no_rows': (dict(x=torch.rand(1, 2, 3, 0, 5)), ValueError, r'H >= 2, got H = 0 in shape \(1, 2, 3, 0, 5\)'),
+    'meta_theta': (
+        dict(theta=torch.tensor(0.3, device='meta')),
+        ValueError,
+        'theta must have a value, got a tensor on device meta with x on cpu',
+    ),
+    'huge_lam': (dict(lam=10**400), ValueError, 'lam must be a number that a float can hold, got an int of 1329 bits'),
+    'sparse_tau': (
+        dict(tau=torch.tensor([0.25]).to_sparse()),
+        TypeError,
+        'tau must be a dense tensor, got torch.sparse_coo',
+    ),
+    'large_num_iters': (dict(num_iters=30_000_000), ValueError, 'num_iters must be <= 10000, got 30000000'),
+    'wide_num_iters': (dict(num_iters=2**62), ValueError, 'num_iters must be <= 10000, got 4611686018427387904'),
+    'huge_num_iters': (dict(num_iters=10**400), ValueError, 'num_iters must be <= 10000, got an int of 1329 bits'),
     'negative_num_iters': (dict(num_iters=-1), ValueError, 'num_iters must be >= 0, got -1'),
     'float_num_iters': (dict(num_iters=2.5), TypeError, 'num_iters must be an int, got float 2.5'),
     'bool_num_iters': (dict(num_iters=True), TypeError, 'num_iters must be an int, got bool True'),
@@ -169,6 +201,11 @@ BAD_ARGUMENTS = {
     ),
     'listed_kernel': (dict(flow_kernel=[-1, 1]), TypeError, 'flow_kernel must be a tensor, got list'),
 }
+
+
+@pytest.mark.parametrize('backend', ['cpu', 'reference'])
+def test_no_channels_have_no_flow(x, backend):
+    assert rep_flow(x[:, :0], *SCALARS, num_iters=2, backend=backend).shape == (1, 0, 2, 6, 5)
 
 
 @pytest.mark.parametrize('solver', [rep_flow, rep_flow_ref], ids=['rep_flow', 'rep_flow_ref'])

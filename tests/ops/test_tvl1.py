@@ -326,7 +326,7 @@ class TestGuards:
                 torch.zeros(1, 1, 4, 4).int(),
                 torch.zeros(1, 1, 4, 4),
                 TypeError,
-                r'prev must be uint8 or floating point, got torch\.int32',
+                r'prev must be uint8 or floating point of 16 bits or more, got torch\.int32',
             ),
             (
                 torch.zeros(1, 2, 4, 4),
@@ -392,6 +392,40 @@ class TestGuards:
     def test_parameters(self, parameter, error, message):
         with pytest.raises(error, match=message):
             tvl1_flow(torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 4, 4), **parameter)
+
+    @pytest.mark.parametrize('backend', ['cpu', 'reference'])
+    @pytest.mark.parametrize('absurd', [dict(tau=1e300), dict(theta=1e300), dict(theta=1e-300)], ids=str)
+    def test_parameters_that_overflow_are_refused(self, backend, absurd):
+        prev = torch.rand(1, 1, 20, 24, generator=torch.Generator().manual_seed(0)) * 255
+        with pytest.raises(
+            ValueError, match=r'^tvl1_flow: the flow overflows torch\.float32 with .*Parameters\(.*; take'
+        ):
+            tvl1_flow(
+                prev,
+                prev.flip(3),
+                **dict(num_warps=2, outer_iters=2, inner_iters=5, num_scales=2),
+                **absurd,
+                backend=backend,
+            )
+
+    @pytest.mark.parametrize('backend', ['auto', 'cpu', 'reference'])
+    def test_images_without_plain_values(self, backend):
+        image = torch.rand(1, 1, 4, 4)
+        for odd, message in (
+            (image.to_sparse(), 'prev must be a dense tensor, got torch.sparse_coo'),
+            (torch.nested.nested_tensor([image[0]]), 'prev must be a dense tensor, got a nested one'),
+            (image.to(torch.float8_e5m2), 'prev must be uint8 or floating .* got torch.float8_e5m2'),
+            (image.to('meta'), 'prev and next must have values, got tensors on device meta'),
+        ):
+            with pytest.raises(TypeError, match=message):
+                tvl1_flow(odd, odd, backend=backend)
+
+    def test_too_many_iterations(self):
+        image = torch.zeros(1, 1, 4, 4)
+        with pytest.raises(ValueError, match='^inner_iters must be <= 10000, got 30000000'):
+            tvl1_flow(image, image, inner_iters=30_000_000)
+        with pytest.raises(ValueError, match=r'^num_warps \* inner_iters \* outer_iters must be <= 100000, got 110000'):
+            tvl1_flow(image, image, **dict(num_warps=100, inner_iters=100, outer_iters=11))
 
     @needs_compiler
     def test_the_fused_solver_names_what_it_cannot_do(self):

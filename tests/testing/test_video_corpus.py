@@ -32,10 +32,9 @@ def test_pictures_show_their_numbers(size):
         assert picture_number(image) == number
 
 
-def test_good_videos_show_what_is_said_of_them(tmp_path):
-    videos = make_corpus(tmp_path)
-    assert [video.path.name for video in videos] == corpus_names()
-    good = [video for video in videos if video.is_good]
+def test_good_videos_show_what_is_said_of_them(video_corpus):
+    assert [video.path.name for video in video_corpus] == corpus_names()
+    good = [video for video in video_corpus if video.is_good]
     assert len(good) > len(FORMATS)
     for video in good:
         frames = list(decode(video.path))

@@ -3,8 +3,10 @@ import math
 import pytest
 import torch
 
+from repflow_mm.models import RepFlowResNet
 from repflow_mm.ops import normalize_flow_input, rep_flow
 from repflow_mm.visualization import flow_legend, flow_to_image
+from repflow_mm.visualization.layer_flow import recorded_flow
 
 
 def colour(x, y, **settings):
@@ -104,3 +106,17 @@ def test_the_solvers_flow_has_the_colour_of_the_motion(eighth):
     wheel = torch.tensor([colour(math.cos(k * math.pi / 4), math.sin(k * math.pi / 4)) for k in range(8)])
     image = flow_to_image((mean / mean.norm())[:, None, None]).flatten()
     assert (wheel - image).abs().sum(1).argmin() == eighth
+
+
+@pytest.mark.parametrize('eighth', range(8))
+def test_a_flow_layer_inside_of_a_network_sees_the_motion(eighth):
+    """Untrained features move as the frames do; a step of 2 pixels is half a pixel on the layer's grid."""
+    torch.manual_seed(0)
+    network = RepFlowResNet(18, num_segments=4, flow=dict(after='block1', channels=8, num_iters=50)).eval()
+    angle = eighth * math.pi / 4
+    clip = moving_texture(angle, frames=4, size=96, speed=2).expand(-1, 3, -1, -1, -1)  # (1, 3, T, H, W)
+    with torch.no_grad(), recorded_flow(network) as flows:
+        network(clip)
+    mean = next(iter(flows.values())).mean(dim=(0, 2, 3, 4, 5))  # (2,)
+    off = math.degrees(math.atan2(mean[1], mean[0]) - angle)
+    assert abs((off + 180) % 360 - 180) <= 15

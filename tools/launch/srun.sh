@@ -7,7 +7,15 @@ partition=$1
 job_name=$2
 tool=$3
 tools=$(cd "$(dirname "$0")/.." && pwd)
+
+# A training that is stopped says this as the command that goes on.
+variables=
+for name in GPUS GPUS_PER_NODE CPUS_PER_TASK SRUN_ARGS; do
+    variables+=${!name:+$name=$(printf '%q' "${!name:-}") }
+done
+export REPFLOW_MM_COMMAND="$variables$(printf '%q ' "$0" "$@")"
 shift 3
+
 gpus=${GPUS:-8}
 gpus_per_node=${GPUS_PER_NODE:-$((gpus < 8 ? gpus : 8))}
 

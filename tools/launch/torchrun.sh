@@ -8,7 +8,18 @@ set -euo pipefail
 processes=$1
 tool=$2
 tools=$(cd "$(dirname "$0")/.." && pwd)
+
+# A training that is stopped says this as the command that goes on.
+variables=
+for name in NNODES NODE_RANK MASTER_ADDR MASTER_PORT PORT; do
+    variables+=${!name:+$name=${!name} }
+done
+export REPFLOW_MM_COMMAND="$variables$(printf '%q ' "$0" "$@")"
 shift 2
+
+# torchrun passes signals on; a training answers with a checkpoint, which takes a step's time and that of writing.
+export PET_SIGNALS_TO_HANDLE=${PET_SIGNALS_TO_HANDLE:-SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1}
+export PET_SHUTDOWN_TIMEOUT=${PET_SHUTDOWN_TIMEOUT:-300}
 
 exec python -m torch.distributed.run \
     --nnodes "${NNODES:-1}" \

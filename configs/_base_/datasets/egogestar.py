@@ -31,7 +31,6 @@ dataset = dict(type='CheckedVideoDataset', data_prefix=dict(video=data_root), nu
 train_dataloader = dict(
     batch_size=16,
     num_workers=0,
-    worker_init_fn=dict(type='keep_worker_seed'),
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(ann_file=f'{data_root}/egogestar_train_{fold}.txt', pipeline=train_pipeline, **dataset),
 )

@@ -2,12 +2,12 @@
 _base_ = './videos_u32x224.py'
 
 changed = dict(
-    DecodeFrames=dict(type='CheckedRawFrameDecode'),
+    VideoDecode=dict(type='CheckedRawFrameDecode'),
     PackActionInputs=dict(type='PackActionInputs', meta_keys=('frame_dir', 'img_shape')),
 )
-train_pipeline = [changed.get(step.type, step) for step in _base_.train_pipeline if step.type != 'OpenVideo']
-val_pipeline = [changed.get(step.type, step) for step in _base_.val_pipeline if step.type != 'OpenVideo']
-test_pipeline = [changed.get(step.type, step) for step in _base_.test_pipeline if step.type != 'OpenVideo']
+train_pipeline = [changed.get(step.type, step) for step in _base_.train_pipeline if step.type != 'VideoInit']
+val_pipeline = [changed.get(step.type, step) for step in _base_.val_pipeline if step.type != 'VideoInit']
+test_pipeline = [changed.get(step.type, step) for step in _base_.test_pipeline if step.type != 'VideoInit']
 dataset = dict(type='CheckedRawframeDataset', filename_tmpl='{:05}.jpg')
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline, **dataset))
 val_dataloader = dict(dataset=dict(pipeline=val_pipeline, **dataset))

@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from functools import cache
+from operator import itemgetter
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -22,6 +23,12 @@ _TEMPLATE = re.compile(r'(?P<head>[^{}]*)\{:0?(?P<digits>[0-9])d?\}(?P<tail>\.[A
 def squash(name: str) -> str:
     """A name without case, spaces, underscores and punctuation, which differ between copies of a data set."""
     return re.sub(r'[\W_]+', '', name).casefold()
+
+
+@cache
+def loose(name: str) -> str:
+    """A clip's name squashed, but that numbers stay apart: ``clip_1_0`` is not ``clip_10``."""
+    return '_'.join(map(squash, re.split(r'(?<=[0-9])[\W_]+(?=[0-9])', name)))
 
 
 class Clip(NamedTuple):
@@ -58,15 +65,15 @@ class ClipFiles:
 
     def __init__(self, folder: str | Path, loosely: bool = False) -> None:
         if not Path(folder).is_dir():
-            raise FileNotFoundError(f'folder of videos {folder} does not exist')
+            raise FileNotFoundError(f'folder of {self.kind} {folder} does not exist')
         self.folder = Path(folder)
         self.paths = sorted(self._clips())
         self._known = set(self.paths)
-        self._by_name, self._by_squashed = defaultdict(list), defaultdict(list)
+        self._by_name, self._by_loose = defaultdict(list), defaultdict(list)
         for path in self.paths:
             self._by_name[self._name(path)].append(path)
             if loosely:
-                self._by_squashed[squash(self._name(path))].append(path)
+                self._by_loose[loose(self._name(path))].append(path)
 
     def find(self, clip: Clip, class_name: str, classes: Collection[str] = ()) -> str | None:
         """The path of a clip, relative to the folder; None if it is not there, or empty.
@@ -94,8 +101,8 @@ class ClipFiles:
     def _candidates(self, names: Sequence[str], own: str, classes: Collection[str]) -> list[str]:
         found = [path for name in names for path in self._by_name.get(name, ())]
         if not found:
-            loose = {path for name in names for path in self._by_squashed.get(squash(name), ())}
-            found = list(loose) if len(loose) == 1 else []
+            alike = {path for name in names for path in self._by_loose.get(loose(name), ())}
+            found = list(alike) if len(alike) == 1 else []
         folders = {path: [squash(part) for part in path.split('/')[:-1]] for path in found}
         fitting = [path for path in found if own in folders[path] or not any(map(classes.__contains__, folders[path]))]
         return sorted(fitting, key=lambda path: own not in folders[path])
@@ -166,7 +173,7 @@ class FrameFolders(ClipFiles):
         return self._counts[path] > 0
 
     def _clips(self) -> Iterator[str]:
-        for folder, files in self._folders():
+        for folder, files in filter(itemgetter(0), self._folders()):
             matches = [self._frame.fullmatch(file) for file in files]
             numbers = {int(match[1]) for match in matches if match}
             if numbers:

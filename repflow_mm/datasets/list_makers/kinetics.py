@@ -68,28 +68,38 @@ def make_kinetics_lists(
 
     Raises:
         FileNotFoundError: If a table or a folder does not exist, or a list would be empty.
-        ValueError: If the version or a split is unknown, a line is malformed or has another label for a clip that is
-            there already, a table has labels in some lines alone, or the number of classes is not the version's.
+        ValueError: If the version or a split is unknown, a split has videos and no table, a line is malformed or has
+            another label for a clip that is there already, a table has labels in some lines alone, or the number of
+            classes is not the version's.
     """
     if version not in VERSIONS:
         raise ValueError(f'version must be from {VERSIONS}, got {version!r}')
     if not tables or set(tables) - set(SUBSETS):
         raise ValueError(f'tables must be of splits from {SUBSETS}, got {tuple(tables)}')
-    rows, no_ids = {}, []
-    for subset, table in tables.items():
-        rows[subset] = _read_table(table, no_ids)
-    classes = sorted({row.label for found in rows.values() for row in found} - {''})
-    if len(classes) != version:
-        some = ', '.join(classes[:5]) + (', ...' if len(classes) > 5 else '')
-        raise ValueError(f'the tables have {len(classes)} classes, Kinetics-{version} has {version}: {some}')
+    videos = {subset: folder for subset, folder in (videos or {}).items() if folder is not None}
+    if set(videos) - set(tables):
+        raise ValueError(f'videos are of splits {tuple(videos)}, tables of {tuple(tables)} alone')
+    no_ids = []
+    rows = {subset: _read_table(table, no_ids) for subset, table in tables.items()}
+    classes = _class_names(rows, version)
     labels = {name: label for label, name in enumerate(classes)}
+    # One for a folder: splits may share it, and what one has is nothing extra for another.
+    folders = {folder: ClipFiles(folder) for folder in set(videos.values())}
     lists, files = {}, {}
     for subset, found in rows.items():
         name = f'{subset}_list_videos' if found[0].label else f'{subset}_paths'
         lists[name] = _clips(found, labels)
-        folder = (videos or {}).get(subset)
-        files[name] = None if folder is None else ClipFiles(folder)
+        files[name] = folders.get(videos.get(subset))
     return make_lists(f'kinetics{version}', out, classes, lists, files, dict(no_ids=no_ids))
+
+
+def _class_names(rows: Mapping[str, list[_Row]], version: int) -> list[str]:
+    """The classes of all tables, alphabetical."""
+    classes = sorted({row.label for found in rows.values() for row in found} - {''})
+    if len(classes) != version:
+        some = ', '.join(classes[:5]) + (', ...' if len(classes) > 5 else '')
+        raise ValueError(f'the tables have {len(classes)} classes, Kinetics-{version} has {version}: {some}')
+    return classes
 
 
 def _read_table(file: str | Path, no_ids: list[str]) -> list[_Row]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from repflow_mm.datasets.list_makers.clip_files import Clip, ClipFiles, FrameFolders, squash
-from repflow_mm.datasets.list_makers.mirrored_labels import mirrored_labels
+from repflow_mm.datasets.list_makers.mirrored_labels import FLIP_LABELS, mirrored_labels
 from repflow_mm.files import write_json, write_text
 from repflow_mm.progress import progress_bar
 
@@ -44,7 +44,7 @@ def make_lists(
 
     Raises:
         FileNotFoundError: If a list's clips are looked for and none is there.
-        ValueError: If a path cannot stand in a list.
+        ValueError: If a path cannot stand in a list, or is found for two clips of one.
     """
     if not isinstance(files, Mapping):
         files = dict.fromkeys(lists, files)
@@ -61,8 +61,8 @@ def make_lists(
     for name, clips in lists.items():
         write_text(out / f'{dataset}_{name}.txt', _lines(clips, found[name], files.get(name)))
     write_text(out / f'{dataset}_classes.txt', classes)
-    if report['flip_labels']:
-        write_json(out / f'{dataset}_flip_labels.json', report['flip_labels'])
+    if flip:
+        write_json(out / f'{dataset}_{FLIP_LABELS}', report['flip_labels'])
     write_json(out / f'{dataset}_report.json', report)
     return report
 
@@ -83,7 +83,7 @@ def summary_lines(report: dict, out: str | Path) -> list[str]:
     if report['flip_labels']:
         pairs = ', '.join(f'{a}: {b}' for a, b in report['flip_labels'].items())
         lines.append(f'labels that a flip exchanges: {{{pairs}}}')
-        flip = f'{dataset}_flip_labels.json, '
+        flip = f'{dataset}_{FLIP_LABELS}, '
     return [*lines, f'{out}: lists, {dataset}_classes.txt, {flip}{dataset}_report.json']
 
 
@@ -107,7 +107,15 @@ def _look(
         raise FileNotFoundError(
             f'{files.folder} has none of the clips of {name}; the first was looked for as {clips[0].path}{files.hint}'
         )
+    _check_unique(clips, found)
     return found
+
+
+def _check_unique(clips: Sequence[Clip], found: Sequence[str | None]) -> None:
+    taken = {}
+    for clip, path in zip(clips, found):
+        if path is not None and taken.setdefault(path, clip) is not clip:
+            raise ValueError(f'{path} would be both {taken[path].path} and {clip.path}; rename one of the files')
 
 
 def _count(clips: Sequence[Clip], found: Sequence[str | None], classes: Sequence[str], looked: bool) -> dict:
@@ -143,8 +151,9 @@ def _lines(clips: Sequence[Clip], found: Sequence[str | None], files: ClipFiles 
     for clip, path in zip(clips, found):
         if path is None:
             continue
-        if path != path.strip() or '\n' in path or '\r' in path:
-            raise ValueError(f'{path!r} cannot stand in a list: it holds a line break, or a blank at an end')
+        # File names that are no UTF-8 come with parts that cannot be written.
+        if path != path.strip() or len(path.splitlines()) > 1 or path.encode(errors='replace').decode() != path:
+            raise ValueError(f'{path!r} cannot stand in a list: a line break, a blank at an end, or no UTF-8')
         entry = path if files is None else files.entry(path)
         lines.append(entry if clip.label is None else f'{entry} {clip.label}')
     return lines

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
+# What ends the name of the file that is written beside lists.
+FLIP_LABELS = 'flip_labels.json'
 _MIRRORED = {'left': 'right', 'right': 'left', 'clockwise': 'anticlockwise', 'anticlockwise': 'clockwise'}
 _SYNONYMS = {'counterclockwise': 'anticlockwise', 'cw': 'clockwise', 'ccw': 'anticlockwise'}
 
@@ -28,6 +32,22 @@ def mirrored_labels(classes: Sequence[str]) -> dict[int, int]:
         if other != label and _words(name) != _words(classes[other]):
             mirrored[label] = other
     return mirrored
+
+
+def flip_labels_beside(list_file: str | Path) -> dict[int, int]:
+    """The labels of a flip that were written beside a list, with the same beginning of its name; empty if none were.
+
+    Raises:
+        ValueError: If the file is not as it was written.
+    """
+    list_file = Path(list_file)
+    for file in sorted(list_file.parent.glob(f'*_{FLIP_LABELS}')):
+        if list_file.name.startswith(file.name.removesuffix(FLIP_LABELS)):
+            try:
+                return {int(label): int(other) for label, other in json.loads(file.read_text('utf-8')).items()}
+            except (ValueError, TypeError, AttributeError) as error:
+                raise ValueError(f'{file} is no dict of labels: {error}') from None
+    return {}
 
 
 def _words(name: str) -> tuple[str, ...]:

@@ -13,12 +13,13 @@ from repflow_mm.datasets.video_reading.errors import BadVideoError
 from repflow_mm.datasets.video_reading.packet_index import PacketRow, identity
 from repflow_mm.datasets.video_reading.sources import VideoSource
 
-# Checksums, impossible bits and lengths end decoding; a player would conceal them.
-DECODE_OPTIONS = {'err_detect': 'crccheck+bitstream+buffer+explode'}
+# Checksums, impossible bits and lengths are looked at. Not 'aggressive', which finds fault with Xvid's videos, nor
+# 'explode', which ends decoding at what is harmless too.
+DECODE_OPTIONS = {'err_detect': 'crccheck+bitstream+buffer'}
+# H.264 that begins at a key frame of an open group gives up frames that it never had.
+HARMLESS = ('mmco: unref short failure',)
 # Too many open files are no fault of the video's.
 MACHINE_ERRNOS = (errno.EMFILE, errno.ENFILE)
-# FFmpeg's logging is set for the whole process.
-_MESSAGES_LOCK = threading.RLock()
 
 
 class StrictStream:
@@ -47,6 +48,12 @@ class StrictStream:
         # A data worker has one thread; messages of other threads would be lost.
         self.video.codec_context.thread_count = 1
         self.video.codec_context.options = DECODE_OPTIONS
+        self._has_been_read = False
+
+    def __del__(self) -> None:
+        # PyAV's containers and streams refer to each other, and would keep the file open until they are collected.
+        if hasattr(self, 'container'):
+            self.container.close()
 
     @property
     def format_name(self) -> str:
@@ -60,8 +67,9 @@ class StrictStream:
 
     def rewind(self) -> None:
         """Go back to the file's beginning, with a decoder that knows of nothing."""
-        self.container.close()
-        self._open()
+        if self._has_been_read:
+            self.container.close()
+            self._open()
 
     def seek(self, time: int) -> None:
         """Go to the last key frame that the container finds at or before a time, in the stream's units."""
@@ -74,6 +82,7 @@ class StrictStream:
         Raises:
             BadVideoError: If the file is damaged, as soon as that shows.
         """
+        self._has_been_read = True
         packets = self.container.demux(self.video)
         while True:
             with self._strict((self.format_name,)):
@@ -86,6 +95,7 @@ class StrictStream:
 
     def packet_rows(self) -> list[PacketRow]:
         """What the index needs of every packet; see :meth:`packets`."""
+        self._has_been_read = True
         rows = []
         with self._strict((self.format_name,)):
             for packet in self.container.demux(self.video):
@@ -123,7 +133,7 @@ class StrictStream:
         with self._strict((self.video.codec_context.name, self.codec_name)):
             frames = self.video.codec_context.decode(packet)
         for frame in frames:
-            if frame.is_corrupt and (right_from is None or frame.pts >= right_from):
+            if frame.is_corrupt and (right_from is None or frame.pts is None or frame.pts >= right_from):
                 raise self.bad(f'the frame at {frame.time} s is damaged')
         return frames
 
@@ -140,7 +150,7 @@ class StrictStream:
         with self._errors() as messages:
             yield
         for _, name, message in messages:
-            if name in speakers:
+            if name in speakers and message.strip() not in HARMLESS:
                 raise self.bad(f'{name}: {message.strip()}')
 
     @contextmanager
@@ -164,17 +174,37 @@ class StrictStream:
 @contextmanager
 def ffmpeg_messages() -> Iterator[list[tuple[int, str, str]]]:
     """Collect FFmpeg's error messages of this thread: level, speaker and text of each."""
-    with _MESSAGES_LOCK:
-        level, skips = av.logging.get_level(), av.logging.get_skip_repeated()
-        # A message that is told once for many would be lost here and appear in another video's.
-        av.logging.set_skip_repeated(False)
-        av.logging.set_level(av.logging.ERROR)
-        try:
-            with av.logging.Capture(local=True) as messages:
-                yield messages
-        finally:
-            av.logging.set_level(level)
-            av.logging.set_skip_repeated(skips)
+    with _LOGGING, av.logging.Capture(local=True) as messages:
+        yield messages
+
+
+class _ErrorLogging:
+    """FFmpeg's logging of errors, which is set for the whole process: on as long as a thread is within.
+
+    A message that is told once for many would be lost, and appear in another video's; so none is left out.
+    """
+
+    def __init__(self) -> None:
+        self.lock, self.users, self.before = threading.Lock(), 0, (None, True)
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if not self.users:
+                self.before = (av.logging.get_level(), av.logging.get_skip_repeated())
+                av.logging.set_skip_repeated(False)
+                av.logging.set_level(av.logging.ERROR)
+            self.users += 1
+
+    def __exit__(self, *_) -> None:
+        with self.lock:
+            self.users -= 1
+            if not self.users:
+                level, skips_repeated = self.before
+                av.logging.set_level(level)
+                av.logging.set_skip_repeated(skips_repeated)
+
+
+_LOGGING = _ErrorLogging()
 
 
 def _is_cover(stream: av.VideoStream) -> bool:

@@ -20,6 +20,8 @@ from torch import Tensor, nn
 from repflow_mm.compat.checkpoint_files import INTERRUPTED, point_to
 from repflow_mm.files import remove_leftovers
 
+# In the message hub, and so in each checkpoint: the names of those in whose place it is.
+_OUTDATED = 'outdated_ckpts'
 # What a CheckpointHook knows of its checkpoints.
 _OF_CHECKPOINTS = ('keep_ckpt_ids', 'last_ckpt', 'best_ckpt_path', 'best_ckpt_path_dict')
 
@@ -50,6 +52,9 @@ class ResumableCheckpointHook(CheckpointHook):
             for path in remove_leftovers(Path(self.out_dir), '.pth'):
                 runner.logger.info(f'{path}, half-written, is removed')
         self.file_backend = _LateRemoval(self.file_backend)
+        # What the killed run was about to remove.
+        self._remove_late(runner.message_hub.runtime_info.get(_OUTDATED, []))
+        self._remove_outdated()
         last = runner.message_hub.runtime_info.get('last_ckpt')
         if last is not None:
             self.last_ckpt = self.file_backend.join_path(self.out_dir, osp.basename(last))
@@ -81,6 +86,7 @@ class ResumableCheckpointHook(CheckpointHook):
         Returns:
             str: The checkpoint.
         """
+        runner.message_hub.update_info(_OUTDATED, [])
         self._write(runner, INTERRUPTED, meta)
         return self.file_backend.join_path(self.out_dir, INTERRUPTED)
 
@@ -94,17 +100,23 @@ class ResumableCheckpointHook(CheckpointHook):
         """The new checkpoint first, then what names it, then the old ones."""
         # The former best one: the new one is whole, and the checkpoint below names it.
         self._remove_outdated()
-        if self.max_keep_ckpts > 0 and step not in list(self.keep_ckpt_ids)[-1:]:
-            if len(self.keep_ckpt_ids) == self.max_keep_ckpts:
-                self._remove_late(self.filename_tmpl.format(self.keep_ckpt_ids.popleft()))
-            self.keep_ckpt_ids.append(step)
-            runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
         name = self.filename_tmpl.format(step)
         self.last_ckpt = self.file_backend.join_path(self.out_dir, name)
-        runner.message_hub.update_info('last_ckpt', self.last_ckpt)
+        outdated = [INTERRUPTED, *self._count(step)]
+        kept = dict(keep_ckpt_ids=list(self.keep_ckpt_ids)) if self.max_keep_ckpts > 0 else {}
+        runner.message_hub.update_info_dict({'last_ckpt': self.last_ckpt, _OUTDATED: outdated, **kept})
         self._write(runner, name, meta)
-        self._remove_late(INTERRUPTED)
+        self._remove_late(outdated)
         self._remove_outdated()
+
+    def _count(self, step: int) -> list[str]:
+        """Count a step's checkpoint among those to keep; returns the names of those that are too many."""
+        if self.max_keep_ckpts <= 0 or step in list(self.keep_ckpt_ids)[-1:]:
+            return []
+        is_full = len(self.keep_ckpt_ids) == self.max_keep_ckpts
+        outdated = [self.filename_tmpl.format(self.keep_ckpt_ids.popleft())] if is_full else []
+        self.keep_ckpt_ids.append(step)
+        return outdated
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Add what the ranks have of their own."""
@@ -154,10 +166,9 @@ class ResumableCheckpointHook(CheckpointHook):
         if is_main_process():
             point_to(self.file_backend.join_path(self.out_dir, name), runner.work_dir)
 
-    def _remove_late(self, name: str) -> None:
-        path = self.file_backend.join_path(self.out_dir, name)
-        if is_main_process() and self.file_backend.exists(path):
-            self.file_backend.remove(path)
+    def _remove_late(self, names: list[str]) -> None:
+        for name in names if is_main_process() else []:
+            self.file_backend.remove(self.file_backend.join_path(self.out_dir, name))
 
     def _remove_outdated(self) -> None:
         best = getattr(self, 'best_ckpt_path', None), *getattr(self, 'best_ckpt_path_dict', {}).values()

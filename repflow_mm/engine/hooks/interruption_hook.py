@@ -29,7 +29,7 @@ class TrainingStopped(SystemExit):
 
     Args:
         signum (int): The signal.
-        checkpoint (str, optional): Where the run's state is; None if the config saves no checkpoints.
+        checkpoint (str, optional): Where the run's state is; None if it is not saved.
     """
 
     def __init__(self, signum: int, checkpoint: str | None) -> None:
@@ -112,15 +112,22 @@ class InterruptionHook(Hook):
         return self._signal > 0
 
     def _stop(self, runner: Runner, meta: dict[str, int]) -> None:
-        savers = [hook for hook in runner.hooks if isinstance(hook, ResumableCheckpointHook)]
-        checkpoint = savers[0].save_interrupted(runner, meta) if savers else None
+        checkpoint = self._save(runner, meta)
         # A launcher ends all ranks when the first one has ended.
         barrier()
-        where = f'its state is in {checkpoint}' if checkpoint else 'without a ResumableCheckpointHook, nothing is saved'
-        runner.logger.info(f'stopped by {signal.Signals(self._signal).name} after iteration {meta["iter"]}; {where}')
         signum, self._signal = self._signal, 0
+        runner.logger.info(f'stopped by {signal.Signals(signum).name} after iteration {meta["iter"]}')
         self._restore_handlers()
         raise TrainingStopped(signum, checkpoint)
+
+    def _save(self, runner: Runner, meta: dict[str, int]) -> str | None:
+        """Save the run's state if that is possible; the first rank's trouble must not leave the others waiting."""
+        savers = [hook for hook in runner.hooks if isinstance(hook, ResumableCheckpointHook)]
+        try:
+            return savers[0].save_interrupted(runner, meta) if savers else None
+        except (OSError, FloatingPointError) as error:
+            runner.logger.error(f'the state of the run cannot be saved: {error}')
+            return None
 
     def _restore_handlers(self) -> None:
         for signum, handler in self._handlers.items():

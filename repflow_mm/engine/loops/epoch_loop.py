@@ -9,7 +9,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
-from repflow_mm.engine.loops.progress import batches_done, note_epoch
+from repflow_mm.engine.loops.epoch_progress import batches_done, note_epoch
 from repflow_mm.engine.loops.sample_order import resumable_loader
 
 
@@ -23,8 +23,8 @@ class ResumableEpochBasedTrainLoop(EpochBasedTrainLoop):
     A step that was saved but not validated when the run ended is validated first.
 
     Raises:
-        ValueError: If the run was interrupted in the middle of an epoch, and has other batches than before. Another
-            number of processes is fine where their batches together are the same, with DefaultSampler.
+        CannotResumeError: If the run was interrupted in the middle of an epoch, and has other batches than before.
+            Another number of processes is fine where their batches together are the same, with DefaultSampler.
     """
 
     def __init__(self, runner: Runner, dataloader: DataLoader | dict, *args: Any, **kwargs: Any) -> None:

@@ -11,7 +11,7 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
-from repflow_mm.engine.loops.progress import batches_done, note_epoch
+from repflow_mm.engine.loops.epoch_progress import batches_done, note_epoch
 from repflow_mm.engine.loops.sample_order import resumable_loader
 
 
@@ -23,7 +23,7 @@ class ResumableIterBasedTrainLoop(IterBasedTrainLoop):
     loads all batches that are done once more, and reads a sampler other than InfiniteSampler in one order only.
 
     Raises:
-        ValueError: If a resumed run has other batches than before, as for :class:`ResumableEpochBasedTrainLoop`.
+        CannotResumeError: If a resumed run has other batches than before, as for :class:`ResumableEpochBasedTrainLoop`.
     """
 
     def __init__(self, runner: Runner, dataloader: DataLoader | dict, *args: Any, **kwargs: Any) -> None:

@@ -9,11 +9,13 @@ from mmaction.registry import MODELS
 from torch import Tensor, nn
 
 from repflow_mm.ops import rep_flow
-from repflow_mm.ops.arguments import check_count, check_number
+from repflow_mm.ops.arguments import MOST_ITERATIONS, check_count, check_number
 from repflow_mm.ops.stencils import default_image_kernel, default_taps
 
 LEARNABLE = ('theta', 'lam', 'tau', 'div', 'image_gradient')
 SMALLEST, LARGEST = 1e-4, 1e4
+# Memory for the taps of more would overflow before it is asked for.
+MOST_CHANNELS = 2**20
 
 
 @MODELS.register_module()
@@ -29,8 +31,8 @@ class RepresentationFlow(nn.Module):
     overflows, and a raw value that a step threw out of it can come back.
 
     Args:
-        channels (int): Number of channels C of the input.
-        num_iters (int): Iterations of the solver. Defaults to 20.
+        channels (int): Number of channels C of the input, up to 2**20.
+        num_iters (int): Iterations of the solver, from 0 to 10,000. Defaults to 20.
         learn (Sequence[str]): Which terms are learned: any of ``'theta'``, ``'lam'``, ``'tau'``, ``'div'`` (the
             taps of the flow gradient and of the divergence, "divergence" in the paper's tables) and
             ``'image_gradient'`` (its taps, "Sobel kernels" in the paper's tables).
@@ -70,8 +72,8 @@ class RepresentationFlow(nn.Module):
     ) -> None:
         super().__init__()
         learn = _checked_learn(learn)
-        check_count('channels', channels)
-        check_count('num_iters', num_iters, smallest=0)
+        check_count('channels', channels, largest=MOST_CHANNELS)
+        check_count('num_iters', num_iters, smallest=0, largest=MOST_ITERATIONS)
         self.channels, self.num_iters, self.learn, self.backend = channels, num_iters, learn, backend
         for name, start in (('theta', theta), ('lam', lam), ('tau', tau)):
             check_number(name, start)

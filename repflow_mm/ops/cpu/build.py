@@ -12,6 +12,7 @@ import logging
 import os
 import shlex
 import shutil
+import signal
 import stat
 import subprocess
 import tempfile
@@ -35,7 +36,9 @@ FLAGS = (
 LIBRARIES = ('-lm', '-lpthread', '-ldl')
 # The first that the compiler accepts.
 NATIVE_FLAGS = (('-march=native', '-mprefer-vector-width=512'), ('-march=native',), ('-mcpu=native',), ())
-TIMEOUT_SECONDS = 300
+# A compiler that takes longer is given up; after the first of these seconds a line says what is waited for.
+TIMEOUT_SECONDS = 120
+PATIENCE_SECONDS = 10
 
 
 def load_library() -> ctypes.CDLL:
@@ -119,10 +122,29 @@ def _native_flags(compiler: list[str]) -> tuple[list[str], str]:
     """The flags that tune for this CPU, and the macros they define: these tell CPUs and compiler versions apart."""
     for native in NATIVE_FLAGS:
         command = [*compiler, *native, '-dM', '-E', '-x', 'c', os.devnull]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+        result = _run(command)
         if result.returncode == 0:
             return list(native), result.stdout
     raise OSError(f'{shlex.join(command)} failed: {result.stderr.strip()}')
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess:
+    """Run a compiler; one that hangs is ended after ``TIMEOUT_SECONDS``, with what it has started."""
+    pipes = dict(stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with subprocess.Popen(command, start_new_session=True, **pipes) as process:
+        try:
+            try:
+                output = process.communicate(timeout=PATIENCE_SECONDS)
+            except subprocess.TimeoutExpired:
+                left = TIMEOUT_SECONDS - PATIENCE_SECONDS
+                logger.warning('waiting for %s to compile the C solver, %g s more at most', command[0], left)
+                output = process.communicate(timeout=left)
+        except BaseException as error:
+            os.killpg(process.pid, signal.SIGKILL)
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise subprocess.TimeoutExpired(command[0], TIMEOUT_SECONDS) from None
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, *output)
 
 
 def _is_intact(path: Path) -> bool:
@@ -150,7 +172,7 @@ def _build(command: list[str], path: Path) -> Path:
     built = work / 'library'
     try:
         arguments = [*command, '-o', str(built), str(SOURCE_DIR / 'rep_flow.c'), *LIBRARIES]
-        subprocess.run(arguments, check=True, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+        _run(arguments).check_returncode()
         digest = work / 'digest'
         digest.write_text(hashlib.sha256(built.read_bytes()).hexdigest())
         for file in (built, digest):

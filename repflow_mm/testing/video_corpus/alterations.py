@@ -120,6 +120,7 @@ ALTERATIONS = (
     Alteration('h264_edit_list.mp4', 'h264_b_frames.mp4', cut(15), 'an edit list hides frames', lambda n: n[15:]),
     Alteration('mpeg4_cut.mp4', 'mpeg4.mp4', cut(12), 'begins at a later key frame', lambda n: n[12:]),
     Alteration('hevc_cut_open_gop.mp4', 'hevc_open_gop.mp4', cut(12), 'cut at an open group', lambda n: n[12:]),
+    Alteration('h264_cut_open_gop.mp4', 'h264_open_gop.mp4', cut(12), 'cut at an open group', lambda n: n[12:]),
     Alteration('vp9_cut.webm', 'vp9.webm', cut(24), 'begins at a later key frame', lambda n: n[24:]),
     Alteration('mpeg4_milliseconds.mkv', 'mpeg4_b_frames.avi', change_time_base, 'times of another container'),
     Alteration('mpeg4_wrong_count.avi', 'mpeg4.avi', lie_in_avi_header, 'its header claims 1000 frames'),

@@ -54,10 +54,18 @@ def test_loose_names_must_be_unique(tmp_path):
     assert loose.find(twice, 'jump') is None
 
 
+def test_numbers_stay_apart_in_loose_names(tmp_path):
+    make(tmp_path, 'jump_10.mp4', 'run_1_1.mp4')
+    files = ClipFiles(tmp_path, loosely=True)
+    assert files.find(Clip('', 0, ('jump_1', 'jump_1_0')), 'jump') is None
+    assert files.find(Clip('', 0, ('run_11',)), 'jump') is None
+    assert files.find(Clip('', 0, ('Jump 10',)), 'jump') == 'jump_10.mp4'
+
+
 def test_frame_folders(tmp_path):
     for name, numbers in dict(a=(1, 2, 3), b=(1, 3), c=(0, 1)).items():
         make(tmp_path, *(f'{name}/{number:05}.jpg' for number in numbers))
-    make(tmp_path, 'a/flow_x_00001.jpg', 'd/img_00001.jpg')
+    make(tmp_path, 'a/flow_x_00001.jpg', 'd/img_00001.jpg', '00001.jpg')
     files = FrameFolders(tmp_path)
     assert files.paths == ['a', 'b', 'c'] and files.incomplete == ['b', 'c']
     assert files.entry(files.find(Clip('a', 0, ('a',)), 'jump')) == 'a 3'

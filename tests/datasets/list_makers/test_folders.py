@@ -1,6 +1,5 @@
 import pytest
 
-from repflow_mm.datasets.list_makers.duplicates import duplicates
 from repflow_mm.datasets.list_makers.folders import folder_lines, make_folder_lists
 
 SHARES = dict(train=0.6, val=0.2, test=0.2)
@@ -91,7 +90,6 @@ def test_the_same_content_is_told(tmp_path, videos):
         f'the same content in several splits: {text}',
         f'the same content in several classes: {text}',
     ]
-    assert duplicates(videos, ['wave right/copy.mp4', 'wave right/same size/a.mp4']) == []
 
 
 def test_videos_in_no_class_and_empty_ones_are_left_out(tmp_path, videos):

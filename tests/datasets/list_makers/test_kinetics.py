@@ -79,6 +79,17 @@ def test_a_test_split_without_labels_becomes_paths(tmp_path, table):
     assert json.loads('\n'.join(read(tmp_path, 'report.json'))) == report
 
 
+def test_splits_may_share_a_folder(tmp_path, table):
+    val = write_table(tmp_path / 'val.csv', [f'"{CLASSES[0]}",abcdefghijk,1,11,val'])
+    touch(tmp_path / 'videos', f'{clip_id(0)}.mp4', 'abcdefghijk.mp4', 'other.mp4')
+    report = make_kinetics_lists(
+        dict(train=table, val=val), tmp_path / 'out', dict.fromkeys(('train', 'val'), tmp_path / 'videos')
+    )
+    assert read(tmp_path, 'train_list_videos.txt') == [f'{clip_id(0)}.mp4 0']
+    assert read(tmp_path, 'val_list_videos.txt') == ['abcdefghijk.mp4 0']
+    assert report['extra'] == ['other.mp4']
+
+
 def test_tiny_kinetics_takes_the_lists(tmp_path, table):
     make_kinetics_lists(dict(train=table), tmp_path / 'out')
     lists = dict(train=tmp_path / 'out' / 'kinetics400_train_list_videos.txt')
@@ -109,6 +120,8 @@ def test_wrong_arguments(tmp_path, table):
         make_kinetics_lists(dict(train=table), tmp_path, version=500)
     with pytest.raises(ValueError, match=r"tables must be of splits from \('train', 'val', 'test'\), got \(\)"):
         make_kinetics_lists({}, tmp_path)
+    with pytest.raises(ValueError, match=r"videos are of splits \('val',\), tables of \('train',\) alone"):
+        make_kinetics_lists(dict(train=table), tmp_path, dict(train=None, val=tmp_path))
     with pytest.raises(ValueError, match="expected 'label,youtube_id,time_start,time_end,split' above, got 'a b'"):
         make_kinetics_lists(dict(val=write_table(tmp_path / 'a.csv', ['c'], 'a b')), tmp_path)
     with pytest.raises(ValueError, match='a.csv names no clip'):

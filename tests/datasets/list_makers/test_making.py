@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 
@@ -73,4 +74,16 @@ def test_paths_that_cannot_stand_in_a_list(tmp_path):
     (tmp_path / 'a\nb.mp4').write_text('x')
     lists = {'train': [Clip('', 0, ('a\nb',))]}
     with pytest.raises(ValueError, match=r"'a\\nb.mp4' cannot stand in a list"):
+        make_lists('set', tmp_path / 'out', CLASSES, lists, ClipFiles(tmp_path))
+    name = os.fsdecode(b'caf\xe9')
+    (tmp_path / f'{name}.mp4').write_text('x')
+    with pytest.raises(ValueError, match=r"'caf\\udce9.mp4' cannot stand in a list"):
+        make_lists('set', tmp_path / 'out', CLASSES, {'train': [Clip('', 0, (name,))]}, ClipFiles(tmp_path))
+    assert not (tmp_path / 'out' / 'set_train.txt').exists()
+
+
+def test_a_file_is_one_clip(tmp_path):
+    (tmp_path / 'a.mp4').write_text('x')
+    lists = {'train': [Clip('a.avi', 0, ('a',)), Clip('b.avi', 1, ('b', 'a'))]}
+    with pytest.raises(ValueError, match='a.mp4 would be both a.avi and b.avi; rename one of the files'):
         make_lists('set', tmp_path / 'out', CLASSES, lists, ClipFiles(tmp_path))

@@ -3,12 +3,17 @@ import shutil
 import cv2
 import numpy as np
 import pytest
+from mmaction.registry import TRANSFORMS
 from mmengine.dataset import Compose, pseudo_collate
+from mmengine.fileio import FileClient, HardDiskBackend
 from torch.utils.data import DataLoader
 
-from repflow_mm.datasets import CheckedVideoDataset
+from repflow_mm.datasets import CheckedVideoDataset, VideoDecode, VideoInit
+from repflow_mm.datasets.flow.video_flow import video_flow
 from repflow_mm.datasets.motion_clips.clips import MotionClipOptions, render_clip
 from repflow_mm.datasets.video_files import write_video
+from repflow_mm.datasets.video_reading import GOOD_STATUSES, BadVideoError, check_video
+from repflow_mm.testing.video_corpus import picture_number
 
 PIPELINE = [
     dict(type='mmaction.VideoInit'),
@@ -102,3 +107,79 @@ def test_every_width_decodes(width, tmp_path):
     assert results['img_shape'] == (72, width)
     difference = np.abs(np.stack(results['imgs']).astype(int) - np.stack(expected))
     assert difference.mean() < 1  # the two convert colours with different rounding
+
+
+def status_of(read):
+    """What reading raises, as the status that the check would give; ``'good'`` if it raises nothing."""
+    try:
+        read()
+    except BadVideoError as error:
+        return error.status
+    return 'good'
+
+
+def test_check_extraction_and_training_agree_on_every_file(video_corpus):
+    test_mode = dict(clip_len=1, frame_interval=1, test_mode=True)
+    for video in video_corpus:
+        checked = check_video(str(video.path))
+        expected = 'good' if checked['status'] in GOOD_STATUSES else checked['status']
+        sample = dict(filename=str(video.path), start_index=0, modality='RGB')
+
+        def train(sample=sample):
+            # Every frame of the video, each a clip.
+            opened = VideoInit()(sample)
+            count = opened['total_frames']
+            sampled = Compose([dict(type='mmaction.SampleFrames', num_clips=count, **test_mode)])(opened)
+            return VideoDecode()(sampled)
+
+        assert status_of(train) == expected, (video.path.name, checked)
+        extracted = status_of(lambda path=video.path: list(video_flow(str(path), None, 'farneback')))
+        assert extracted == expected or (expected == 'good' and extracted in ('short', 'small')), video.path.name
+        if video.is_good:
+            results = train()
+            assert tuple(map(picture_number, results['imgs'])) == video.numbers, video.path.name
+            assert results['total_frames'] == checked['frames'] and results['img_shape'] == video.size
+
+
+def test_names_of_version_0_1():
+    for old, new in (('CheckedDecordInit', VideoInit), ('CheckedDecordDecode', VideoDecode)):
+        assert type(TRANSFORMS.build(dict(type=f'mmaction.{old}'))) is new
+
+
+def test_decoder_by_config_and_by_environment(video, monkeypatch):
+    sample = dict(filename=str(video), start_index=0, modality='RGB')
+    assert type(VideoInit()(sample)['video_reader']).__name__ == 'PyAVReader'
+    assert type(VideoInit(decoder='opencv')(sample)['video_reader']).__name__ == 'OpenCVReader'
+    monkeypatch.setenv('REPFLOW_MM_DECODER', 'opencv')
+    assert type(VideoInit()(sample)['video_reader']).__name__ == 'OpenCVReader'
+    with pytest.raises(ValueError, match="decoder must be one of pyav, torchcodec, decord, opencv, got 'pims'"):
+        VideoInit(decoder='pims')
+
+
+class ShelfBackend(HardDiskBackend):
+    """Stands for a storage that is no file system."""
+
+
+FileClient.register_backend('shelf', ShelfBackend, force=True)
+
+
+def test_another_io_backend(video):
+    sample = dict(filename=str(video), start_index=0, modality='RGB', frame_inds=np.array([3, 1, 3]))
+    from_file = VideoDecode()(VideoInit()(dict(sample)))
+    from_bytes = VideoDecode()(VideoInit(io_backend='shelf')(dict(sample)))
+    assert 'video_reader' not in from_file
+    assert np.array_equal(from_file['imgs'], from_bytes['imgs']) and len(from_file['imgs']) == 3
+    with pytest.raises(FileNotFoundError, match='none.mp4 does not exist'):
+        VideoInit(io_backend='shelf')(dict(sample, filename=str(video.parent / 'none.mp4')))
+    with pytest.raises(ValueError, match='OpenCV reads files alone'):
+        VideoInit(decoder='opencv', io_backend='shelf')(dict(sample))
+
+
+def test_the_demo_clips_are_what_decord_made_of_them(motion_clips):
+    """Figures of the demo were measured with decord."""
+    decord = pytest.importorskip('decord')
+    for path in sorted(motion_clips.glob('*/*.mp4'))[::5]:
+        expected = decord.VideoReader(str(path), num_threads=1).get_batch(range(12)).asnumpy()
+        results = VideoInit()(dict(filename=str(path)))
+        results['frame_inds'] = np.arange(12)
+        assert np.array_equal(VideoDecode()(results)['imgs'], expected)

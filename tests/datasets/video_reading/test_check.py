@@ -79,9 +79,9 @@ def test_frames_in_order(tmp_path):
     assert frames[..., 2].mean() < 40
 
 
-def test_every_file_of_the_corpus(tmp_path):
+def test_every_file_of_the_corpus(video_corpus):
     unnoticed = set()
-    for corpus_video in make_corpus(tmp_path):
+    for corpus_video in video_corpus:
         name, result = corpus_video.path.name, check_video(str(corpus_video.path))
         if corpus_video.is_good:
             assert result['status'] in GOOD_STATUSES, (name, result)

@@ -1,3 +1,6 @@
+import gc
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +26,7 @@ USABLE = [
 UNSUPPORTED = {
     'decord': (
         'h264_b_frames.ts', 'h264_open_gop.ts', 'h264_raw.h264', 'av1.mp4', 'av1.webm', 'mpeg2.ts',
-        'mpeg2_interlaced.ts', 'gif.gif', 'h264_edit_list.mp4', 'hevc_cut_open_gop.mp4',
+        'mpeg2_interlaced.ts', 'gif.gif', 'h264_edit_list.mp4', 'hevc_cut_open_gop.mp4', 'h264_cut_open_gop.mp4',
         'hevc.mp4',  # decord2 3.4
     ),
     'opencv': ('h264_interlaced.mp4', 'mpeg2_interlaced.ts', 'av1.mp4', 'av1.webm'),
@@ -31,8 +34,8 @@ UNSUPPORTED = {
 
 
 @pytest.fixture(scope='module')
-def good_videos(tmp_path_factory):
-    return [video for video in make_corpus(tmp_path_factory.mktemp('corpus')) if video.is_good]
+def good_videos(video_corpus):
+    return [video for video in video_corpus if video.is_good]
 
 
 def numbers(images):
@@ -147,3 +150,22 @@ def test_a_decoder_that_does_not_load(monkeypatch, good_videos):
     assert unusable_reason('torchcodec') == "no_module cannot be imported: No module named 'no_module'"
     with pytest.raises(ImportError, match="decoder 'torchcodec' cannot be used: no_module cannot be imported"):
         open_video(str(good_videos[0].path), 'torchcodec')
+
+
+def test_files_are_closed_with_their_readers(good_videos):
+    gc.disable()
+    try:
+        before = len(os.listdir('/proc/self/fd'))
+        for video in good_videos[:20]:
+            open_video(str(video.path)).get_frames([1])
+        assert len(os.listdir('/proc/self/fd')) == before
+    finally:
+        gc.enable()
+
+
+def test_threads_read_beside_each_other(tmp_path):
+    videos = make_corpus(tmp_path, names=('mpeg4.mp4', 'mpeg4_10_bytes.mp4', 'h264_b_frames.mp4'))
+    paths = [str(video.path) for video in videos] * 8
+    with ThreadPoolExecutor(4) as pool:
+        statuses = list(pool.map(lambda path: check_video(path)['status'], paths))
+    assert statuses == ['ok', 'ok', 'corrupt'] * 8

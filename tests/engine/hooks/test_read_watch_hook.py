@@ -1,4 +1,6 @@
 import ctypes
+import os
+import signal
 from types import SimpleNamespace
 
 import pytest
@@ -8,10 +10,10 @@ from repflow_mm.engine import ReadWatchHook
 
 
 class Videos(Dataset):
-    """Four samples; the third one hangs, with Python's lock, if it is told to."""
+    """Four samples; the third one hangs, with Python's lock, or crashes, if it is told to."""
 
-    def __init__(self, hang=False):
-        self.hang, self.notes = hang, None
+    def __init__(self, hang=False, crash=False):
+        self.hang, self.crash, self.notes = hang, crash, None
 
     def __len__(self):
         return 4
@@ -20,6 +22,8 @@ class Videos(Dataset):
         with self.notes.reading(f'video {index}'):
             if self.hang and index == 2:
                 ctypes.PyDLL(None).sleep(60)
+            if self.crash and index == 2:
+                os.kill(os.getpid(), signal.SIGSEGV)
             return index
 
 
@@ -59,6 +63,14 @@ def test_a_worker_that_hangs_ends_the_epoch(hooks, mode):
     with pytest.raises(RuntimeError, match='killed by signal|exited unexpectedly'):
         list(loader)
     assert hook.watch.ended() == ['video 2']
+
+
+def test_what_a_worker_read_that_crashed_is_known(hooks):
+    loader = DataLoader(Videos(crash=True), num_workers=1)
+    hook = begun(hooks, loader)
+    with pytest.raises(RuntimeError, match='killed by signal|exited unexpectedly'):
+        list(loader)
+    assert hook.watch.unfinished_reads() == ['video 2'] and hook.watch.ended() == []
 
 
 @pytest.mark.parametrize(('own', 'expected'), [(0, 40), (7, 7)])

@@ -129,13 +129,26 @@ def test_is_registered_and_shows_its_settings():
         (dict(learn=('theta', 'mu')), r"learn must be .*'image_gradient'\), got \('theta', 'mu'\)"),
         (dict(learn='theta'), "learn must be a sequence of names .* got 'theta'"),
         (dict(channels=0), 'channels must be >= 1, got 0'),
+        (dict(channels=2**62), 'channels must be <= 1048576, got 4611686018427387904'),
+        (dict(num_iters=30_000_000), 'num_iters must be <= 10000, got 30000000'),
         (dict(num_iters=-2), 'num_iters must be >= 0, got -2'),
         (dict(image_gradient='scharr'), r"image_gradient must be one of \('central', 'sobel'\), got 'scharr'"),
         (dict(theta=0.0), 'theta must start between 0.0001 and 10000.0, got 0.0'),
         (dict(lam=2e4), 'lam must start between 0.0001 and 10000.0, got 20000.0'),
         (dict(tau=float('nan')), 'tau must start between .* got nan'),
     ],
-    ids=['learn', 'learn_text', 'channels', 'num_iters', 'image_gradient', 'theta', 'lam', 'tau'],
+    ids=[
+        'learn',
+        'learn_text',
+        'channels',
+        'many_channels',
+        'many_iters',
+        'num_iters',
+        'image_gradient',
+        'theta',
+        'lam',
+        'tau',
+    ],
 )
 def test_bad_argument(arguments, message):
     with pytest.raises(ValueError, match=message):

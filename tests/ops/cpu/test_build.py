@@ -42,14 +42,14 @@ def fresh_backend():
 
 
 def _count_compilations(monkeypatch):
-    run, compilations = subprocess.run, []
+    run, compilations = build._run, []
 
-    def counted(command, **kwargs):
+    def counted(command):
         if '-shared' in command:
             compilations.append(command)
-        return run(command, **kwargs)
+        return run(command)
 
-    monkeypatch.setattr(subprocess, 'run', counted)
+    monkeypatch.setattr(build, '_run', counted)
     return compilations
 
 
@@ -61,6 +61,23 @@ def test_built_once_then_cached(tiny_source, monkeypatch):
     assert len(compilations) == 1
     assert sorted(path.suffix for path in tiny_source.iterdir()) == ['.sha256', '.so']
     assert stat.S_IMODE(tiny_source.stat().st_mode) == 0o700
+
+
+def test_compiler_that_hangs_is_given_seconds_and_ended(tiny_source, tmp_path, monkeypatch, caplog):
+    compiler = tmp_path / 'slow-cc'
+    compiler.write_text(f'#!/bin/sh\nsleep 1000 &\necho $! > {tmp_path}/child\nwait\n')
+    compiler.chmod(0o755)
+    monkeypatch.setenv('CC', str(compiler))
+    monkeypatch.setattr(build, 'COMPILERS', ())
+    monkeypatch.setattr(build, 'PATIENCE_SECONDS', 0.5)
+    monkeypatch.setattr(build, 'TIMEOUT_SECONDS', 1.5)
+    with pytest.raises(
+        RuntimeError, match=r"could not be built \(.*slow-cc: Command '.*' timed out after 1\.5 seconds"
+    ):
+        build.load_library()
+    assert f'waiting for {compiler} to compile the C solver, 1 s more at most' in caplog.text
+    status = Path('/proc', (tmp_path / 'child').read_text().strip(), 'stat')
+    assert not status.exists() or status.read_text().rpartition(')')[2].split()[0] == 'Z'
 
 
 @needs_compiler

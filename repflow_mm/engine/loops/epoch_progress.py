@@ -7,6 +7,8 @@ from mmengine.dist import get_world_size
 from mmengine.logging import MessageHub
 from torch.utils.data import DataLoader
 
+from repflow_mm.engine.hooks.resume_check_hook import CannotResumeError
+
 _KEY = 'epoch_progress'
 
 
@@ -32,7 +34,7 @@ def batches_done(hub: MessageHub, epoch: int, iteration: int, loader: DataLoader
         loader (DataLoader): One of :func:`resumable_loader`; its sampler takes over the seed of the resumed run's.
 
     Raises:
-        ValueError: If the run was interrupted in the middle of the epoch, and the loader has other batches.
+        CannotResumeError: If the run was interrupted in the middle of the epoch, and the loader has other batches.
     """
     noted = hub.runtime_info.get(_KEY)
     if noted is None:
@@ -65,7 +67,7 @@ def _check_same_batches(noted: dict, found: dict, done: int, deals_in_turn: bool
     same = all(noted[name] == found[name] for name in found if name not in free)
     if same and _samples_a_step(noted) == _samples_a_step(found):
         return
-    raise ValueError(
+    raise CannotResumeError(
         f'cannot go on in the middle of an epoch with other batches: the checkpoint is from batch {done} of '
         f'{_described(noted)}, and this run has {_described(found)}. Take the same, or the checkpoint of a whole epoch'
     )

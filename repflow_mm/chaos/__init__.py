@@ -1,0 +1,1 @@
+"""Chaos: kills, random arguments, hostile files, damaged videos and failing ranks, and what became of them."""

@@ -1,0 +1,44 @@
+"""A process of a distributed training that fails, for configs of the chaos."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from mmaction.registry import HOOKS
+from mmengine.dist import get_rank
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+FAILURES = ('raises', 'exits', 'is killed', 'is stopped', 'runs out of memory')
+
+
+@HOOKS.register_module()
+class FailingRankHook(Hook):
+    """Let one process of a distributed training fail before an iteration.
+
+    Args:
+        how (str): One of ``FAILURES``.
+        rank (int): The process. Defaults to 1.
+        iteration (int): Iterations that are done before. Defaults to 2.
+
+    Raises:
+        ValueError: If there is no such failure.
+    """
+
+    def __init__(self, how: str, rank: int = 1, iteration: int = 2) -> None:
+        if how not in FAILURES:
+            raise ValueError(f'how must be one of {FAILURES}, got {how!r}')
+        self.how, self.rank, self.iteration = how, rank, iteration
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
+        """Fail, if it is the time and the process."""
+        if (get_rank(), runner.iter) != (self.rank, self.iteration):
+            return
+        if self.how == 'raises':
+            raise RuntimeError('this process fails on purpose')
+        if self.how == 'runs out of memory':
+            raise MemoryError('this process fails on purpose')
+        if self.how == 'exits':
+            os._exit(3)
+        os.kill(os.getpid(), signal.SIGKILL if self.how == 'is killed' else signal.SIGSTOP)

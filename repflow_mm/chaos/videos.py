@@ -1,0 +1,56 @@
+"""Random videos of all formats, altered, damaged or none at all: each is reported, or its frames are the right ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from repflow_mm.chaos.parts import seed_of, tries_of
+from repflow_mm.datasets.lists.check_videos import check_videos
+from repflow_mm.datasets.video_reading import open_video
+from repflow_mm.gpu_check.context import Context, Emit
+from repflow_mm.testing.video_corpus import CorpusVideo, make_random_videos, picture_number
+
+WANTED = 1_000
+BATCH = 20
+# A video that takes longer counts as one that hangs.
+MOST_SECONDS = 60
+FRAMES_READ = 8
+
+
+def run(emit: Emit, context: Context) -> None:
+    """Make, check and read as many videos as are wanted, or as there is time for."""
+    seed, seconds = seed_of(context), 0.0
+    for start in range(0, tries_of(context, WANTED), BATCH):
+        before = context.seconds_left()
+        if before < 2 * seconds + 5:
+            return
+        folder = context.folder / 'videos' / f'{start:04d}'
+        videos = make_random_videos(folder, BATCH, seed * WANTED + start)
+        for video, why in zip(videos, wrong_results(folder, videos)):
+            kind = 'good, some of them odd: taken, with the right frames' if video.is_good else 'damaged: reported'
+            emit(kind=kind, count=1, ok=not why, why=why and f'{start}/{video.path.name}: {why}')
+        seconds = before - context.seconds_left()
+
+
+def wrong_results(folder: Path, videos: list[CorpusVideo]) -> list[str]:
+    """For each video of a folder what is wrong in its check or its frames, '' if nothing is."""
+    lines = [f'{video.path.name} 0' for video in videos]
+    (folder / 'list.txt').write_text('\n'.join(lines) + '\n', encoding='utf-8')
+    report = check_videos(folder / 'list.txt', folder, jobs=1, timeout=MOST_SECONDS)
+    bad = {entry['path']: f'{entry["status"]}, {entry["message"]}' for entry in report['bad']}
+    return [_wrong_result(video, bad.get(video.path.name, '')) for video in videos]
+
+
+def _wrong_result(video: CorpusVideo, reported: str) -> str:
+    if any(reported.startswith(status) for status in ('timeout', 'crash')):
+        return reported
+    if not video.is_good:
+        return '' if reported else f'{video.state}, {video.why}: not reported'
+    if reported:
+        return f'good, and reported as {reported}'
+    indices = np.random.default_rng(len(video.numbers)).integers(0, len(video.numbers), FRAMES_READ).tolist()
+    found = [picture_number(image) for image in open_video(str(video.path)).get_frames(indices)]
+    expected = [video.numbers[index] for index in indices]
+    return '' if found == expected else f'frames {indices} show {found} instead of {expected}'

@@ -1,0 +1,173 @@
+import json
+import os
+import signal
+import time
+
+import pytest
+import torch
+
+from repflow_mm.chaos import cli, hostile_files, kills, videos
+from repflow_mm.chaos.failing_rank import FailingRankHook
+from repflow_mm.chaos.parts import PARTS, run_in_child, seed_of, tries_of, write_settings
+from repflow_mm.chaos.report import is_as_wanted, rows_of, table, write_docs
+from repflow_mm.gpu_check.context import Context
+from repflow_mm.testing.video_corpus import make_corpus
+
+
+def outcome(*records, name='kills', status='done', reason=''):
+    return dict(name=name, status=status, reason=reason, records=list(records))
+
+
+def record(kind, ok=True, count=1, why=''):
+    return dict(kind=kind, ok=ok, count=count, why=why)
+
+
+def test_table_counts_what_went_as_wanted():
+    outcomes = [
+        outcome(record('SIGKILL'), record('SIGINT', ok=False, why='a | b'), record('SIGKILL')),
+        outcome(record('rep_flow', count=50), name='arguments'),
+    ]
+    assert rows_of(outcomes) == [
+        ('Killed trainings', 'SIGKILL', 2, 2, ''),
+        ('Killed trainings', 'SIGINT', 1, 0, 'a | b'),
+        ('Random arguments', 'rep_flow', 50, 50, ''),
+    ]
+    assert '| Killed trainings | SIGINT | 1 | 0 | a \\| b |' in table(outcomes)
+    assert not is_as_wanted(outcomes) and is_as_wanted(outcomes[1:])
+    assert not is_as_wanted([outcome(status='cut off', reason='took longer')])
+    assert 'cut off: took longer' in table([outcome(status='cut off', reason='took longer')])
+
+
+def test_table_goes_between_the_markers(tmp_path):
+    docs = tmp_path / 'docs.md'
+    docs.write_text('a\n<!-- chaos: begin -->\nold\n<!-- chaos: end -->\nb\n')
+    report = dict(command='tools/chaos.py', started='today', versions=dict(torch='2'), parts=[outcome(record('x'))])
+    write_docs(report, docs)
+    text = docs.read_text()
+    assert (
+        text.startswith('a\n') and text.endswith('b\n') and 'old' not in text and '| Killed trainings | x | 1 |' in text
+    )
+    with pytest.raises(FileNotFoundError, match='none.md does not exist'):
+        write_docs(report, tmp_path / 'none.md')
+
+
+@pytest.mark.parametrize(
+    ('flags', 'message'),
+    [
+        (['--minutes', '0'], '--minutes must be > 0, got 0.0'),
+        (['--seed', '-1'], '--seed must be >= 0, got -1'),
+        (['--most', '0'], '--most must be >= 1, got 0'),
+        (['--parts', 'fire'], "invalid choice: 'fire'"),
+    ],
+)
+def test_bad_flags(flags, message, capsys):
+    with pytest.raises(SystemExit):
+        cli.parse_args(flags)
+    assert message in capsys.readouterr().err
+
+
+def test_command_line_runs_parts_within_its_time_and_says_how_it_went(tmp_path, capsys):
+    start = time.monotonic()
+    assert (
+        cli.main(['--minutes', '2', '--most', '4', '--parts', 'arguments', '--out', str(tmp_path), '--seed', '5']) == 0
+    )
+    assert time.monotonic() - start < 120
+    report = json.loads((tmp_path / 'report.json').read_text())
+    assert [part['name'] for part in report['parts']] == ['arguments'] and report['seed'] == 5
+    assert '| Random arguments | rep_flow |' in capsys.readouterr().out
+    assert '| Random arguments | rep_flow |' in (tmp_path / 'report.md').read_text()
+
+
+def test_parts_can_be_imported_and_have_shares():
+    assert all(callable(part.load().run) and part.seconds > 0 for part in PARTS)
+
+
+def test_parts_find_the_seed_and_how_much_they_may_try(tmp_path):
+    write_settings(tmp_path, 11)
+    context = Context(tmp_path, 1)
+    assert seed_of(context) == 11 and tries_of(context, 50) == 50
+    write_settings(tmp_path, 11, most=7)
+    assert (tries_of(context, 50), tries_of(context, 5)) == (7, 5)
+
+
+def test_children_have_a_status_an_output_and_a_limit(tmp_path):
+    log = tmp_path / 'log'
+    assert run_in_child(lambda: os.write(1, b'said'), log, 60) == 0 and log.read_text() == 'said'
+    assert run_in_child(lambda: 1 / 0, log, 60) == 1 and 'ZeroDivisionError' in log.read_text()
+    assert run_in_child(lambda: time.sleep(60), log, 60, (signal.SIGKILL, 0.1)) == -signal.SIGKILL
+    with pytest.raises(TimeoutError, match='did not end within 0 s'):
+        run_in_child(lambda: time.sleep(60), log, 0.2)
+
+
+def test_changes_on_disk_are_counted_and_can_be_the_last(tmp_path):
+    def change(last):
+        changes = kills.Changes(last)
+        with open(tmp_path / 'a.tmp', 'wb') as file:
+            torch.save(dict(a=torch.zeros(3)), file)
+            os.fsync(file.fileno())
+        os.replace(tmp_path / 'a.tmp', tmp_path / 'a.pth')
+        (tmp_path / 'count').write_text(str(changes.number))
+
+    assert run_in_child(lambda: change(0), tmp_path / 'log', 60) == 0
+    count = int((tmp_path / 'count').read_text())
+    assert count > 3
+    (tmp_path / 'a.pth').unlink()
+    assert run_in_child(lambda: change(count), tmp_path / 'log', 60) == -signal.SIGKILL
+    assert (tmp_path / 'a.tmp').exists() and not (tmp_path / 'a.pth').exists()
+
+
+def test_differences_between_runs_are_named():
+    run = {'epoch_2.pth': dict(weight=torch.ones(2))}
+    assert kills.difference(run, run) == ''
+    assert kills.difference({}, run) == 'checkpoints are none instead of epoch_2.pth'
+    other = {'epoch_2.pth': dict(weight=torch.zeros(2))}
+    assert kills.difference(other, run) == 'weight of epoch_2.pth differs'
+
+
+def test_videos_are_held_to_what_is_known_of_them(tmp_path):
+    corpus = make_corpus(tmp_path / 'videos', names=['mpeg4.mp4', 'sound_only.m4a'])
+    assert videos.wrong_results(tmp_path / 'videos', corpus) == ['', '']
+    good, bad = corpus if corpus[0].is_good else corpus[::-1]
+    assert 'good, and reported as' in videos._wrong_result(good, 'corrupt, odd')
+    assert 'not reported' in videos._wrong_result(bad, '')
+    shifted = type(good)(good.path, 'good', numbers=tuple(number + 1 for number in good.numbers), size=good.size)
+    assert 'show' in videos._wrong_result(shifted, '')
+
+
+@pytest.fixture
+def offer(tmp_path):
+    """Give a file to a tool that does what ``tool(arguments)`` does; returns what is wrong."""
+
+    def give(tool):
+        made = hostile_files.Offer('files', 'a file', tool, lambda folder, mark: [str(folder), str(mark)])
+        return hostile_files.accept(made, tmp_path / 'offer')
+
+    return give
+
+
+def test_hostile_file_that_is_read_safely(offer):
+    assert offer(lambda arguments: open('written_inside', 'w').close()) == ''
+
+
+def test_hostile_file_that_is_executed(offer):
+    assert offer(lambda arguments: os.mkdir(arguments[1])) == 'what is in it was executed'
+
+
+def test_hostile_file_that_is_written_elsewhere(offer):
+    assert 'outside of its folder' in offer(lambda arguments: open('../escaped', 'w').close())
+
+
+def test_hostile_file_that_crashes_its_tool(offer):
+    assert offer(lambda arguments: os.kill(os.getpid(), signal.SIGSEGV)) == 'ended by signal 11'
+
+
+def test_payload_runs_where_it_is_trusted(tmp_path):
+    path = hostile_files._write_pickle(tmp_path, tmp_path / 'mark')
+    with pytest.raises(RuntimeError, match='Invalid magic number'):  # of torch's own format, which comes first
+        torch.load(path, weights_only=False)
+    assert (tmp_path / 'mark').is_dir()
+
+
+def test_failures_of_ranks_have_names():
+    with pytest.raises(ValueError, match=r"how must be one of \('raises', .*got 'sings'"):
+        FailingRankHook('sings')
