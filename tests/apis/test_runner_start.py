@@ -24,7 +24,7 @@ def make_config(motion_clips, tmp_path):
     def make(**options):
         cfg = Config.fromfile(ROOT / DEMO)
         shrink_config(cfg, motion_clips, tmp_path / 'run')
-        cfg.merge_from_dict(options)
+        cfg.merge_from_dict(dict(options, launcher='none'))
         return cfg
 
     return make
