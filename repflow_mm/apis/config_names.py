@@ -1,8 +1,9 @@
-"""Names in a config that no registry has, found before anything is built."""
+"""Reading of a config, and names in it that no registry has, found before anything is built."""
 
 from __future__ import annotations
 
 import difflib
+import os.path as osp
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,25 @@ from mmengine.registry import Registry
 
 from repflow_mm.apis.preflight import datasets_of
 
+CONFIG_SUFFIXES = ('.py', '.json', '.yaml', '.yml')
 MODEL_PARTS = ('backbone', 'neck', 'cls_head', 'data_preprocessor')
+
+
+def read_config(path: str) -> Config:
+    """Read a config file.
+
+    Raises:
+        FileNotFoundError: If it does not exist.
+        ValueError: If it is no file of a config, or what runs in it fails.
+    """
+    if not osp.isfile(path):
+        raise FileNotFoundError(f'config {path} does not exist')
+    if not path.endswith(CONFIG_SUFFIXES):
+        raise ValueError(f'config {path} must be a file of {", ".join(CONFIG_SUFFIXES)}')
+    try:
+        return Config.fromfile(path)
+    except (SyntaxError, NameError, LookupError, ImportError, AttributeError, TypeError) as error:
+        raise ValueError(f'config {path} cannot be read: {type(error).__name__}: {error}') from error
 
 
 def check_names(cfg: Config, modes: tuple[str, ...]) -> None:

@@ -54,7 +54,7 @@ def export_recognizer(recognizer: Recognizer, path: Path, args: argparse.Namespa
         clips = [_views(recognizer, network, video) for video in videos]
     example = _input(network, clips[0][:1].repeat(1 if args.static_batch else 2, 1, 1, 1, 1))
     write_network(network, example, path, args.format, not args.static_batch, args.unrolled)
-    run, differences = load_network(path, args.format), []
+    run, differences = torch.no_grad()(load_network(path, args.format)), []
     for views in clips:
         expected = torch.cat([_own_scores(recognizer, network, view) for view in views])
         parts = views.split(1 if args.static_batch else len(views))

@@ -17,7 +17,7 @@ from mmengine.runner import CheckpointLoader, Runner
 
 from repflow_mm.apis.built_model import check_model
 from repflow_mm.apis.checkpoint import check_checkpoint
-from repflow_mm.apis.config_names import check_names, config_errors, set_num_classes
+from repflow_mm.apis.config_names import check_names, config_errors, read_config, set_num_classes
 from repflow_mm.apis.preflight import check_config, check_custom_keys
 from repflow_mm.apis.runner import ConciseRunner
 from repflow_mm.apis.runner_checks import check_loaders
@@ -27,7 +27,6 @@ from repflow_mm.files import check_writable, locked
 TRAINING_LOCK = '.training.lock'
 # What the launchers tell a process about its place, before the processes have met.
 RANK_VARIABLES = {'pytorch': 'RANK', 'slurm': 'SLURM_PROCID', 'mpi': 'OMPI_COMM_WORLD_RANK'}
-CONFIG_SUFFIXES = ('.py', '.json', '.yaml', '.yml')
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,14 +45,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 def load_config(args: argparse.Namespace) -> Config:
     """Read ``args.config``; the launcher and the working folder come from the command line where given."""
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    if not osp.isfile(args.config):
-        raise FileNotFoundError(f'config {args.config} does not exist')
-    if not args.config.endswith(CONFIG_SUFFIXES):
-        raise ValueError(f'config {args.config} must be a file of {", ".join(CONFIG_SUFFIXES)}')
-    try:
-        cfg = Config.fromfile(args.config)
-    except (SyntaxError, NameError, LookupError, ImportError, AttributeError, TypeError) as error:
-        raise ValueError(f'config {args.config} cannot be read: {type(error).__name__}: {error}') from error
+    cfg = read_config(args.config)
     cfg.launcher = args.launcher
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir

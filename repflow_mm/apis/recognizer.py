@@ -17,6 +17,7 @@ from mmengine.runner import load_checkpoint
 from torch import Tensor, nn
 
 from repflow_mm.apis.checkpoint import check_checkpoint
+from repflow_mm.apis.config_names import config_errors, read_config
 from repflow_mm.resources import config_of
 
 SAMPLERS = ('SampleFrames', 'DenseSampleFrames', 'UniformSample')
@@ -67,9 +68,11 @@ class Recognizer:
 
 
 def load_recognizer(
-    config: str | Path | Config, checkpoint: str | Path | None = None, device: str | None = None,
+    config: str | Path | Config,
+    checkpoint: str | Path | None = None,
+    device: str | None = None,
     class_names: str | Path | None = None,
-) -> Recognizer:  # fmt: skip
+) -> Recognizer:
     """Build a recognizer and load its weights.
 
     Args:
@@ -84,30 +87,36 @@ def load_recognizer(
         ValueError: If the checkpoint is of another architecture, is damaged, or the classes are not as many as the
             head has.
     """
-    for kind, path in (('config', config), ('file of class names', class_names)):
-        if isinstance(path, (str, Path)) and not Path(path).is_file():
-            raise FileNotFoundError(f'{kind} {path} does not exist')
-    cfg = config if isinstance(config, Config) else Config.fromfile(config)
+    cfg = config if isinstance(config, Config) else read_config(str(config))
+    classes = _class_names(cfg, class_names)
     device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmaction')):
-        model = init_recognizer(cfg, None, device)
+        with config_errors():
+            model = init_recognizer(cfg, None, device)
         if checkpoint is not None:
             check_checkpoint(model, str(checkpoint), with_head=True)
             load_checkpoint(model, str(checkpoint), map_location='cpu', logger='silent')
-    return Recognizer(model.eval(), cfg, _class_names(cfg, class_names))
+    return Recognizer(model.eval(), cfg, classes)
 
 
 def _class_names(cfg: Config, path: str | Path | None) -> list[str]:
+    """Names from a file; without one from ``classes.txt`` beside the list of the test, or the classes' numbers."""
     number = cfg.model.cls_head.num_classes
-    beside = Path((cfg.get('test_dataloader') or {}).get('dataset', {}).get('ann_file') or '').with_name('classes.txt')
-    path = path if path is not None else beside if beside.is_file() else None
+    listed = (cfg.get('test_dataloader') or {}).get('dataset', {}).get('ann_file') or ''
+    beside = Path(listed).parent / 'classes.txt'
     if path is None:
-        return [str(label) for label in range(number)]
-    names = Path(path).read_text(encoding='utf-8').splitlines()
-    names = [name.strip() for name in names if name.strip()]
+        names = _lines(beside) if beside.is_file() else []
+        return names if len(names) == number else [str(label) for label in range(number)]
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'file of class names {path} does not exist')
+    names = _lines(Path(path))
     if len(names) != number:
         raise ValueError(f'{path} has {len(names)} names of classes, but the head has {number} classes')
     return names
+
+
+def _lines(path: Path) -> list[str]:
+    return [line.strip() for line in path.read_text(encoding='utf-8').splitlines() if line.strip()]
 
 
 def get_model(name: str, pretrained: str | Path | None = None, device: str = 'cpu') -> nn.Module:

@@ -38,8 +38,7 @@ def _line(name: str, module: nn.Module, depth: int) -> str:
 def _flow(block: FlowBlock) -> str:
     """What a flow block computes, in a line."""
     layers = [step for step in block.steps.values() if isinstance(step, RepresentationFlow)]
-    names = {id(parameter): name for name, parameter in layers[0].named_parameters()}
-    learned = ', '.join(name.removeprefix('raw_') for name in names.values()) or 'nothing'
+    learned = ', '.join(name.removeprefix('raw_') for name, _ in layers[0].named_parameters()) or 'nothing'
     steps = '-'.join(name.rstrip('0123456789') for name in block.steps)
     return (
         f'{steps}, {layers[0].channels} channels, {layers[0].num_iters} iterations, fusion {block.fusion}, '

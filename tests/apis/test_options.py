@@ -126,7 +126,7 @@ def test_config_that_is_no_python(parse):
         load_config(args)
 
 
-@pytest.mark.parametrize(('text', 'reason'), [('x = y\n', 'NameError: '), ('_base_ = {}\n', 'TypeError: ')])
+@pytest.mark.parametrize(('text', 'reason'), [('x = y\n', 'NameError: '), ('x = 1 + "a"\n', 'TypeError: ')])
 def test_config_that_cannot_be_run(parse, text, reason):
     with pytest.raises(ValueError, match=rf'^config .*my_config\.py cannot be read: {reason}'):
         load_config(parse(text=text))

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 from helpers import ROOT, shrink_config
+from mmaction.registry import MODELS
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 from torch import nn
 
 from repflow_mm.apis.built_model import check_model
@@ -22,7 +24,7 @@ def make_config(motion_clips, tmp_path):
     def make(**options):
         cfg = Config.fromfile(ROOT / DEMO)
         shrink_config(cfg, motion_clips, tmp_path / 'run')
-        cfg.merge_from_dict(options)
+        cfg.merge_from_dict(dict(options, launcher='none'))
         return cfg
 
     return make
@@ -130,8 +132,7 @@ def test_summary_of_a_network_without_flow():
 
 
 def test_summary_of_flow_blocks(make_config):
-    from mmaction.registry import MODELS
-
+    init_default_scope('mmaction')
     cfg = make_config(**{'model.backbone.flow.learn': ()})
     model = MODELS.build(cfg.model)
     flow = model_summary(model)[-1]
