@@ -17,7 +17,7 @@ from mmengine.runner import load_checkpoint
 from torch import Tensor, nn
 
 from repflow_mm.apis.checkpoint import check_checkpoint
-from repflow_mm.model_names import config_of
+from repflow_mm.resources import config_of
 
 SAMPLERS = ('SampleFrames', 'DenseSampleFrames', 'UniformSample')
 
