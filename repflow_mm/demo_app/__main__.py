@@ -12,6 +12,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from mmengine.logging import MMLogger
@@ -89,7 +90,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         server = make_server(build_interface(make_explorer(args), clips), args.host)
         sys.stdout.write(f'http://{args.host}:{args.port} (Ctrl-C ends it)\n')
         sys.stdout.flush()
-        uvicorn.run(server, host=args.host, port=args.port, log_level='warning')
+        with suppress(KeyboardInterrupt):
+            uvicorn.run(server, host=args.host, port=args.port, log_level='warning')
 
 
 if __name__ == '__main__':

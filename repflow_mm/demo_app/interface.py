@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import gradio as gr
 
@@ -24,18 +24,11 @@ def build_interface(explorer: Explorer, clips: Mapping[str, str]) -> gr.Blocks:
         explorer (Explorer): What computes the pictures.
         clips (Mapping[str, str]): Clips to choose from: their names and files.
     """
-    place = explorer.places[0]
     with gr.Blocks(title='repflow_mm', analytics_enabled=False) as page:
         gr.Markdown(INTRODUCTION)
         with gr.Row():
             with gr.Column(scale=1, min_width=280):
-                clip = gr.Dropdown(list(clips), value=next(iter(clips)), label='clip', elem_id='clip')
-                upload = gr.Video(
-                    sources=['upload', 'webcam'], label='or your own', height=240, buttons=[], elem_id='upload'
-                )
-                place_choice = gr.Dropdown(explorer.places, value=place, label='place', elem_id='place')
-                channel = gr.Dropdown(explorer.channels(place), value=MEAN, label='channel', elem_id='channel')
-                terms = [_slider(name, explorer, place) for name in TERMS]
+                clip, upload, place, channel, *terms = _controls(explorer, clips)
             with gr.Column(scale=3):
                 frame = gr.Slider(1, 2, 1, step=1, label='frame', elem_id='frame')
                 look = dict(format='png', show_label=False, buttons=['fullscreen', 'download'], elem_id='picture')
@@ -43,27 +36,50 @@ def build_interface(explorer: Explorer, clips: Mapping[str, str]) -> gr.Blocks:
                 prediction = gr.Label(label='prediction', num_top_classes=5, elem_id='prediction')
         # What was uploaded is shown until a clip is chosen.
         clip.input(lambda: None, outputs=upload, api_name=False)
-        inputs = [clip, upload, place_choice, channel, frame, *terms]
-
-        def show(name, uploaded, place, channel, frame, *values):
-            video = uploaded or clips.get(name)
-            settings = SolverSettings(int(values[0]), *values[1:])
-            shot = _shot(explorer, video, place, channel, int(frame) - 1, settings)
-            number = gr.Slider(maximum=max(shot.num_steps, 2), value=min(int(frame), shot.num_steps))
-            return shot.picture, gr.Label(shot.scores or None, visible=bool(shot.scores)), number
-
-        def go_to(place, channel):
-            settings, channels = explorer.settings(place), explorer.channels(place)
-            values = [_within(name, getattr(settings, name)) for name in TERMS]
-            return gr.Dropdown(channels, value=channel if channel in channels else MEAN), *values
-
+        inputs = [clip, upload, place, channel, frame, *terms]
+        live = dict(inputs=inputs, outputs=[picture, prediction, frame], show_progress='minimal')
+        show, go_to = _showing(explorer, clips), _going(explorer)
         changes = [part.change for part in (clip, upload, channel, frame, *terms)]
-        live = dict(inputs=inputs, outputs=[picture, prediction, frame], show_progress='minimal', api_name='show')
-        gr.on([page.load, *changes], show, trigger_mode='always_last', **live)
-        place_choice.change(go_to, [place_choice, channel], [channel, *terms], api_name='go_to').then(
-            show, **{**live, 'api_name': False}
-        )
+        gr.on([page.load, *changes], show, trigger_mode='always_last', api_name='show', **live)
+        moved = place.change(go_to, [place, channel], [channel, *terms], api_name='go_to')
+        moved.then(show, api_name=False, **live)
     return page
+
+
+def _controls(explorer: Explorer, clips: Mapping[str, str]) -> list[gr.components.Component]:
+    """The choices of clip, upload, place and channel, and the sliders of the terms."""
+    place = explorer.places[0]
+    look = dict(height=280, buttons=[], elem_id='upload')
+    return [
+        gr.Dropdown(list(clips), value=next(iter(clips)), label='clip', elem_id='clip'),
+        gr.Video(sources=['upload', 'webcam'], label='or your own', **look),
+        gr.Dropdown(explorer.places, value=place, label='place', elem_id='place'),
+        gr.Dropdown(explorer.channels(place), value=MEAN, label='channel', elem_id='channel'),
+        *(_slider(name, explorer, place) for name in TERMS),
+    ]
+
+
+def _showing(explorer: Explorer, clips: Mapping[str, str]) -> Callable[..., tuple]:
+    """What answers a change of a control."""
+
+    def show(name, uploaded, place, channel, frame, *values):
+        settings = SolverSettings(int(values[0]), *values[1:])
+        shot = _shot(explorer, uploaded or clips.get(name), place, channel, int(frame) - 1, settings)
+        number = gr.Slider(maximum=max(shot.num_steps, 2), value=min(int(frame), shot.num_steps))
+        return shot.picture, gr.Label(shot.scores or None, visible=bool(shot.scores)), number
+
+    return show
+
+
+def _going(explorer: Explorer) -> Callable[..., tuple]:
+    """What answers a change of the place: its channels, and the terms of its layer."""
+
+    def go_to(place, channel):
+        settings, channels = explorer.settings(place), explorer.channels(place)
+        values = [_within(name, getattr(settings, name)) for name in TERMS]
+        return gr.Dropdown(channels, value=channel if channel in channels else MEAN), *values
+
+    return go_to
 
 
 def _slider(name: str, explorer: Explorer, place: str) -> gr.Slider:

@@ -73,7 +73,7 @@ def clips_sheet(clips: Sequence[tuple[str, ClipFlow]], title: str = '') -> np.nd
     for caption, clip in clips:
         frame = clip.num_steps // 2
         means = [tracks[0] for tracks in clip.layers.values()] + [clip.classical] * (clip.classical is not None)
-        predicted = [f'predicted: {name} {_percent(score)}' for name, score in clip.scores[:1]]
+        predicted = [f'predicted: {name} ({_percent(score)})' for name, score in clip.scores[:1]]
         lines = '\n'.join([caption, *predicted])
         image = enlarged(clip.frames[frame])
         row = [Panel(image, lines)]
@@ -156,7 +156,7 @@ def _over(clip: ClipFlow, track: FlowTrack, frame: int, shown: Tensor) -> Panel:
 
 
 def _title(title: str, clip: ClipFlow) -> str:
-    scores = ', '.join(f'{name} {_percent(score)}' for name, score in clip.scores[:3])
+    scores = ', '.join(f'{name} ({_percent(score)})' for name, score in clip.scores[:3])
     return ' · '.join(filter(None, (title, scores)))
 
 

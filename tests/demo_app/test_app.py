@@ -50,7 +50,8 @@ def app(motion_clips, checkpoint):
         yield f'http://127.0.0.1:{port}/'
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(SECONDS)
+        status = process.wait(SECONDS)
+    assert status == 0, 'Ctrl-C ends it without an error'
 
 
 def _wait_for(port, process):
