@@ -21,7 +21,7 @@ def find_own_configs() -> bool:
 
     def make(upstream):
         def _get_cfg_path(cfg_path: str, filename: str):
-            if not cfg_path.startswith(PREFIX):
+            if not str(cfg_path).startswith(PREFIX):
                 return upstream(cfg_path, filename)
             file = configs_folder() / cfg_path.removeprefix(PREFIX)
             if not file.is_file():
