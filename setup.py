@@ -48,7 +48,7 @@ setup(
             'mmaction2>=1.2,<1.3',
             'mmengine>=0.10,<0.11',
             'mmcv-lite>=2.0,<2.2',
-            # What MMEngine and MMAction2 ask for; of one version, so that it does not matter which comes last.
+            # MMEngine asks for the one and MMAction2 for the other; of one version they can lie over each other.
             'opencv-python==4.13.0.92',
             'opencv-contrib-python==4.13.0.92',
             'av>=15',

@@ -9,7 +9,7 @@ from repflow_mm.version import __version__
 
 __all__ = ['__version__', 'get_model', 'list_models']
 
-_PLACES = {'get_model': 'repflow_mm.apis.recognizer', 'list_models': 'repflow_mm.model_names'}
+_PLACES = {'get_model': 'repflow_mm.apis.recognizer', 'list_models': 'repflow_mm.resources'}
 
 
 def __getattr__(name: str) -> object:

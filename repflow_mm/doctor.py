@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import torch
 
 from repflow_mm import compat
-from repflow_mm.model_names import PACKAGE
 from repflow_mm.ops.backends import BACKENDS
+from repflow_mm.resources import PACKAGE
 from repflow_mm.version import __version__
 
 DISTRIBUTIONS = (

@@ -182,6 +182,8 @@ def check_writable(path: Path, what: str) -> None:
     """
     folder = path if path.is_dir() else path.parent
     try:
+        if path.is_file() and not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         while not folder.exists():
             folder = folder.parent
         with tempfile.NamedTemporaryFile(dir=folder, prefix='.') as file:

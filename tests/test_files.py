@@ -132,6 +132,14 @@ def test_unwritable_places_are_named(tmp_path, monkeypatch):
         check_writable(tmp_path, 'folder')
 
 
+def test_file_that_must_not_be_changed_is_named(tmp_path, monkeypatch):
+    (tmp_path / 'scores.pkl').touch()
+    check_writable(tmp_path / 'scores.pkl', '--dump')
+    monkeypatch.setattr(os, 'access', lambda path, mode: False)  # as for others than root
+    with pytest.raises(OSError, match=r'^--dump .*scores\.pkl cannot be written: Permission denied'):
+        check_writable(tmp_path / 'scores.pkl', '--dump')
+
+
 def test_claimed_folder(tmp_path):
     parameters = dict(size=3, names=('a', 'b'))
     (tmp_path / '.lock').touch()

@@ -11,10 +11,7 @@ PACKAGE = 'repflow_mm'
 # From the bottom up: a part imports what stands above its line, and itself.
 LAYERS = (
     ('ops',),
-    (
-        *('version', 'files', 'flow_names', 'model_names', 'markdown', 'progress', 'processes', 'randomness'),
-        'read_watch',
-    ),
+    ('version', 'files', 'flow_names', 'markdown', 'progress', 'processes', 'randomness', 'read_watch', 'resources'),
     ('compat',),
     ('classical_flow', 'testing'),
     ('models', 'datasets', 'evaluation'),
@@ -30,13 +27,13 @@ EXTERNAL = {
     'version': set(),
     'files': set(),
     'flow_names': set(),
-    'model_names': set(),
     'markdown': set(),
     'progress': {'tqdm'},
     'ops': {'torch', 'triton'},
     'evaluation': {'numpy', 'torch'},
     'randomness': {'numpy', 'torch'},
     'read_watch': set(),
+    'resources': set(),
     'visualization': {'PIL', 'cv2', 'mmengine', 'numpy', 'torch'},
 }
 MODULES = sorted(path.relative_to(ROOT) for path in (ROOT / PACKAGE).rglob('*.py'))

@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from mmaction.registry import DATASETS
-from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
@@ -19,7 +18,7 @@ from torch import Tensor
 
 from repflow_mm.apis.checkpoint import checkpoint_of
 from repflow_mm.apis.command_line import one_line_errors
-from repflow_mm.apis.flow_viewers import load_recognizer
+from repflow_mm.apis.recognizer import load_recognizer
 from repflow_mm.files import check_writable, completed
 from repflow_mm.visualization import flow_legend, flow_to_image
 from repflow_mm.visualization.recognizer_flow import see_sample
@@ -98,9 +97,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     with one_line_errors():
         check_writable(Path(args.out), '--out')
-    cfg = Config.fromfile(args.config)
-    init_default_scope(cfg.get('default_scope', 'mmaction'))
-    model, _ = load_recognizer(cfg, checkpoint_of(args.checkpoint))
+    recognizer = load_recognizer(args.config, checkpoint_of(args.checkpoint), 'cpu')
     Path(args.out).parent.mkdir(parents=True, exist_ok=True)
-    draw_picture(see_clips(model, DATASETS.build(cfg.test_dataloader.dataset)), args.out)
+    init_default_scope(recognizer.cfg.get('default_scope', 'mmaction'))
+    draw_picture(see_clips(recognizer.model, DATASETS.build(recognizer.dataset)), args.out)
     sys.stdout.write(f'learned flow:    {args.out}\n')

@@ -20,6 +20,7 @@ from repflow_mm.datasets.motion_clips.clips import MotionClipOptions, render_cli
 from repflow_mm.datasets.video_files import write_video
 from repflow_mm.export.formats import FORMATS, load_network, write_network
 from repflow_mm.export.network import ScoringNetwork
+from repflow_mm.files import check_writable
 
 SUFFIXES = {'onnx': '.onnx', 'pt2': '.pt2', 'torchscript': '.pt'}
 TOLERANCE = 1e-4
@@ -109,8 +110,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Export as the command line says; returns 1 if the file does not compute what the recognizer does."""
     args = parse_args(argv)
     with one_line_errors():
-        recognizer = load_recognizer(args.config, args.checkpoint, device='cpu')
         path = args.out or Path(args.checkpoint).with_suffix(SUFFIXES[args.format])
+        check_writable(path, 'file')
+        recognizer = load_recognizer(args.config, args.checkpoint, device='cpu')
         path.parent.mkdir(parents=True, exist_ok=True)
         difference, count = export_recognizer(recognizer, path, args)
     sys.stdout.write(f'{preprocessing_note(recognizer, args.with_preprocessing)}\n')

@@ -12,15 +12,10 @@ from typing import Protocol
 import cv2
 import numpy as np
 import torch
-from mmaction.registry import MODELS, TRANSFORMS
-from mmengine.config import Config
-from mmengine.dataset import Compose
-from mmengine.model import BaseModel
-from mmengine.registry import init_default_scope
-from mmengine.runner import load_checkpoint
 from torch import Tensor
 
-from repflow_mm.apis.checkpoint import check_checkpoint
+from repflow_mm.apis.checkpoint import checkpoint_of
+from repflow_mm.apis.recognizer import load_recognizer
 from repflow_mm.classical_flow.methods import method_named
 from repflow_mm.datasets.lists.list_files import read_lines
 from repflow_mm.datasets.video_reading import read_frames
@@ -144,9 +139,8 @@ class NetworkViewer:
 
     Args:
         config (str | Path): The network's config; its test pipeline gives the clip.
-        checkpoint (str | Path): The network's weights.
-        class_names (Sequence[str], optional): Names of the classes in the order of their labels. Defaults to those in
-            the checkpoint, or ``'class 0'``, ...
+        checkpoint (str | Path): The network's weights, or the folder of the training.
+        class_names (str | Path, optional): See :func:`repflow_mm.apis.recognizer.load_recognizer`.
         device (str): Where the network runs. Defaults to ``'cpu'``.
 
     Raises:
@@ -157,41 +151,21 @@ class NetworkViewer:
     channel_names = ()
 
     def __init__(
-        self,
-        config: str | Path,
-        checkpoint: str | Path,
-        class_names: Sequence[str] | None = None,
-        device: str = 'cpu',
+        self, config: str | Path, checkpoint: str | Path, class_names: str | Path | None = None, device: str = 'cpu'
     ) -> None:
-        if not Path(config).is_file():
-            raise FileNotFoundError(f'config {config} does not exist')
-        cfg = Config.fromfile(config)
-        init_default_scope(cfg.get('default_scope', 'mmaction'))
-        self.model, meta = load_recognizer(cfg, str(checkpoint), device)
-        self.layers = {short_name(name): layer for name, layer in flow_layers(self.model).items()}
-        self.class_names = class_names or (meta.get('dataset_meta') or {}).get('classes') or ()
-        self.pipeline = Compose([TRANSFORMS.build(step) for step in one_view(cfg.test_dataloader.dataset.pipeline)])
+        self.recognizer = load_recognizer(config, checkpoint_of(str(checkpoint)), device, class_names)
+        # Scores are shown as probabilities.
+        self.recognizer.model.cls_head.average_clips = 'prob'
+        self.layers = {short_name(name): layer for name, layer in flow_layers(self.recognizer.model).items()}
+        names = self.recognizer.classes
+        # Bare numbers would read as scores in a picture.
+        self.class_names = () if list(names) == [str(label) for label in range(len(names))] else names
+        self.pipeline = self.recognizer.pipeline(one_view)
 
     def see(self, video: str | Path) -> Seen:
         """Look at the view of the video that the test pipeline gives."""
         _check_exists(video)
-        sample = self.pipeline(dict(filename=str(video), label=-1, start_index=0, modality='RGB'))
-        return see_sample(self.model, sample)
-
-
-def load_recognizer(cfg: Config, checkpoint: str, device: str = 'cpu') -> tuple[BaseModel, dict]:
-    """The recognizer of a config with a checkpoint's weights, for testing, and the checkpoint's ``meta``.
-
-    Raises:
-        FileNotFoundError: If the checkpoint does not exist.
-        ValueError: If it is of another architecture.
-    """
-    model = MODELS.build(cfg.model)
-    check_checkpoint(model, checkpoint, with_head=True)
-    loaded = load_checkpoint(model, checkpoint, map_location='cpu', strict=True, logger='silent')
-    if hasattr(model, 'cls_head'):
-        model.cls_head.average_clips = 'prob'
-    return model.to(device).eval(), loaded.get('meta') or {}
+        return see_sample(self.recognizer.model, self.pipeline(self.recognizer.sample(filename=str(video))))
 
 
 def one_view(pipeline: Sequence[dict]) -> list[dict]:

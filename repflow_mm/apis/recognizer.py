@@ -17,7 +17,7 @@ from mmengine.runner import load_checkpoint
 from torch import Tensor, nn
 
 from repflow_mm.apis.checkpoint import check_checkpoint
-from repflow_mm.model_names import config_of
+from repflow_mm.resources import config_of
 
 SAMPLERS = ('SampleFrames', 'DenseSampleFrames', 'UniformSample')
 
@@ -93,7 +93,7 @@ def load_recognizer(
         model = init_recognizer(cfg, None, device)
         if checkpoint is not None:
             check_checkpoint(model, str(checkpoint), with_head=True)
-            load_checkpoint(model, str(checkpoint), map_location='cpu')
+            load_checkpoint(model, str(checkpoint), map_location='cpu', logger='silent')
     return Recognizer(model.eval(), cfg, _class_names(cfg, class_names))
 
 

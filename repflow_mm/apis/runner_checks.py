@@ -19,7 +19,10 @@ def check_loaders(runner: Runner, modes: tuple[str, ...]) -> None:
         loop = getattr(runner, f'{mode}_loop')
         if loop is None or len(loop.dataloader):
             continue
-        samples, batch_size = len(loop.dataloader.sampler), loop.dataloader.batch_size
-        drops = samples and loop.dataloader.drop_last
-        why = f' in batches of {batch_size} with drop_last=True' if drops else ''
+        loader = loop.dataloader
+        batches = loader if loader.batch_sampler is None else loader.batch_sampler
+        batches = getattr(batches, 'batch_sampler', batches)  # inside of a SampleOrder
+        samples = len(batches.sampler)
+        drops = samples and getattr(batches, 'drop_last', False)
+        why = f' in batches of {batches.batch_size} with drop_last=True' if drops else ''
         raise ValueError(f'{mode}_dataloader has nothing to do: {samples} samples a process{why}')

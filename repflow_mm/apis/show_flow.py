@@ -94,8 +94,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('video', help='a video, or a list of videos (.txt), lines "path label"')
     parser.add_argument('--out', help='folder to write to; default: work_dirs/show_flow/<name of the video>')
     parser.add_argument('--config', help='config of a network with flow layers')
-    parser.add_argument('--checkpoint', help='its trained weights')
-    parser.add_argument('--classes', help='names of the classes, one a line; default: those in the checkpoint')
+    parser.add_argument('--checkpoint', help='its trained weights, or the folder of the training')
+    parser.add_argument('--classes', help='names of the classes, a line each; default: classes.txt beside the list')
     parser.add_argument('--layers', nargs='+', metavar='NAME', help='layers to show, e.g. block3.flow0; default: all')
     parser.add_argument('--channels', nargs='+', type=int, help='channels to show; default: the most active ones')
     parser.add_argument('--top', type=int, default=3, help='how many of the most active channels; default: 3')
@@ -125,8 +125,7 @@ def viewer_from_args(args: argparse.Namespace) -> Viewer:
         raise ValueError('--config and --checkpoint go together; without both, an untrained layer sees the frames')
     if args.config is None:
         return FramesViewer(args.short_side, args.num_frames, args.start, args.interval, args.num_iters)
-    names = read_class_names(args.classes) if args.classes else None
-    return NetworkViewer(args.config, args.checkpoint, names, args.device)
+    return NetworkViewer(args.config, args.checkpoint, args.classes, args.device)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -22,10 +22,10 @@ from repflow_mm.gpu_check.parts import Part
 _HERE = 'repflow_mm.chaos'
 # The shares are those of the figures that a whole run is to show: fifty kills take longer than the rest.
 PARTS = (
-    Part('hostile_files', 'Hostile files', f'{_HERE}.hostile_files', 90),
-    Part('arguments', 'Random arguments', f'{_HERE}.arguments', 180, needs=('hypothesis',)),
-    Part('videos', 'Damaged and odd videos', f'{_HERE}.videos', 240),
-    Part('ranks', 'Failing ranks', f'{_HERE}.ranks', 150),
+    Part('hostile_files', 'Hostile files', f'{_HERE}.hostile_files', 220),
+    Part('arguments', 'Random arguments', f'{_HERE}.arguments', 240, needs=('hypothesis',)),
+    Part('videos', 'Damaged and odd videos', f'{_HERE}.videos', 150),
+    Part('ranks', 'Failing ranks', f'{_HERE}.ranks', 170),
     Part('kills', 'Killed trainings', f'{_HERE}.kills', 400),
 )
 SETTINGS = 'settings.json'

@@ -6,12 +6,12 @@ import functools
 
 from repflow_mm.compat.checkpoint_files import find_usable_checkpoints, write_checkpoints_whole
 from repflow_mm.compat.checkpoints import load_checkpoints_safely
-from repflow_mm.compat.config_paths import find_own_configs
+from repflow_mm.compat.config_paths import find_own_configs, find_own_models
 from repflow_mm.compat.config_text import read_config_text_as_data
 from repflow_mm.compat.distributed import run_distributed_on_cpu
 from repflow_mm.compat.gradcam import show_layers_of_folded_frames
 from repflow_mm.compat.heads import accept_bfloat16_scores
-from repflow_mm.compat.inferencers import find_models_by_name, infer_by_the_pipelines_decoder
+from repflow_mm.compat.inferencers import infer_by_the_pipelines_decoder
 from repflow_mm.compat.missing_modules import add_missing_drn, leave_out_multimodal, silence_missing_mmcv_ops
 from repflow_mm.compat.optimizers import group_parameters_in_plain_dicts
 from repflow_mm.compat.recognizers import divide_views_of_any_batch
@@ -33,9 +33,9 @@ WORKAROUNDS = {
     'mmaction2: --show-dir draws neither clips nor labels': draw_recognized_clips,
     'mmaction2: max_testing_views takes batches of one alone': divide_views_of_any_batch,
     'mmaction2: Grad-CAM fails on layers that see single frames': show_layers_of_folded_frames,
-    'mmengine: _base_ takes configs of known packages alone': find_own_configs,
     'mmaction2: inferencers read videos with decord, whatever the config names': infer_by_the_pipelines_decoder,
-    'mmengine: inferencers find models of MMAction2 alone': find_models_by_name,
+    'mmengine: _base_ takes configs of known packages alone': find_own_configs,
+    'mmengine: inferencers know models of known packages alone': find_own_models,
     'mmengine: compile=True fails with paramwise_cfg': group_parameters_in_plain_dicts,
 }
 

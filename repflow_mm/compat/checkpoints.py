@@ -24,6 +24,8 @@ from repflow_mm.compat.config_text import parse_config_text
 
 # What torch.load raises for bytes that are no pickle, or not all of one.
 _DAMAGE = (RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, struct.error, zipfile.BadZipFile)
+# What DistributedDataParallel and torch.compile put in front of the names of a module's tensors.
+_WRAPPERS = ('module.', '_orig_mod.')
 # Torch's own names: a hyphen and the first digits of the file's SHA-256, before the suffix.
 _HASH = re.compile(r'-([0-9a-f]{8,64})\.')
 
@@ -188,7 +190,17 @@ def _read(source: str | io.BytesIO, name: str, map_location: str | Callable | No
         reason = str(error).partition('\n')[0] or type(error).__name__
         raise ValueError(f'checkpoint {name} is damaged or incomplete: {reason}') from error
     _leave_out_config(content, name)
+    if isinstance(content, dict) and isinstance(content.get('state_dict'), dict):
+        content['state_dict'] = _without_wrappers(content['state_dict'])
     return content
+
+
+def _without_wrappers(state: dict) -> dict:
+    """A state dict without the prefixes of a distributed and of a compiled module; MMEngine strips the first alone."""
+    for prefix in (*_WRAPPERS, *_WRAPPERS):
+        if state and all(isinstance(name, str) and name.startswith(prefix) for name in state):
+            state = type(state)((name.removeprefix(prefix), value) for name, value in state.items())
+    return state
 
 
 def _foreign_beginning(source: str | io.BytesIO) -> str:

@@ -1,9 +1,9 @@
-"""Configs of this package as ``'repflow_mm::...'``."""
+"""Configs of this package, by ``'repflow_mm::...'`` and by the names of models."""
 
 from __future__ import annotations
 
 from repflow_mm.compat.patching import replace
-from repflow_mm.model_names import configs_folder
+from repflow_mm.resources import configs_folder, named_configs
 
 PREFIX = 'repflow_mm::'
 
@@ -32,4 +32,30 @@ def find_own_configs() -> bool:
         return _get_cfg_path
 
     replace(Config, '_get_cfg_path', make, static=True)
+    return True
+
+
+def find_own_models() -> bool:
+    """Let MMAction2's inferencers take the name of a config of this package (mmengine ``infer/infer.py``, no thread).
+
+    Upstream looks for names in the package of the scope alone. No weights are published: the inferencer's own argument
+    names them.
+
+    Returns:
+        bool: Whether the workaround is in place.
+    """
+    from mmengine.infer import BaseInferencer
+
+    def make(upstream):
+        def _load_model_from_metafile(self, model: str):
+            own = {name.lower(): file for name, file in named_configs().items()}
+            if model.lower() not in own:
+                return upstream(self, model)
+            from mmengine.config import Config
+
+            return Config.fromfile(own[model.lower()]), None
+
+        return _load_model_from_metafile
+
+    replace(BaseInferencer, '_load_model_from_metafile', make)
     return True

@@ -1,37 +1,14 @@
-"""Inferencers: models of this package by name, and the pipeline's own reading of videos."""
+"""Inferencers that read videos as the config says."""
 
 from __future__ import annotations
 
 import copy
 
 from repflow_mm.compat.patching import replace
-from repflow_mm.model_names import config_of, list_models
 
 # The steps that open and decode a video in configs of this package, by the names they may have there.
-OPENING = ('VideoInit', 'CheckedDecordInit')
-DECODING = ('VideoDecode', 'CheckedDecordDecode')
-
-
-def find_models_by_name() -> bool:
-    """Let inferencers find the models of this package (mmengine ``infer.py``, which looks in MMAction2's alone).
-
-    Returns:
-        bool: Whether the workaround is in place.
-    """
-    from mmengine.infer import BaseInferencer
-
-    def make(upstream):
-        def load_model_from_metafile(self, model):
-            if model not in list_models():
-                return upstream(self, model)
-            from mmengine.config import Config
-
-            return Config.fromfile(config_of(model)), None
-
-        return load_model_from_metafile
-
-    replace(BaseInferencer, '_load_model_from_metafile', make)
-    return True
+OPENING = ('OpenVideo', 'CheckedDecordInit')
+DECODING = ('DecodeFrames', 'CheckedDecordDecode')
 
 
 def infer_by_the_pipelines_decoder() -> bool:

@@ -17,13 +17,12 @@ from pathlib import Path
 from mmengine.logging import MMLogger
 
 from repflow_mm.apis.command_line import one_line_errors
-from repflow_mm.apis.flow_viewers import FramesViewer, NetworkViewer, read_class_names
+from repflow_mm.apis.flow_viewers import FramesViewer, NetworkViewer
+from repflow_mm.apis.videos import find_videos
 from repflow_mm.classical_flow.methods import METHODS
 from repflow_mm.datasets.motion_clips.clips import MotionClipOptions
 from repflow_mm.datasets.motion_clips.files import make_motion_clips
 from repflow_mm.demo_app.explorer import Explorer
-
-SUFFIXES = ('.avi', '.mkv', '.mov', '.mp4', '.webm')
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -34,9 +33,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('--config', help='config of a network with flow layers')
-    parser.add_argument('--checkpoint', help='its trained weights')
-    parser.add_argument('--classes', help='names of the classes, one a line; default: those in the checkpoint')
-    parser.add_argument('--clips', help='folder of clips to choose from; default: clips of moving textures')
+    parser.add_argument('--checkpoint', help='its trained weights, or the folder of the training')
+    parser.add_argument('--classes', help='names of the classes, a line each; default: classes.txt beside the list')
+    parser.add_argument('--clips', help='folder with clips to choose from, also below it; default: moving textures')
     parser.add_argument('--method', choices=tuple(METHODS), default='tvl1', help='flow beside it; default: tvl1')
     parser.add_argument('--host', default='127.0.0.1', help='address to serve on; default: this machine alone')
     parser.add_argument('--port', type=int, default=7860, help='default: 7860')
@@ -53,21 +52,17 @@ def make_explorer(args: argparse.Namespace) -> Explorer:
         raise ValueError('--config and --checkpoint go together; without both, an untrained layer sees the frames')
     viewers = [FramesViewer()]
     if args.config is not None:
-        names = read_class_names(args.classes) if args.classes else None
-        viewers.insert(0, NetworkViewer(args.config, args.checkpoint, names))
+        viewers.insert(0, NetworkViewer(args.config, args.checkpoint, args.classes))
     return Explorer(viewers, args.method)
 
 
 def find_clips(folder: str | Path) -> dict[str, str]:
-    """The videos right in a folder, by their names.
+    """The videos of a folder and of those in it, by their paths there, without suffixes.
 
     Raises:
-        ValueError: If there is none.
+        FileNotFoundError, ValueError: As :func:`repflow_mm.apis.videos.find_videos` has it.
     """
-    paths = sorted(path for path in Path(folder).glob('*') if path.suffix.lower() in SUFFIXES)
-    if not paths:
-        raise ValueError(f'{folder} holds no videos ({", ".join(SUFFIXES)})')
-    return {path.stem: str(path) for path in paths}
+    return {str(path.relative_to(folder).with_suffix('')): str(path) for path in find_videos(folder)}
 
 
 def make_clips(folder: Path) -> dict[str, str]:

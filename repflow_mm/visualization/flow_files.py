@@ -63,7 +63,11 @@ def write_png(path: Path, image: np.ndarray) -> None:
 
 def write_gif(path: Path, frames: Sequence[np.ndarray], fps: int) -> None:
     """Write pictures (H, W, 3), uint8, RGB, of one size, as an animation that repeats for ever."""
-    images = [Image.fromarray(frame) for frame in frames]
+    # One palette for all frames, so that colours do not flicker, of a few frames that stand for all.
+    some = np.concatenate(frames[:: max(len(frames) // 4, 1)])
+    palette = Image.fromarray(some).quantize(256)
+    dither = Image.Dither.FLOYDSTEINBERG
+    images = [Image.fromarray(frame).quantize(palette=palette, dither=dither) for frame in frames]
     with completed(path) as temporary:
         images[0].save(temporary, save_all=True, append_images=images[1:], duration=round(1000 / fps), loop=0)
 

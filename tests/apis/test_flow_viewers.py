@@ -11,7 +11,6 @@ from repflow_mm.apis.flow_viewers import (
     NetworkViewer,
     SolverSettings,
     classical_flow,
-    load_recognizer,
     one_view,
     read_class_names,
     see_clip,
@@ -60,24 +59,24 @@ def test_the_untrained_layer_sees_the_motion(clear_clips, motion):
 
 
 @pytest.mark.parametrize('motion', MOTIONS)
-def test_the_layer_inside_of_a_network_sees_the_motion(clear_clips, checkpoint, motion):
+def test_the_layer_inside_of_a_network_sees_the_motion(clear_clips, checkpoint, motion, tmp_path):
     """Features that random weights compute move as the frames do; the colours are those of the directions."""
-    viewer = NetworkViewer(CONFIG, checkpoint, class_names=['a', 'b'])
+    (tmp_path / 'names.txt').write_text('\n'.join('abcdefgh'))
+    viewer = NetworkViewer(CONFIG, checkpoint, tmp_path / 'names.txt')
     clip = see_clip(viewer, clear_clips[motion], most=2)
     assert list(clip.layers) == ['block1.flow0'] and len(clip.tracks) == 3
     assert clip.frames.shape == (8, 3, 64, 64) and clip.tracks[0].flow.shape == (2, 7, 16, 16)
     assert angle_off(clip.tracks[0].flow, motion) <= 15
     scores = [score for _, score in clip.scores]
     assert len(scores) == 5 and scores == sorted(scores, reverse=True) and scores[0] < 1
-    assert all(name in ('a', 'b', *(f'class {k}' for k in range(2, 8))) for name, _ in clip.scores)
+    assert {name for name, _ in clip.scores} < set('abcdefgh')
 
 
 def test_a_network_sees_what_the_test_pipeline_gives(clear_clips, checkpoint):
     viewer = NetworkViewer(CONFIG, checkpoint)
     sample = viewer.pipeline(dict(filename=str(clear_clips['up']), label=-1, start_index=0, modality='RGB'))
-    scores = viewer.model.test_step(dict(inputs=[sample['inputs']], data_samples=[sample['data_samples']]))[
-        0
-    ].pred_score
+    batch = dict(inputs=[sample['inputs']], data_samples=[sample['data_samples']])
+    scores = viewer.recognizer.model.test_step(batch)[0].pred_score
     seen = viewer.see(clear_clips['up'])
     assert torch.equal(seen.frames, sample['inputs'][0].transpose(0, 1))
     assert torch.equal(seen.scores, scores)
@@ -127,12 +126,18 @@ def test_missing_files(checkpoint, tmp_path):
             viewer.see('none.mp4')
 
 
+def test_a_damaged_video(checkpoint, tmp_path):
+    (tmp_path / 'a.mp4').write_bytes(b'no video')
+    for viewer in (NetworkViewer(CONFIG, checkpoint), FramesViewer()):
+        with pytest.raises(ValueError, match=r'a\.mp4'):
+            viewer.see(tmp_path / 'a.mp4')
+
+
 def test_network_without_flow(tmp_path):
     config = 'configs/demo/rgb_r18_motion_clips.py'
     init_default_scope('mmaction')
     cfg = Config.fromfile(config)
     torch.save(MODELS.build(cfg.model).state_dict(), tmp_path / 'rgb.pth')
-    assert load_recognizer(cfg, str(tmp_path / 'rgb.pth'))[1] == {}
     with pytest.raises(ValueError, match='Recognizer3D has no RepresentationFlow layer'):
         NetworkViewer(config, tmp_path / 'rgb.pth')
 

@@ -4,7 +4,7 @@ from mmaction.apis.inferencers import ActionRecogInferencer
 from mmengine.config import Config
 
 import repflow_mm.registration  # noqa: F401
-from repflow_mm.model_names import config_of, configs_folder, list_models
+from repflow_mm.resources import configs_folder, named_configs
 
 
 def test_base_of_another_folder_is_found(tmp_path):
@@ -35,8 +35,8 @@ def test_bases_of_other_packages_are_as_before(tmp_path):
 
 def test_every_name_is_one_config():
     files = [file for file in configs_folder().rglob('*.py') if '_base_' not in file.parts]
-    assert len(list_models()) == len(files)
-    assert config_of('repflow_r50_kinetics') == configs_folder() / 'repflow_r50_kinetics.py'
+    assert len(named_configs()) == len(files)
+    assert named_configs()['repflow_r50_kinetics'] == configs_folder() / 'repflow_r50_kinetics.py'
 
 
 def test_inferencer_takes_the_name_of_a_config():

@@ -106,7 +106,7 @@ def test_exactly_the_most_frames_are_taken(video, monkeypatch):
 
 def test_clips_of_a_folder(motion_clips, tmp_path):
     assert len(find_clips(motion_clips / 'val')) == 8
-    with pytest.raises(ValueError, match='holds no videos'):
+    with pytest.raises(ValueError, match='holds no video'):
         find_clips(tmp_path)
 
 

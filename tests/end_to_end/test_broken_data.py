@@ -29,9 +29,8 @@ randomness = dict(seed=3)
 """
 
 HANGING_DECODE = """
-from mmaction.registry import HOOKS, TRANSFORMS
-from mmengine.hooks import Hook
-from mmengine.runner import CheckpointLoader
+import ctypes
+from mmaction.registry import TRANSFORMS
 from repflow_mm.datasets import VideoDecode
 
 

@@ -44,7 +44,6 @@ class PyAVReader(VideoReader):
         if not self.in_order:
             self._index = PacketIndex(self._stream.packet_rows(), self._stream.codec_name)
             self.in_order = self._index.problem
-            self._stream.rewind()
         if self.in_order:
             self._index = None
 

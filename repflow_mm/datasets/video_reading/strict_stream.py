@@ -48,6 +48,7 @@ class StrictStream:
         # A data worker has one thread; messages of other threads would be lost.
         self.video.codec_context.thread_count = 1
         self.video.codec_context.options = DECODE_OPTIONS
+        self._has_been_read = False
 
     def __del__(self) -> None:
         # PyAV's containers and streams refer to each other, and would keep the file open until they are collected.
@@ -66,8 +67,9 @@ class StrictStream:
 
     def rewind(self) -> None:
         """Go back to the file's beginning, with a decoder that knows of nothing."""
-        self.container.close()
-        self._open()
+        if self._has_been_read:
+            self.container.close()
+            self._open()
 
     def seek(self, time: int) -> None:
         """Go to the last key frame that the container finds at or before a time, in the stream's units."""
@@ -80,6 +82,7 @@ class StrictStream:
         Raises:
             BadVideoError: If the file is damaged, as soon as that shows.
         """
+        self._has_been_read = True
         packets = self.container.demux(self.video)
         while True:
             with self._strict((self.format_name,)):
@@ -92,6 +95,7 @@ class StrictStream:
 
     def packet_rows(self) -> list[PacketRow]:
         """What the index needs of every packet; see :meth:`packets`."""
+        self._has_been_read = True
         rows = []
         with self._strict((self.format_name,)):
             for packet in self.container.demux(self.video):
@@ -129,7 +133,7 @@ class StrictStream:
         with self._strict((self.video.codec_context.name, self.codec_name)):
             frames = self.video.codec_context.decode(packet)
         for frame in frames:
-            if frame.is_corrupt and (right_from is None or frame.pts >= right_from):
+            if frame.is_corrupt and (right_from is None or frame.pts is None or frame.pts >= right_from):
                 raise self.bad(f'the frame at {frame.time} s is damaged')
         return frames
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from mmaction.registry import HOOKS
 from mmengine.dist import is_main_process
@@ -101,7 +102,7 @@ class FlowVisHook(Hook):
         """Leave nothing on the network."""
         self._release()
 
-    def picture(self, runner: Runner) -> torch.Tensor:
+    def picture(self, runner: Runner) -> np.ndarray:
         """The fixed clips under each other, (H, W, 3), uint8, RGB."""
         network, dataset = _network(runner), _dataset(runner)
         names = (getattr(dataset, 'metainfo', None) or {}).get('classes') or ()

@@ -1,4 +1,4 @@
-"""The models by name: the configs of this package, where a checkout or an installation has them."""
+"""Where the configs are: in a checkout, or in an installed package, which has a copy of them."""
 
 from __future__ import annotations
 
@@ -21,19 +21,23 @@ def configs_folder() -> Path:
     raise FileNotFoundError(f'{PACKAGE} has no configs: install the package again, or take a checkout of the project')
 
 
+def named_configs() -> dict[str, Path]:
+    """Every config that can be run, by its name: that of its file without ``.py``."""
+    folder = configs_folder()
+    files = sorted(file for file in folder.rglob('*.py') if '_base_' not in file.relative_to(folder).parts)
+    return {file.stem: file for file in files}
+
+
 def list_models(pattern: str = '*') -> list[str]:
-    """Names of the models: those of the configs, without their suffix.
+    """Names of the models: those of the configs; ``repflow_mm.list_models``.
 
     Args:
         pattern (str): Names to list, with ``*`` and ``?`` as in a shell. Defaults to ``'*'``, all.
 
     Returns:
         list[str]: Names, sorted.
-
-    Raises:
-        FileNotFoundError: If no configs are installed.
     """
-    return sorted(fnmatch.filter(_configs(), pattern))
+    return sorted(fnmatch.filter(named_configs(), pattern))
 
 
 def config_of(name: str) -> Path:
@@ -42,14 +46,8 @@ def config_of(name: str) -> Path:
     Raises:
         ValueError: If no model has this name; the message has the nearest names.
     """
-    configs = _configs()
+    configs = named_configs()
     if name not in configs:
         near = ', '.join(difflib.get_close_matches(name, configs, n=3)) or 'none'
         raise ValueError(f'no model is called {name!r}; the nearest are {near}')
     return configs[name]
-
-
-def _configs() -> dict[str, Path]:
-    folder = configs_folder()
-    files = sorted(file for file in folder.rglob('*.py') if '_base_' not in file.relative_to(folder).parts)
-    return {file.stem: file for file in files}
