@@ -137,6 +137,12 @@ class InterruptionHook(Hook):
             _listening.remove(self)
 
 
+def release_signals() -> None:
+    """Give the signals back after a training, however it ended."""
+    for hook in list(_listening):
+        hook._restore_handlers()
+
+
 # The hooks of trainings that are going on in this process.
 _listening: list[InterruptionHook] = []
 

@@ -11,6 +11,7 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
+from repflow_mm.engine.hooks.interruption_hook import release_signals
 from repflow_mm.engine.loops.epoch_progress import batches_done, note_epoch
 from repflow_mm.engine.loops.sample_order import resumable_loader
 
@@ -34,6 +35,12 @@ class ResumableIterBasedTrainLoop(IterBasedTrainLoop):
 
     def run(self) -> nn.Module:
         """Train; returns the model."""
+        try:
+            return self._train()
+        finally:
+            release_signals()
+
+    def _train(self) -> nn.Module:
         hub = self.runner.message_hub
         first_batch = batches_done(hub, self._epoch, self._iter, self.dataloader)
         # A checkpoint that was saved in or after validation says so.

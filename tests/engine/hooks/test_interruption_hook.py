@@ -3,9 +3,10 @@ import signal
 
 import pytest
 from mmengine.runner import CheckpointLoader
-from tiny_training import stop, train
+from tiny_training import kill, stop, train
 
 from repflow_mm.engine import InterruptionHook
+from repflow_mm.engine.hooks import interruption_hook
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +43,9 @@ def test_the_ranks_are_asked_every_few_steps(tmp_path):
     assert CheckpointLoader.load_checkpoint(end.checkpoint)['meta']['iter'] == 4
 
 
-def test_signals_belong_to_whom_they_belonged_after_a_training(tmp_path):
+@pytest.mark.parametrize('disturbance', [(), ('before_train_iter', 2, kill)])
+def test_signals_belong_to_whom_they_belonged_after_a_training(tmp_path, disturbance):
     before = signal.getsignal(signal.SIGTERM)
-    assert train(tmp_path / 'run', changes={'train_cfg.max_epochs': 1}) is None
+    train(tmp_path / 'run', *disturbance, changes={'train_cfg.max_epochs': 1})
     assert signal.getsignal(signal.SIGTERM) == before
+    assert not interruption_hook._listening
