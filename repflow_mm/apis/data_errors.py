@@ -30,9 +30,11 @@ def one_line_data_errors(runner: Runner) -> Iterator[None]:
         sys.exit(f'error: {error}' if os.environ.get('RANK', '0') == '0' else 1)
     except BadDataError as error:
         sys.exit(f'error: {_message(error)}')
-    except RuntimeError as error:
+    except (RuntimeError, ConnectionError, EOFError) as error:
         watch = next((hook.watch for hook in runner.hooks if isinstance(hook, ReadWatchHook)), None)
-        if watch is None or 'DataLoader' not in str(error):
+        # A worker that crashes may break off what it sends, before the loader finds that it is gone.
+        is_of_loader = not isinstance(error, RuntimeError) or 'DataLoader' in str(error)
+        if watch is None or not is_of_loader:
             raise
         if watch.ended():
             sys.exit(1)  # said by the watcher

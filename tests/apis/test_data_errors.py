@@ -58,6 +58,13 @@ def test_a_worker_that_crashes():
     assert 'It was reading list, line 3: a. check_videos' in code
 
 
+@pytest.mark.parametrize('error', [ConnectionResetError('reset by peer'), EOFError()], ids=['reset', 'end'])
+def test_a_worker_that_crashes_while_it_sends(error):
+    assert 'It was reading list, line 3: a. check_videos' in ending(error, runner(unfinished=['list, line 3: a']))
+    with pytest.raises(type(error)), one_line_data_errors(runner()):
+        raise error
+
+
 @pytest.mark.parametrize(
     'error',
     [
