@@ -15,10 +15,10 @@ from helpers import running_processes
 
 from repflow_mm.classical_flow import METHODS
 from repflow_mm.datasets.flow import extraction as flow_extraction
-from repflow_mm.datasets.flow.extraction import FlowOptions, extract_flow, flow_names
+from repflow_mm.datasets.flow.extraction import FlowOptions, extract_flow
 from repflow_mm.datasets.flow.frames import FORMATS
 from repflow_mm.datasets.lists import list_runs
-from repflow_mm.datasets.lists.list_files import ListEntry, read_frame_list
+from repflow_mm.datasets.lists.list_files import read_frame_list
 from repflow_mm.datasets.motion_clips.clips import MotionClipOptions
 from repflow_mm.datasets.motion_clips.files import make_motion_clips
 from repflow_mm.datasets.video_files import write_video
@@ -27,33 +27,6 @@ from repflow_mm.testing.video_corpus import make_corpus
 
 FAST = TVL1Parameters(num_scales=1, num_warps=1, inner_iters=2, outer_iters=1)
 OPTIONS = FlowOptions(bound=8.0, parameters=FAST)
-
-
-@pytest.fixture
-def here(monkeypatch):
-    """Have the work done in this process, where it can be watched and made to fail."""
-
-    def run_all(work, items, jobs, timeout):
-        for item in items:
-            yield item, work(item, lambda: None)
-
-    monkeypatch.setattr(list_runs, 'run_all', run_all)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """Videos of 3, 4 and 5 frames, one path with blanks, and four bad ones, in a list."""
-    (tmp_path / 'videos' / 'a b').mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    for i in range(3):
-        write_video(tmp_path / 'videos' / 'a b' / f'{i}.mp4', rng.integers(0, 255, (3 + i, 32, 40, 3), np.uint8), fps=8)
-    whole = (tmp_path / 'videos' / 'a b' / '2.mp4').read_bytes()
-    (tmp_path / 'videos' / 'empty.mp4').touch()
-    (tmp_path / 'videos' / 'cut.mp4').write_bytes(whole[: len(whole) // 2])
-    write_video(tmp_path / 'videos' / 'short.mp4', np.zeros((1, 32, 32, 3), np.uint8), fps=8)
-    names = ('a b/0.mp4', 'empty.mp4', 'a b/1.mp4', 'none.mp4', 'short.mp4', 'cut.mp4', 'a b/2.mp4')
-    (tmp_path / 'train.txt').write_text(''.join(f'{name} {label}\n' for label, name in enumerate(names)))
-    return tmp_path
 
 
 def extract(folder, options=OPTIONS, out='out', jobs=1, **settings):
@@ -343,58 +316,6 @@ def test_second_run_at_the_same_time_is_refused(folder):
         other.stdout.readline()
         with pytest.raises(OSError, match='another run is writing to'):
             extract(folder)
-
-
-def names_of(*paths, videos='videos', format='jpg', **options):
-    """Names of those that have one, and why the lines of the others are refused."""
-    entries = [ListEntry(i, path, 0) for i, path in enumerate(paths, start=1)]
-    names, refused = flow_names('l.txt', videos, entries, format, **options)
-    assert names.keys() | refused.keys() == {entry.number for entry in entries} and not names.keys() & refused.keys()
-    return list(names.values()), refused
-
-
-def test_names():
-    assert names_of('a/b c.v2.avi', './d.mp4') == (['a/b_c.v2', 'd'], {})
-    assert names_of(os.path.abspath('videos/a.mp4'), format='mp4') == (['a.mp4'], {})
-    assert names_of('a.mp4', 'a/b.mp4', format='mp4') == (['a.mp4', 'a/b.mp4'], {})
-    assert names_of('a.mp4', './a.mp4') == (['a', 'a'], {})
-    assert names_of('flow.json.mp4', format='mp4') == (['flow.json.mp4'], {})
-    with pytest.raises(ValueError, match=r"l.txt, line 2: '../a.mp4' lies outside of the folder videos"):
-        names_of('b.mp4', '../a.mp4')
-
-
-@pytest.mark.parametrize(
-    ('paths', 'number', 'reason'),
-    [
-        (('a.mp4', 'b.mp4', 'a.avi'), 3, "its flow would be 'a', as that of line 1"),
-        (('a b.mp4', 'a_b.mp4'), 2, "its flow would be 'a_b', as that of line 1"),
-        (('a/b.mp4', 'a.mp4'), 1, "its flow would lie in that of line 2, 'a.mp4'"),
-        (('a.mp4', '.'), 2, "'.' is the folder videos itself"),
-        (('b/..', 'a.mp4'), 1, "'b/..' is the folder videos itself"),
-        (('a.mp4', 'flow.json.mp4'), 2, "its flow would be 'flow.json', a name that the folder of flow needs itself"),
-        (('flow.json/a.mp4',), 1, "its flow would be 'flow.json/a', a name that the folder of flow needs itself"),
-        (('val.txt.mp4',), 1, "its flow would be 'val.txt', a name that the folder of flow needs itself"),
-        (('.lock.mp4',), 1, "its flow would be '.lock', a name that the folder of flow needs itself"),
-        (('.extracted.jsonl.avi',), 1, "its flow would be '.extracted.jsonl', a name that the folder of flow needs "),
-        (('.unfinished/a.avi',), 1, "its flow would be '.unfinished/a', a name that the folder of flow needs itself"),
-        (('a_report.json.avi',), 1, "its flow would be 'a_report.json', a name that the folder of flow needs itself"),
-    ],
-)
-def test_refused_names(paths, number, reason):
-    names, refused = names_of(*paths)
-    assert list(refused) == [number] and refused[number].startswith(reason)
-    assert len(names) == len(paths) - 1
-
-
-def test_names_of_videos_outside_of_the_folder(tmp_path):
-    videos = str(tmp_path / 'videos')
-    paths = ('a.mp4', '../b c.mp4', '/data/d.mp4')
-    with pytest.raises(
-        ValueError, match=r"line 2: '../b c.mp4' lies outside of the folder .*videos; only allow_outside"
-    ):
-        names_of(*paths, videos=videos)
-    names = names_of(*paths, videos=videos, allow_outside=True)[0]
-    assert names == ['a', f'{str(tmp_path)[1:]}/b_c', 'data/d']
 
 
 def test_refused_lines_do_not_keep_the_others_from_their_flow(folder):
