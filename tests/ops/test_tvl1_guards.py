@@ -3,14 +3,11 @@
 import pytest
 import torch
 
-from repflow_mm.ops import tvl1_flow, tvl1_reference
+from repflow_mm.ops import tvl1_flow
 from repflow_mm.ops.cpu import levels
 from repflow_mm.ops.cpu import operator as cpu
-from repflow_mm.ops.cpu import tvl1 as tvl1_cpu
 
 needs_compiler = pytest.mark.skipif(bool(cpu.unsupported_reasons(torch.empty(1))), reason='no C compiler')
-LEVELS = [pytest.param(tvl1_cpu.solve_level, marks=needs_compiler, id='cpu')]
-LEVELS.append(pytest.param(tvl1_reference.solve_level_ref, id='reference'))
 
 
 class TestGuards:
