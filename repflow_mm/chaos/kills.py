@@ -28,7 +28,7 @@ WANTED = 50
 MOST_SECONDS = 300
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 CONFIG = """
-_base_ = '{root}/configs/demo/repflow_r18_motion_clips.py'
+_base_ = 'repflow_mm::demo/repflow_r18_motion_clips.py'
 model = dict(
     backbone=dict(num_stages=1, strides=(1,), dilations=(1,), out_indices=(0,), flow=dict(channels=4, num_iters=2)),
     cls_head=dict(in_channels=64),
@@ -65,7 +65,7 @@ def prepare(folder: Path) -> Path:
     make_motion_clips(folder / 'clips', MotionClipOptions(train=16, val=8, size=32, length=12), jobs=1)
     os.environ['MOTION_CLIPS'] = str(folder / 'clips')
     config = folder / 'tiny.py'
-    config.write_text(CONFIG.format(root=Path(__file__).parents[2]), encoding='utf-8')
+    config.write_text(CONFIG, encoding='utf-8')
     return config
 
 

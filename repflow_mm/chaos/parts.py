@@ -26,6 +26,7 @@ PARTS = (
     Part('arguments', 'Random arguments', f'{_HERE}.arguments', 240, needs=('hypothesis',)),
     Part('videos', 'Damaged and odd videos', f'{_HERE}.videos', 150),
     Part('ranks', 'Failing ranks', f'{_HERE}.ranks', 170),
+    Part('half_precision', 'Half precision', f'{_HERE}.half_precision', 220),
     Part('kills', 'Killed trainings', f'{_HERE}.kills', 400),
 )
 SETTINGS = 'settings.json'

@@ -42,7 +42,7 @@ def run(emit: Emit, context: Context) -> None:
 def failing_run(config: Path, how: str, limit: float) -> str:
     """Train in two processes of which one fails; returns what is wrong with the end, '' if nothing is."""
     file = config.with_name(f'{how.replace(" ", "_")}.py')
-    text = CONFIG.format(root=Path(__file__).parents[2])
+    text = CONFIG
     file.write_text(text + FAILING.format(how=how, timeout=TIMEOUT_SECONDS), encoding='utf-8')
     command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=2', '-m', 'repflow_mm']
     command += ['train', str(file), '--launcher', 'pytorch', '--work-dir', str(file.with_suffix(''))]

@@ -6,10 +6,11 @@ import time
 import pytest
 import torch
 
-from repflow_mm.chaos import cli, hostile_files, kills, videos
+from repflow_mm.chaos import cli, half_precision, hostile_files, kills, videos
 from repflow_mm.chaos.failing_rank import FailingRankHook
 from repflow_mm.chaos.parts import PARTS, run_in_child, seed_of, tries_of, write_settings
 from repflow_mm.chaos.report import is_as_wanted, rows_of, table, write_docs
+from repflow_mm.datasets.motion_clips.clips import MotionClipOptions
 from repflow_mm.gpu_check.context import Context
 from repflow_mm.testing.video_corpus import make_corpus
 
@@ -171,3 +172,20 @@ def test_payload_runs_where_it_is_trusted(tmp_path):
 def test_failures_of_ranks_have_names():
     with pytest.raises(ValueError, match=r"how must be one of \('raises', .*got 'sings'"):
         FailingRankHook('sings')
+
+
+def test_a_training_in_half_precision_is_that_in_float32(tmp_path, monkeypatch):
+    monkeypatch.setenv('MOTION_CLIPS', '')
+    half_precision.prepare(tmp_path, MotionClipOptions(train=16, val=8, size=32, length=8))
+    found = {dtype: half_precision.trained('RepFlowResNet', tmp_path, dtype, 1) for dtype in ('float32', 'bfloat16')}
+    assert all(0 <= accuracy <= 1 and skipped == 0 for accuracy, skipped in found.values())
+    monkeypatch.setattr(half_precision, 'trained', lambda *arguments: results[arguments[2]])
+    results = dict(float32=(0.9, 0), bfloat16=(0.5, 2), float16=(0.0, 1))
+    assert half_precision.compare('RepFlowResNet', tmp_path) == {
+        'bfloat16, against float32': (
+            '2 steps were not finite; accuracy 0.500, in float32 0.900, which noise does not explain'
+        ),
+        'float16, its first steps': '1 steps were not finite',
+    }
+    results = dict(float32=(0.9, 0), bfloat16=(0.88, 0), float16=(0.0, 0))
+    assert not any(half_precision.compare('RepFlowResNet', tmp_path).values())

@@ -1,3 +1,4 @@
+import pytest
 import torch
 from mmaction.registry import OPTIM_WRAPPERS
 from mmengine.registry import init_default_scope
@@ -37,3 +38,13 @@ def test_gradients_accumulate():
         wrapper.update_params(loss)
         changed.append(not torch.equal(model.weight, before))
     assert changed == [False, True]
+
+
+def test_float16_can_be_tried():
+    model = torch.nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    wrapper = CpuAmpOptimWrapper(dtype='float16', optimizer=optimizer)
+    with wrapper.optim_context(model):
+        assert model(torch.rand(3, 4)).dtype == torch.float16
+    with pytest.raises(ValueError, match=r"dtype must be one of \('bfloat16', 'float16'\), got 'float8'"):
+        CpuAmpOptimWrapper(dtype='float8', optimizer=optimizer)
