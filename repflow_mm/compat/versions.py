@@ -7,9 +7,9 @@ from importlib import metadata
 
 # package: (distributions that provide it, lowest version, first version that is too new)
 SUPPORTED_VERSIONS = {
-    'mmaction': (('mmaction2',), '1.2.0', '1.3.0'),
-    'mmengine': (('mmengine', 'mmengine-lite'), '0.10.0', '0.11.0'),
-    'mmcv': (('mmcv', 'mmcv-lite'), '2.0.0', '2.2.0'),
+    'mmaction': (('mmaction2', 'otxmmaction2'), '1.2.0', '1.3.0'),
+    'mmengine': (('mmengine', 'mmengine-lite', 'onedl-mmengine'), '0.10.0', '0.11.0'),
+    'mmcv': (('mmcv', 'mmcv-lite', 'onedl-mmcv'), '2.0.0', '2.2.0'),
 }
 
 

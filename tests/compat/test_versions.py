@@ -32,19 +32,32 @@ def test_supported_versions_pass(pretend):
     assert versions.version_problems() == []
     pretend(mmcv_lite=None, mmcv='2.1.0+cu121', mmengine=None, mmengine_lite='0.10.4')
     assert versions.version_problems() == []
+    pretend(mmaction2=None, otxmmaction2='1.2.0', mmengine=None, onedl_mmengine='0.10.12')
+    assert versions.version_problems() == []
 
 
 @pytest.mark.parametrize(
     ('changes', 'problem'),
     [
-        (dict(mmaction2='0.24.1'), 'mmaction2: found 0.24.1 (allowed: >= 1.2.0, < 1.3.0)'),
-        (dict(mmengine='0.9.1'), 'mmengine or mmengine-lite: found 0.9.1 (allowed: >= 0.10.0, < 0.11.0)'),
-        (dict(mmengine='0.11.0rc1'), 'mmengine or mmengine-lite: found 0.11.0rc1 (allowed: >= 0.10.0, < 0.11.0)'),
-        (dict(mmcv_lite='2.2.0'), 'mmcv or mmcv-lite: found 2.2.0 (allowed: >= 2.0.0, < 2.2.0)'),
-        (dict(mmcv_lite=None, mmcv='1.7'), 'mmcv or mmcv-lite: found 1.7 (allowed: >= 2.0.0, < 2.2.0)'),
+        (dict(mmaction2='0.24.1'), 'mmaction2 or otxmmaction2: found 0.24.1 (allowed: >= 1.2.0, < 1.3.0)'),
+        (
+            dict(mmengine='0.9.1'),
+            'mmengine or mmengine-lite or onedl-mmengine: found 0.9.1 (allowed: >= 0.10.0, < 0.11.0)',
+        ),
+        (
+            dict(mmengine='0.11.0rc1'),
+            'mmengine or mmengine-lite or onedl-mmengine: found 0.11.0rc1 (allowed: >= 0.10.0, < 0.11.0)',
+        ),
+        (dict(mmcv_lite='2.2.0'), 'mmcv or mmcv-lite or onedl-mmcv: found 2.2.0 (allowed: >= 2.0.0, < 2.2.0)'),
+        (
+            dict(mmcv_lite=None, onedl_mmcv='2.3.6'),
+            'mmcv or mmcv-lite or onedl-mmcv: found 2.3.6 (allowed: >= 2.0.0, < 2.2.0)',
+        ),
+        (dict(mmcv_lite=None, mmcv='1.7'), 'mmcv or mmcv-lite or onedl-mmcv: found 1.7 (allowed: >= 2.0.0, < 2.2.0)'),
         (
             dict(mmcv_lite=None),
-            "mmcv or mmcv-lite: not installed (allowed: >= 2.0.0, < 2.2.0); pip install 'mmcv-lite>=2.0.0,<2.2.0'",
+            'mmcv or mmcv-lite or onedl-mmcv: not installed (allowed: >= 2.0.0, < 2.2.0); '
+            "pip install 'mmcv-lite>=2.0.0,<2.2.0'",
         ),
         (
             dict(mmcv='2.1.0'),
@@ -66,4 +79,6 @@ def test_a_distribution_without_its_package_is_not_installed(pretend, monkeypatc
     find_spec = versions.importlib.util.find_spec
     monkeypatch.setattr(versions.importlib.util, 'find_spec', lambda name: None if name == 'mmcv' else find_spec(name))
     (problem,) = versions.version_problems()
-    assert problem.startswith('mmcv or mmcv-lite: not installed (allowed: >= 2.0.0, < 2.2.0); pip install ')
+    assert problem.startswith(
+        'mmcv or mmcv-lite or onedl-mmcv: not installed (allowed: >= 2.0.0, < 2.2.0); pip install '
+    )
