@@ -29,7 +29,7 @@ test_pipeline = [
 
 dataset = dict(type='CheckedVideoDataset', data_prefix=dict(video=data_root), num_classes=10)
 train_dataloader = dict(
-    batch_size=16,
+    batch_size=8,
     num_workers=0,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(ann_file=f'{data_root}/egogestar_train_{fold}.txt', pipeline=train_pipeline, **dataset),
