@@ -1,3 +1,4 @@
+import importlib
 import json
 import struct
 
@@ -104,3 +105,11 @@ def test_device_that_is_not_there():
 def test_script(tmp_path):
     done = run_python(ROOT / 'tools' / 'benchmark.py', 'cost', '--frames', '1', cwd=tmp_path)
     assert (done.returncode, done.stderr.splitlines()[-1]) == (1, 'error: frames must be >= 3, got 1')
+
+
+def test_every_part_can_be_called():
+    """A module of benchmarks that the command line does not know could not be run."""
+    files = (ROOT / 'tools' / 'benchmarks').glob('*.py')
+    modules = [importlib.import_module(f'benchmarks.{file.stem}') for file in files if file.stem != 'command_line']
+    parts = [name for module in modules for name in getattr(module, 'PARTS', {})]
+    assert sorted(parts) == sorted(command_line.PARTS)

@@ -18,6 +18,7 @@ from benchmarks import (
     flow_formats,
     flow_methods,
     flow_workers,
+    guards,
     models,
     solver,
     tvl1,
@@ -40,6 +41,7 @@ PARTS: dict[str, Part] = {
         compiled_code,
         decoders,
         export,
+        guards,
     )
     for name, part in module.PARTS.items()
 }
