@@ -168,6 +168,12 @@ class NetworkViewer:
         return see_sample(self.recognizer.model, self.pipeline(self.recognizer.sample(filename=str(video))))
 
 
+def check_network(config: str | None, checkpoint: str | None) -> None:
+    """Raise ValueError if a command has one of ``--config`` and ``--checkpoint`` without the other."""
+    if (config is None) != (checkpoint is None):
+        raise ValueError('--config and --checkpoint go together; without both, an untrained layer sees the frames')
+
+
 def one_view(pipeline: Sequence[dict]) -> list[dict]:
     """A test pipeline that gives one clip and one crop, both from the middle, of those that are averaged in tests."""
     steps = []

@@ -20,6 +20,7 @@ from repflow_mm.apis.flow_viewers import (
     FramesViewer,
     NetworkViewer,
     Viewer,
+    check_network,
     read_class_names,
     see_clip,
 )
@@ -121,8 +122,7 @@ def viewer_from_args(args: argparse.Namespace) -> Viewer:
     Raises:
         ValueError: If a config comes without a checkpoint, or the other way round.
     """
-    if (args.config is None) != (args.checkpoint is None):
-        raise ValueError('--config and --checkpoint go together; without both, an untrained layer sees the frames')
+    check_network(args.config, args.checkpoint)
     if args.config is None:
         return FramesViewer(args.short_side, args.num_frames, args.start, args.interval, args.num_iters)
     return NetworkViewer(args.config, args.checkpoint, args.classes, args.device)

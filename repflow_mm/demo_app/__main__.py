@@ -18,7 +18,7 @@ from pathlib import Path
 from mmengine.logging import MMLogger
 
 from repflow_mm.apis.command_line import one_line_errors
-from repflow_mm.apis.flow_viewers import FramesViewer, NetworkViewer
+from repflow_mm.apis.flow_viewers import FramesViewer, NetworkViewer, check_network
 from repflow_mm.apis.videos import find_videos
 from repflow_mm.classical_flow.methods import METHODS
 from repflow_mm.datasets.motion_clips.clips import MotionClipOptions
@@ -49,8 +49,7 @@ def make_explorer(args: argparse.Namespace) -> Explorer:
     Raises:
         ValueError: If a config comes without a checkpoint, or the other way round.
     """
-    if (args.config is None) != (args.checkpoint is None):
-        raise ValueError('--config and --checkpoint go together; without both, an untrained layer sees the frames')
+    check_network(args.config, args.checkpoint)
     viewers = [FramesViewer()]
     if args.config is not None:
         viewers.insert(0, NetworkViewer(args.config, args.checkpoint, args.classes))

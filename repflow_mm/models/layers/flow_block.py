@@ -123,6 +123,19 @@ class FlowBlock(BaseModule):
         self.num_flows = list(steps).count('flow')
         self.reduce = nn.Conv2d(in_channels, channels, 1, bias=False)
         flow_cfg = dict(num_iters=num_iters, learn=learn, image_gradient=image_gradient, backend=backend)
+        flow_channels = self._add_steps(steps, channels, flow_cfg, conv_padding)
+        self.expanded_channels = flow_channels if outputs == 'all' else flow_channels[-1:]
+        several = len(self.expanded_channels) > 1
+        self.flow_norm = build_norm_layer(norm_cfg, sum(self.expanded_channels))[1] if several else None
+        padding = dict(padding=expand_kernel_size // 2, padding_mode=conv_padding)
+        self.expand = nn.Conv2d(sum(self.expanded_channels), in_channels, expand_kernel_size, **padding, bias=False)
+        self.norm = build_norm_layer(norm_cfg, in_channels)[1]
+        self.fuse = nn.Conv2d(2 * in_channels, in_channels, 1, bias=False) if fusion == 'concat' else None
+        self.act = MODELS.build(act_cfg) if act_cfg is not None and fusion != 'none' else nn.Identity()
+        self.init_weights()
+
+    def _add_steps(self, steps: Sequence[str], channels: int, flow_cfg: dict, conv_padding: str) -> list[int]:
+        """Build the steps, of which the first takes c channels; returns the channels of each flow."""
         self.steps, flow_channels = nn.ModuleDict(), []
         for i, kind in enumerate(steps):
             if kind == 'flow':
@@ -135,15 +148,7 @@ class FlowBlock(BaseModule):
                     nn.Conv2d(channels, channels // 2, 1, bias=False),
                 )
                 channels //= 2
-        self.expanded_channels = flow_channels if outputs == 'all' else flow_channels[-1:]
-        several = len(self.expanded_channels) > 1
-        self.flow_norm = build_norm_layer(norm_cfg, sum(self.expanded_channels))[1] if several else None
-        padding = dict(padding=expand_kernel_size // 2, padding_mode=conv_padding)
-        self.expand = nn.Conv2d(sum(self.expanded_channels), in_channels, expand_kernel_size, **padding, bias=False)
-        self.norm = build_norm_layer(norm_cfg, in_channels)[1]
-        self.fuse = nn.Conv2d(2 * in_channels, in_channels, 1, bias=False) if fusion == 'concat' else None
-        self.act = MODELS.build(act_cfg) if act_cfg is not None and fusion != 'none' else nn.Identity()
-        self.init_weights()
+        return flow_channels
 
     def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs) -> None:
         """Load the keys of checkpoints from before version 0.2 too."""
