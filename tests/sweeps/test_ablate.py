@@ -11,6 +11,7 @@ from helpers import other_run
 from repflow_mm.apis.options import TRAINING_LOCK
 from repflow_mm.sweeps import ablate
 from repflow_mm.sweeps import runs as ablation_runs
+from repflow_mm.sweeps import tables as ablation_tables
 from repflow_mm.sweeps.rows import load_tables
 from repflow_mm.sweeps.runs import Run
 
@@ -342,6 +343,37 @@ def test_rows_are_compared_with_the_row_of_reference(sweep):
     with pytest.raises(
         SystemExit, match=r"reference of table 'good' must be one of \['low', 'high', 'late'\], got 'lo"
     ):
+        run(sweep, 'good')
+
+
+def test_rows_may_have_references_of_their_own(sweep):
+    file = sweep / 'tables.yml'
+    rows = '[[low, low.py], [high, high.py, low], [late, [low.py, high.py], high]]'
+    file.write_text(file.read_text().replace('[[low, low.py], [high, high.py], [late, [low.py, high.py]]]', rows))
+    _, _, work_dir = run(sweep, 'good')
+    text = (work_dir / 'good.md').read_text()
+    assert '| good | top-1, % | difference to | seeds |' in text
+    assert '| low | 15.0 ± 7.1 | – | 2 |' in text
+    assert '| high | 55.0 ± 7.1 | low: +40.0 ± 0.0 | 2 |' in text and '| high: ' in text
+    file.write_text(file.read_text().replace('high.py, low]', 'high.py, lower]'))
+    with pytest.raises(SystemExit, match=r"reference of table 'good' must be one of .*, got 'lower'"):
+        run(sweep, 'good')
+
+
+def test_table_may_ask_for_accuracy_over_time(sweep, monkeypatch):
+    file, drawn = sweep / 'tables.yml', []
+    monkeypatch.setattr(ablation_tables, 'write_accuracy_over_ms', lambda *arguments: drawn.append(arguments))
+    file.write_text(file.read_text() + 'plots: {good: accuracy_over_ms}\nreferences: {good: low}\n')
+    work_dir = run(sweep, 'good')[2]
+    assert not drawn and (work_dir / 'good.png').is_file()  # bars, as no time is known
+    (work_dir / 'seconds_a_video.json').write_text(json.dumps(dict(low=0.002, high=0.005)))
+    run(sweep, 'good')
+    ((path, title, means, milliseconds, references),) = drawn
+    assert (path, title) == (work_dir / 'good.png', 'good')
+    assert milliseconds == pytest.approx(dict(low=2, high=5, late=7)) and list(means) == list(milliseconds)
+    assert references == dict(high='low', late='low')
+    file.write_text(file.read_text().replace('accuracy_over_ms', 'pie'))
+    with pytest.raises(SystemExit, match=r"plot of table 'good' must be one of .*'accuracy_over_ms'\), got 'pie'"):
         run(sweep, 'good')
 
 
