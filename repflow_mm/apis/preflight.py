@@ -15,7 +15,7 @@ from repflow_mm.apis.preflight_evaluation import check_evaluators, check_save_be
 from repflow_mm.apis.preflight_network import check_checkpointing, check_decoding
 from repflow_mm.datasets import ComputeFlow
 from repflow_mm.datasets.list_makers.mirrored_labels import flip_labels_beside
-from repflow_mm.datasets.lists.list_files import read_frame_list, read_list
+from repflow_mm.datasets.lists.list_files import read_frame_list, read_video_list
 from repflow_mm.models import FlowDataPreprocessor
 
 # What the names of a flow block's parameters have in them.
@@ -138,7 +138,8 @@ def _check_labels(dataset: dict, num_classes: int) -> None:
         return
     if dataset.get('type') == 'CheckedVideoDataset':
         delimiter = dataset.get('delimiter', ' ')
-        read_list(file, None if delimiter == ' ' else delimiter, num_classes, several)
+        delimiter = None if delimiter == ' ' else delimiter
+        read_video_list(file, delimiter, num_classes, several, dataset.get('with_offset', False))
     elif dataset.get('type') == 'CheckedRawframeDataset':
         read_frame_list(file, dataset.get('with_offset', False), num_classes, several)
 
