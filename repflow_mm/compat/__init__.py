@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 
 from repflow_mm.compat.checkpoint_files import find_usable_checkpoints, write_checkpoints_whole
-from repflow_mm.compat.checkpointing import checkpoint_basic_blocks, checkpoint_without_traces
 from repflow_mm.compat.checkpoint_forms import give_runners_a_state_dict
+from repflow_mm.compat.checkpointing import checkpoint_basic_blocks, checkpoint_without_traces
 from repflow_mm.compat.checkpoints import load_checkpoints_safely
 from repflow_mm.compat.config_paths import find_own_configs, find_own_models
 from repflow_mm.compat.config_text import read_config_text_as_data
