@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -36,6 +38,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--splits', type=int, nargs='+', help='splits of HMDB51 or UCF101, to average over')
     parser.add_argument('--work-dir', default='work_dirs/ablate', help='where runs and tables go')
     parser.add_argument('--gpus', type=int, default=1, help='processes of each run on this machine (default: 1)')
+    parser.add_argument('--jobs', type=int, default=1, help='runs at once on this machine (default: 1)')
     parser.add_argument('--slurm-dir', help='write a job script for each run to this folder instead of running it')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='overrides for every config')
     parser.add_argument('--time', action='store_true', help='measure what each network takes for a video, at the end')
@@ -43,10 +46,14 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--per-clip', action='store_true', help='add intervals over clips, mean class accuracy, confusion matrices'
     )
     parser.add_argument('--write-docs', type=Path, help='put the tables between the markers of this Markdown file')
+    parser.add_argument('--tables-only', action='store_true', help='run nothing: tables of the runs that are finished')
     parser.add_argument('--list', action='store_true', help='print the rows of the tables without running them')
     args = parser.parse_args(argv)
-    if args.gpus < 1:
-        parser.error(f'--gpus must be >= 1, got {args.gpus}')
+    for flag, number in (('--gpus', args.gpus), ('--jobs', args.jobs)):
+        if number < 1:
+            parser.error(f'{flag} must be >= 1, got {number}')
+    if args.tables_only and args.slurm_dir is not None:
+        parser.error('--tables-only runs nothing and --slurm-dir writes scripts that run: give one of them')
     if args.time and args.slurm_dir is not None:
         parser.error('--time measures on this machine: give it to a call without --slurm-dir, when the jobs are done')
     for flag, numbers in (('--seeds', args.seeds), ('--splits', args.splits or [])):
@@ -74,12 +81,34 @@ def runs_of(tables: dict[str, list[Row]], args: argparse.Namespace) -> list[Run]
     return runs
 
 
-def _status(run: Run, gpus: int) -> str:
+def _status(run: Run, gpus: int, jobs: int) -> str:
     """What became of the run; a run that cannot start counts as failed and does not end the sweep."""
     try:
-        return run_locally(run, gpus)
+        return run_locally(run, gpus, jobs)
     except (OSError, ValueError) as error:
         return f'failed: {error}'
+
+
+def _statuses(runs: Sequence[Run], gpus: int, jobs: int, show: Callable[[str], object]) -> Iterator[tuple[Run, str]]:
+    """Do the runs, some at once; yields each with what became of it, the first to end first."""
+    waiting = enumerate(runs, start=1)
+    with ThreadPoolExecutor(jobs) as pool:
+        at_work: dict[Future, Run] = {}
+
+        def start(number: int, run: Run) -> None:
+            show(f'[{number}/{len(runs)}] {run.title}\n')
+            # Here, as configs are read with environment variables, which all threads share.
+            _ = run.cfg
+            at_work[pool.submit(_status, run, gpus, jobs)] = run
+
+        while True:
+            for number, run in islice(waiting, jobs - len(at_work)):
+                start(number, run)
+            if not at_work:
+                return
+            done, _ = wait(at_work, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield at_work.pop(future), future.result()
 
 
 def main(argv: Sequence[str] | None = None, show: Callable[[str], object] = sys.stdout.write) -> int:
@@ -124,13 +153,11 @@ def _run_all(
     runs: list[Run],
     show: Callable,
 ) -> int:
-    """Do the runs one after the other and bring the tables up to date after each; returns how many failed."""
+    """Do the runs and bring the tables up to date after each; returns how many failed."""
     failed = 0
-    for number, run in enumerate(runs, start=1):
-        show(f'[{number}/{len(runs)}] {run.title}\n')
-        status = _status(run, args.gpus)
+    for run, status in _statuses([] if args.tables_only else runs, args.gpus, args.jobs, show):
         failed += status.startswith('failed')
-        show(f'  {status}\n')
+        show(f'  {run.title}: {status}\n')
         if status != 'done before':
             _write_tables(args, tables, references, runs)
     if args.time:

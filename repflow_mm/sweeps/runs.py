@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import json
 import os
 import shlex
@@ -24,6 +23,7 @@ from repflow_mm.apis.checkpoint import checkpoint_of
 from repflow_mm.apis.options import TRAINING_LOCK
 from repflow_mm.files import locked, write_json
 from repflow_mm.sweeps.code_version import code_version
+from repflow_mm.sweeps.fingerprint import fingerprint_of
 from repflow_mm.sweeps.rows import Network
 
 PR_SET_PDEATHSIG = 1
@@ -82,9 +82,8 @@ class Run:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of the whole config, by which a finished run is known to be of this config."""
-        text = json.dumps(self.cfg.to_dict(), sort_keys=True, default=str)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        """By which a finished run is known to be of this config."""
+        return fingerprint_of(self.cfg)
 
     def check_split(self) -> None:
         """Raise ValueError unless the run has a split just where its config reads one from the environment."""
@@ -149,10 +148,20 @@ def as_options(overrides: dict[str, object]) -> list[str]:
     return ['--cfg-options', *options] if options else []
 
 
-def run_locally(run: Run, gpus: int = 1) -> str:
+def run_locally(run: Run, gpus: int = 1, jobs: int = 1) -> str:
     """Train and test unless that is done; returns 'done', 'done before', or 'failed' and where the log is.
 
     A run that was stopped goes on from its last checkpoint. What the commands print goes to ``log.txt``.
+
+    Args:
+        run (Run): The run.
+        gpus (int): Processes of the run. Defaults to 1.
+        jobs (int): Runs that share this machine's cores, of which each takes its part unless ``OMP_NUM_THREADS`` says
+            how many. Defaults to 1.
+
+    Raises:
+        OSError: If another process has the run at work.
+        ValueError: If the folder holds a finished run of another config.
     """
     if run.result() is not None:
         return 'done before'
@@ -162,10 +171,10 @@ def run_locally(run: Run, gpus: int = 1) -> str:
         # The training of a sweep that was killed may be about to end.
         with locked(run.folder, TRAINING_LOCK, patience=60):
             pass
-        return _train_and_test(run, gpus)
+        return _train_and_test(run, gpus, jobs)
 
 
-def _train_and_test(run: Run, gpus: int) -> str:
+def _train_and_test(run: Run, gpus: int, jobs: int) -> str:
     """The commands of a run one after the other; returns the same as :func:`run_locally`."""
     log = run.folder / 'log.txt'
     train, test = run.commands(gpus)
@@ -174,10 +183,17 @@ def _train_and_test(run: Run, gpus: int) -> str:
         for command in (train, test):
             if command is test:
                 _link_last_checkpoint(run.folder)
-            if _call(command, file, run.environment):
+            if _call(command, file, {**_threads(jobs), **run.environment}):
                 return f'failed, see {log}'
     write_result(run)
     return f'done in {time.monotonic() - start:.0f} s'
+
+
+def _threads(jobs: int) -> dict[str, str]:
+    """The variable that gives each of several runs at once its part of the cores."""
+    if jobs == 1 or 'OMP_NUM_THREADS' in os.environ:
+        return {}
+    return {'OMP_NUM_THREADS': str(max(len(os.sched_getaffinity(0)) // jobs, 1))}
 
 
 def _call(command: list[str], log: TextIO, variables: dict[str, str]) -> int:

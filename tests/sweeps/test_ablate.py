@@ -1,6 +1,7 @@
 import csv
 import json
 import pickle
+import threading
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,29 @@ def test_stopped_sweep_ends_with_the_table_of_an_undisturbed_one(sweep, monkeypa
     assert calls(work_dir)[: len(before)] == before and len(calls(work_dir)) == len(set(calls(work_dir))) == 8
 
 
+def test_jobs_are_done_at_once(sweep, monkeypatch):
+    both, done = threading.Barrier(2, timeout=60), ablate.run_locally
+
+    def meet_first(run, gpus, jobs):
+        both.wait()
+        return done(run, gpus, jobs)
+
+    monkeypatch.setattr(ablate, 'run_locally', meet_first)
+    argv = ['good', '--tables', str(sweep / 'tables.yml'), '--work-dir', str(sweep / 'work'), '--seeds', '0', '1']
+    lines = []
+    assert ablate.main([*argv, '--jobs', '2'], show=lines.append) == 0
+    assert '| high | 55.0 ± 7.1 | 2 |' in (sweep / 'work' / 'good.md').read_text()
+    assert lines[0] == '[1/4] low, seed 0\n' and ''.join(lines).count('seed 1: done in') == 2
+
+
+def test_tables_only_runs_nothing(sweep):
+    run(sweep, 'good', seeds='0')
+    (sweep / 'work' / 'good.md').unlink()
+    argv = ['good', '--tables', str(sweep / 'tables.yml'), '--work-dir', str(sweep / 'work'), '--seeds', '0', '1']
+    assert ablate.main([*argv, '--tables-only'], show=str) == 0
+    assert len(calls(sweep / 'work')) == 4 and '| low | 10.0 | 1 |' in (sweep / 'work' / 'good.md').read_text()
+
+
 def test_failing_run_is_named_and_does_not_end_the_sweep(sweep):
     failed, text, work_dir = run(sweep, 'bad')
     assert failed == 2 and 'failed, see' in text
@@ -284,7 +308,15 @@ def test_unknown_names_are_quoted(sweep, what, message):
 
 
 @pytest.mark.parametrize(
-    'flags', [['--gpus', '0'], ['--seeds', '1', '1'], ['--splits', '2', '2'], ['--time', '--slurm-dir', 'jobs']]
+    'flags',
+    [
+        ['--gpus', '0'],
+        ['--jobs', '0'],
+        ['--seeds', '1', '1'],
+        ['--splits', '2', '2'],
+        ['--time', '--slurm-dir', 'jobs'],
+        ['--tables-only', '--slurm-dir', 'jobs'],
+    ],
 )
 def test_bad_flags_are_refused(sweep, flags, capsys):
     with pytest.raises(SystemExit):
