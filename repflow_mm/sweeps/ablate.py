@@ -18,7 +18,7 @@ from repflow_mm.files import check_writable, write_json
 from repflow_mm.sweeps.docs import check_sections, write_docs
 from repflow_mm.sweeps.rows import Row, load_plots, load_references, load_tables, networks_of
 from repflow_mm.sweeps.run_times import seconds_a_video
-from repflow_mm.sweeps.runs import Run, run_locally, write_slurm_script
+from repflow_mm.sweeps.runs import Run, all_splits, run_locally, write_slurm_script
 from repflow_mm.sweeps.tables import write_table
 
 TABLES = 'configs/tiny_kinetics/tables.yml'
@@ -35,7 +35,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--tables', default=TABLES, help=f'YAML file of tables and networks (default: {TABLES})')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2], help='seeds (default: 0 1 2)')
-    parser.add_argument('--splits', type=int, nargs='+', help='splits of HMDB51 or UCF101, to average over')
+    text = 'splits or folds of the data set, to average over; all of them if no numbers follow'
+    parser.add_argument('--splits', type=int, nargs='*', help=text)
     parser.add_argument('--work-dir', default='work_dirs/ablate', help='where runs and tables go')
     parser.add_argument('--gpus', type=int, default=1, help='processes of each run on this machine (default: 1)')
     parser.add_argument('--jobs', type=int, default=1, help='runs at once on this machine (default: 1)')
@@ -66,14 +67,15 @@ def runs_of(tables: dict[str, list[Row]], args: argparse.Namespace) -> list[Run]
     """Every run that the tables need, once; seeds in the outer order, so that all rows have a first result early.
 
     Raises:
-        ValueError: If splits are asked for and a config has none.
+        ValueError: If splits are asked for that a config does not have.
     """
     networks, options = networks_of(tables), tuple(args.cfg_options.items())
+    splits = [None] if args.splits is None else args.splits or all_splits(networks)
     runs = [
         Run(network, seed, Path(args.work_dir), options, split)
         for seed in args.seeds
         for network in networks
-        for split in args.splits or [None]
+        for split in splits
     ]
     for run in runs:
         if run.seed == args.seeds[0]:
