@@ -158,8 +158,7 @@ def _read_tables(file: Path) -> tuple[dict[str, list[Row]], dict[str, Network]]:
     content = _read_yaml(file)
     networks = _read_networks(file, content.get('networks', {}))
     tables = {
-        table: [Row(row, _networks_of_row(file, row, names, networks), *rest) for row, names, *rest in rows]
-        for table, rows in content.get('tables', {}).items()
+        table: [_read_row(file, row, networks) for row in rows] for table, rows in content.get('tables', {}).items()
     }
     return tables, networks
 
@@ -178,6 +177,13 @@ def _read_networks(file: Path, configs: dict[str, dict[str, dict]]) -> dict[str,
 def _frozen(value: object) -> object:
     """Lists as tuples, so that networks can be keys."""
     return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+def _read_row(file: Path, row: list, networks: dict[str, Network]) -> Row:
+    if not isinstance(row, list) or len(row) not in (2, 3):
+        raise ValueError(f'{file}: a row is a name, networks and, if it has one, a row of reference, got {row!r}')
+    name, names, *reference = row
+    return Row(name, _networks_of_row(file, name, names, networks), *reference)
 
 
 def _networks_of_row(file: Path, row: str, names: str | list[str], networks: dict[str, Network]) -> tuple[Network, ...]:
