@@ -16,9 +16,9 @@ from mmengine.config import DictAction
 from repflow_mm.apis.command_line import one_line_errors
 from repflow_mm.files import check_writable, write_json
 from repflow_mm.sweeps.docs import check_sections, write_docs
-from repflow_mm.sweeps.rows import Row, load_references, load_tables, networks_of
+from repflow_mm.sweeps.rows import Row, load_plots, load_references, load_tables, networks_of
 from repflow_mm.sweeps.run_times import seconds_a_video
-from repflow_mm.sweeps.runs import Run, run_locally, write_slurm_script
+from repflow_mm.sweeps.runs import Run, all_splits, run_locally, write_slurm_script
 from repflow_mm.sweeps.tables import write_table
 
 TABLES = 'configs/tiny_kinetics/tables.yml'
@@ -35,7 +35,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--tables', default=TABLES, help=f'YAML file of tables and networks (default: {TABLES})')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2], help='seeds (default: 0 1 2)')
-    parser.add_argument('--splits', type=int, nargs='+', help='splits of HMDB51 or UCF101, to average over')
+    text = 'splits or folds of the data set, to average over; all of them if no numbers follow'
+    parser.add_argument('--splits', type=int, nargs='*', help=text)
     parser.add_argument('--work-dir', default='work_dirs/ablate', help='where runs and tables go')
     parser.add_argument('--gpus', type=int, default=1, help='processes of each run on this machine (default: 1)')
     parser.add_argument('--jobs', type=int, default=1, help='runs at once on this machine (default: 1)')
@@ -66,14 +67,15 @@ def runs_of(tables: dict[str, list[Row]], args: argparse.Namespace) -> list[Run]
     """Every run that the tables need, once; seeds in the outer order, so that all rows have a first result early.
 
     Raises:
-        ValueError: If splits are asked for and a config has none.
+        ValueError: If splits are asked for that a config does not have.
     """
     networks, options = networks_of(tables), tuple(args.cfg_options.items())
+    splits = [None] if args.splits is None else args.splits or all_splits(networks)
     runs = [
         Run(network, seed, Path(args.work_dir), options, split)
         for seed in args.seeds
         for network in networks
-        for split in args.splits or [None]
+        for split in splits
     ]
     for run in runs:
         if run.seed == args.seeds[0]:
@@ -117,6 +119,7 @@ def main(argv: Sequence[str] | None = None, show: Callable[[str], object] = sys.
     with one_line_errors():
         tables = load_tables(args.what, args.tables)
         references = load_references(tables, args.tables)
+        plots = load_plots(tables, args.tables)
         runs = [] if args.list else runs_of(tables, args)
         if not args.list:
             check_writable(Path(args.slurm_dir or args.work_dir), '--slurm-dir' if args.slurm_dir else '--work-dir')
@@ -129,7 +132,7 @@ def main(argv: Sequence[str] | None = None, show: Callable[[str], object] = sys.
         for run in runs:
             show(f'{write_slurm_script(run, Path(args.slurm_dir), args.gpus)}\n')
         return 0
-    failed = _run_all(args, tables, references, runs, show)
+    failed = _run_all(args, tables, references, plots, runs, show)
     for name in tables:
         show(f'\n{Path(args.work_dir, f"{name}.md").read_text()}\n')
     if args.write_docs is not None:
@@ -149,7 +152,8 @@ def _listed(tables: dict[str, list[Row]]) -> str:
 def _run_all(
     args: argparse.Namespace,
     tables: dict[str, list[Row]],
-    references: dict[str, str],
+    references: dict[str, dict[str, str]],
+    plots: dict[str, str],
     runs: list[Run],
     show: Callable,
 ) -> int:
@@ -159,13 +163,13 @@ def _run_all(
         failed += status.startswith('failed')
         show(f'  {run.title}: {status}\n')
         if status != 'done before':
-            _write_tables(args, tables, references, runs)
+            _write_tables(args, tables, references, plots, runs)
     if args.time:
         device = 'cuda' if torch.cuda.is_available() else 'cpu'
         configs = {run.network.name: run.cfg for run in runs}
         known = _read_times(args.work_dir) | seconds_a_video(configs, device=device, progress='run times')
         write_json(Path(args.work_dir, TIMES), known)
-    _write_tables(args, tables, references, runs)
+    _write_tables(args, tables, references, plots, runs)
     return failed
 
 
@@ -176,10 +180,14 @@ def _read_times(work_dir: str) -> dict[str, float]:
 
 
 def _write_tables(
-    args: argparse.Namespace, tables: dict[str, list[Row]], references: dict[str, str], runs: list[Run]
+    args: argparse.Namespace,
+    tables: dict[str, list[Row]],
+    references: dict[str, dict[str, str]],
+    plots: dict[str, str],
+    runs: list[Run],
 ) -> None:
     times = _read_times(args.work_dir)
     for name, rows in tables.items():
         timed = all(network.name in times for row in rows for network in row.networks)
         seconds = times if timed else None
-        write_table(name, rows, runs, Path(args.work_dir), seconds, references.get(name), args.per_clip)
+        write_table(name, rows, runs, Path(args.work_dir), seconds, references[name], args.per_clip, plots.get(name))
