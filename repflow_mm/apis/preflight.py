@@ -12,7 +12,7 @@ from torch import nn
 
 from repflow_mm.apis.preflight_evaluation import check_evaluators, check_save_best
 from repflow_mm.apis.preflight_pipeline import check_channels, check_clips, check_decoding, check_flips
-from repflow_mm.datasets.lists.list_files import read_frame_list, read_list
+from repflow_mm.datasets.lists.list_files import read_frame_list, read_video_list
 
 # What the names of a flow block's parameters have in them.
 FLOW_KEYS = ('flow_blocks', 'steps.flow', 'steps.conv')
@@ -133,6 +133,7 @@ def _check_labels(dataset: dict, num_classes: int) -> None:
         return
     if dataset.get('type') == 'CheckedVideoDataset':
         delimiter = dataset.get('delimiter', ' ')
-        read_list(file, None if delimiter == ' ' else delimiter, num_classes, several)
+        delimiter = None if delimiter == ' ' else delimiter
+        read_video_list(file, delimiter, num_classes, several, dataset.get('with_offset', False))
     elif dataset.get('type') == 'CheckedRawframeDataset':
         read_frame_list(file, dataset.get('with_offset', False), num_classes, several)

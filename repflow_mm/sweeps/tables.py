@@ -12,7 +12,7 @@ from typing import NamedTuple
 from repflow_mm.files import write_text
 from repflow_mm.markdown import markdown_table
 from repflow_mm.sweeps.code_version import code_version
-from repflow_mm.sweeps.pictures import write_bars, write_confusions
+from repflow_mm.sweeps.pictures import write_accuracy_over_ms, write_bars, write_confusions
 from repflow_mm.sweeps.results import (
     Accuracies,
     Predictions,
@@ -67,8 +67,9 @@ def write_table(
     runs: Sequence[Run],
     work_dir: Path,
     seconds: dict[str, float] | None = None,
-    reference: str | None = None,
+    references: dict[str, str] | None = None,
     per_clip: bool = False,
+    plot: str | None = None,
 ) -> None:
     """Write ``<name>.md``, ``<name>.csv`` and ``<name>.png`` from the runs that are finished so far.
 
@@ -79,10 +80,12 @@ def write_table(
         work_dir (Path): Folder to write to.
         seconds (dict[str, float], optional): What each network takes for a video, by its name, for a column of run
             times, in which a late-fusion row has the sum of its networks'. Defaults to None, no such column.
-        reference (str, optional): The row that the others are compared with, seed by seed, in a column of
-            differences. Defaults to None, no such column.
+        references (dict[str, str], optional): For rows the row that they are compared with, seed by seed, in a column
+            of differences. Defaults to None, no such column.
         per_clip (bool): Add columns of the interval over clips and of the mean class accuracy, and write
             ``<name>_confusion.png``. Defaults to False.
+        plot (str, optional): ``'accuracy_over_ms'``, which ``<name>.png`` shows where ``seconds`` are known. Defaults
+            to None, bars.
     """
     results = {}
     splits = list(dict.fromkeys(run.split for run in runs))
@@ -96,25 +99,29 @@ def write_table(
         )
     used = [run for run in runs if any(run.network in row.networks for row in rows)]
     work_dir.mkdir(parents=True, exist_ok=True)
-    text = markdown(name, results, splits, _notes(used, reference, per_clip), reference, per_clip)
+    text = markdown(name, results, splits, _notes(used, references, per_clip), references, per_clip)
     write_text(work_dir / f'{name}.md', text.splitlines())
     write_text(work_dir / f'{name}.csv', _csv(results, runs).splitlines())
-    if any(result.accuracies for result in results.values()):
+    means = {row: result.means for row, result in results.items() if result.means}
+    if means and seconds and plot == 'accuracy_over_ms':
+        milliseconds = {row: 1e3 * result.seconds for row, result in results.items()}
+        write_accuracy_over_ms(work_dir / f'{name}.png', name, means, milliseconds, references or {})
+    elif means:
         write_bars(work_dir / f'{name}.png', name, {row: result.means for row, result in results.items()})
     predictions = {row: result.predictions for row, result in results.items() if result.predictions}
     if predictions:
         write_confusions(work_dir / f'{name}_confusion.png', predictions)
 
 
-def _notes(runs: Sequence[Run], reference: str | None, per_clip: bool) -> str:
+def _notes(runs: Sequence[Run], references: dict[str, str] | None, per_clip: bool) -> str:
     """Seeds, splits, protocol and the versions of the code that finished runs were made with, in a line."""
     finished = filter(None, (run.result() for run in runs))
     code = sorted({result['code'] for result in finished}) or [code_version()]
     seeds, splits = dict.fromkeys(run.seed for run in runs), dict.fromkeys(run.split for run in runs)
-    averaged = [] if None in splits else [f'mean over the splits {_joined(splits)}']
+    averaged = [] if None in splits else [f'mean over the splits (folds) {_joined(splits)}']
     # One run of each network and split: a protocol reads the whole lists, and seeds share it.
     protocols = sorted({protocol(run) for run in {(run.network, run.split): run for run in runs}.values()})
-    explained = ['difference: mean ± standard error over the seeds'] if reference else []
+    explained = ['difference: mean ± standard error over the seeds'] if references else []
     explained += ['interval: 95 %, bootstrap over the test clips'] if per_clip else []
     return '; '.join([f'Seeds {_joined(seeds)}', *averaged, *protocols, *explained, ', '.join(code)]) + '.'
 
@@ -128,7 +135,7 @@ def markdown(
     results: dict[str, RowResult],
     splits: Sequence[int | None],
     notes: str,
-    reference: str | None = None,
+    references: dict[str, str] | None = None,
     per_clip: bool = False,
 ) -> str:
     """The table with mean ± standard deviation over the seeds, each split's if there are any, run times, and notes.
@@ -139,14 +146,14 @@ def markdown(
     timed = all(result.seconds is not None for result in results.values())
     titles = [name, 'top-1, %', *(f'split {split}' for split in columns)]
     titles += ['interval', 'mean class, %'] if per_clip else []
-    titles += [f'minus {reference}'] if reference else []
+    titles += [_difference_title(references)] if references else []
     titles += ['seeds', *(['ms a video'] if timed else [])]
     lines = []
     for row, result in results.items():
         of_splits = [[value for (_, s), value in result.accuracies.items() if s == split] for split in columns]
         cells = [row, *map(_mean_and_deviation, (result.means.values(), *of_splits))]
         cells += _clip_cells(result.predictions) if per_clip else []
-        cells += [_difference(row, result, results, reference)] if reference else []
+        cells += [_difference(row, result, results, references)] if references else []
         lines.append([*cells, str(len(result.means)), *([f'{1e3 * result.seconds:.1f}'] if timed else [])])
     return f'{markdown_table(titles, lines)}\n\n{notes}\n'
 
@@ -167,13 +174,21 @@ def _clip_cells(predictions: Predictions | None) -> list[str]:
     return [f'{100 * low:.1f} to {100 * high:.1f}', f'{100 * predictions.mean_class_accuracy:.1f}']
 
 
-def _difference(row: str, result: RowResult, results: dict[str, RowResult], reference: str) -> str:
-    """The difference of a row's top-1 to that of the row of reference, in percentage points."""
-    found = None if row == reference else paired_difference(result.means, results[reference].means)
+def _difference_title(references: dict[str, str]) -> str:
+    """What the column of differences is called: cells name the row of reference where there are several."""
+    names = set(references.values())
+    return f'minus {names.pop()}' if len(names) == 1 else 'difference to'
+
+
+def _difference(row: str, result: RowResult, results: dict[str, RowResult], references: dict[str, str]) -> str:
+    """The difference of a row's top-1 to that of its row of reference, in percentage points."""
+    reference = references.get(row)
+    found = None if reference is None else paired_difference(result.means, results[reference].means)
     if found is None:
         return '–'
     mean, error = found
-    return f'{100 * mean:+.1f}' + ('' if error is None else f' ± {100 * error:.1f}')
+    name = f'{reference}: ' if len(set(references.values())) > 1 else ''
+    return f'{name}{100 * mean:+.1f}' + ('' if error is None else f' ± {100 * error:.1f}')
 
 
 def _csv(results: dict[str, RowResult], runs: Sequence[Run]) -> str:
