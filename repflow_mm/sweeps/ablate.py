@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -14,15 +13,15 @@ import torch
 from mmengine.config import DictAction
 
 from repflow_mm.apis.command_line import one_line_errors
-from repflow_mm.files import check_writable, write_json
+from repflow_mm.files import check_writable
+from repflow_mm.sweeps.costs import costs_of, read_costs, write_costs
 from repflow_mm.sweeps.docs import check_sections, write_docs
-from repflow_mm.sweeps.rows import Row, load_references, load_tables, networks_of
-from repflow_mm.sweeps.run_times import seconds_a_video
+from repflow_mm.sweeps.rows import Network, Row, load_references, load_tables, networks_of
 from repflow_mm.sweeps.runs import Run, run_locally, write_slurm_script
+from repflow_mm.sweeps.table_pictures import load_pictures, write_pictures
 from repflow_mm.sweeps.tables import write_table
 
 TABLES = 'configs/tiny_kinetics/tables.yml'
-TIMES = 'seconds_a_video.json'
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -41,10 +40,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--jobs', type=int, default=1, help='runs at once on this machine (default: 1)')
     parser.add_argument('--slurm-dir', help='write a job script for each run to this folder instead of running it')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='overrides for every config')
-    parser.add_argument('--time', action='store_true', help='measure what each network takes for a video, at the end')
-    parser.add_argument(
-        '--per-clip', action='store_true', help='add intervals over clips, mean class accuracy, confusion matrices'
-    )
+    parser.add_argument('--time', action='store_true', help='measure time, parameters and operations, at the end')
+    parser.add_argument('--per-clip', action='store_true', help='add intervals over clips and mean class accuracy')
     parser.add_argument('--write-docs', type=Path, help='put the tables between the markers of this Markdown file')
     parser.add_argument('--tables-only', action='store_true', help='run nothing: tables of the runs that are finished')
     parser.add_argument('--list', action='store_true', help='print the rows of the tables without running them')
@@ -117,6 +114,7 @@ def main(argv: Sequence[str] | None = None, show: Callable[[str], object] = sys.
     with one_line_errors():
         tables = load_tables(args.what, args.tables)
         references = load_references(tables, args.tables)
+        pictures = load_pictures(tables, args.tables)
         runs = [] if args.list else runs_of(tables, args)
         if not args.list:
             check_writable(Path(args.slurm_dir or args.work_dir), '--slurm-dir' if args.slurm_dir else '--work-dir')
@@ -130,6 +128,8 @@ def main(argv: Sequence[str] | None = None, show: Callable[[str], object] = sys.
             show(f'{write_slurm_script(run, Path(args.slurm_dir), args.gpus)}\n')
         return 0
     failed = _run_all(args, tables, references, runs, show)
+    for name, settings in pictures.items():
+        write_pictures(name, tables[name], settings, runs, Path(args.work_dir))
     for name in tables:
         show(f'\n{Path(args.work_dir, f"{name}.md").read_text()}\n')
     if args.write_docs is not None:
@@ -159,27 +159,23 @@ def _run_all(
         failed += status.startswith('failed')
         show(f'  {run.title}: {status}\n')
         if status != 'done before':
-            _write_tables(args, tables, references, runs)
+            _write_tables(args, _with_network(tables, run.network), references, runs)
     if args.time:
         device = 'cuda' if torch.cuda.is_available() else 'cpu'
         configs = {run.network.name: run.cfg for run in runs}
-        known = _read_times(args.work_dir) | seconds_a_video(configs, device=device, progress='run times')
-        write_json(Path(args.work_dir, TIMES), known)
+        write_costs(args.work_dir, costs_of(configs, device=device, progress='costs'))
     _write_tables(args, tables, references, runs)
     return failed
 
 
-def _read_times(work_dir: str) -> dict[str, float]:
-    """What an earlier call with ``--time`` has measured: seconds a video by the name of the network."""
-    file = Path(work_dir, TIMES)
-    return json.loads(file.read_text()) if file.is_file() else {}
+def _with_network(tables: dict[str, list[Row]], network: Network) -> dict[str, list[Row]]:
+    """The tables that a network is in."""
+    return {name: rows for name, rows in tables.items() if any(network in row.networks for row in rows)}
 
 
 def _write_tables(
     args: argparse.Namespace, tables: dict[str, list[Row]], references: dict[str, str], runs: list[Run]
 ) -> None:
-    times = _read_times(args.work_dir)
+    costs = read_costs(args.work_dir)
     for name, rows in tables.items():
-        timed = all(network.name in times for row in rows for network in row.networks)
-        seconds = times if timed else None
-        write_table(name, rows, runs, Path(args.work_dir), seconds, references.get(name), args.per_clip)
+        write_table(name, rows, runs, Path(args.work_dir), costs, references.get(name), args.per_clip)

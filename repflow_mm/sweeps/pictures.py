@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from repflow_mm.files import completed
-from repflow_mm.sweeps.results import Predictions
 
 
 def write_bars(path: Path, title: str, means: dict[str, dict[int, float]]) -> None:
@@ -29,27 +27,6 @@ def write_bars(path: Path, title: str, means: dict[str, dict[int, float]]) -> No
             axes.plot(percent, [position] * len(percent), 'k.', markersize=5)
     axes.set(yticks=range(len(means)), yticklabels=means, ylim=(len(means) - 0.5, -0.5))
     axes.set(xlabel='top-1 accuracy, %', title=title, xlim=(0, 100))
-    _save(figure, path)
-
-
-def write_confusions(path: Path, predictions: dict[str, Predictions]) -> None:
-    """Write a PNG of each row's confusion matrix: the true class from top to bottom, the predicted from left to right.
-
-    Args:
-        path (Path): The file.
-        predictions (dict[str, Predictions]): What each row's runs predict.
-    """
-    columns = min(3, len(predictions))
-    lines = math.ceil(len(predictions) / columns)
-    figure = Figure(figsize=(2.9 * columns + 1, 3.1 * lines), layout='constrained')
-    axes = figure.subplots(lines, columns, squeeze=False)
-    for place in axes.flat:
-        place.axis('off')
-    for place, (row, found) in zip(axes.flat, predictions.items()):
-        image = place.imshow(100 * found.confusion, vmin=0, vmax=100, cmap='Blues')
-        place.axis('on')
-        place.set(title=row, xlabel='predicted', ylabel='true')
-    figure.colorbar(image, ax=axes, label='% of the class', shrink=0.6)
     _save(figure, path)
 
 
