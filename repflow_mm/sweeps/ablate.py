@@ -17,7 +17,7 @@ from repflow_mm.files import check_writable
 from repflow_mm.sweeps.costs import costs_of, read_costs, write_costs
 from repflow_mm.sweeps.docs import check_sections, write_docs
 from repflow_mm.sweeps.rows import Network, Row, load_references, load_tables, networks_of
-from repflow_mm.sweeps.runs import Run, run_locally, write_slurm_script
+from repflow_mm.sweeps.runs import Run, all_splits, run_locally, write_slurm_script
 from repflow_mm.sweeps.table_pictures import load_pictures, write_pictures
 from repflow_mm.sweeps.tables import write_table
 
@@ -34,7 +34,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--tables', default=TABLES, help=f'YAML file of tables and networks (default: {TABLES})')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2], help='seeds (default: 0 1 2)')
-    parser.add_argument('--splits', type=int, nargs='+', help='splits of HMDB51 or UCF101, to average over')
+    text = 'splits or folds of the data set, to average over; all of them if no numbers follow'
+    parser.add_argument('--splits', type=int, nargs='*', help=text)
     parser.add_argument('--work-dir', default='work_dirs/ablate', help='where runs and tables go')
     parser.add_argument('--gpus', type=int, default=1, help='processes of each run on this machine (default: 1)')
     parser.add_argument('--jobs', type=int, default=1, help='runs at once on this machine (default: 1)')
@@ -63,14 +64,15 @@ def runs_of(tables: dict[str, list[Row]], args: argparse.Namespace) -> list[Run]
     """Every run that the tables need, once; seeds in the outer order, so that all rows have a first result early.
 
     Raises:
-        ValueError: If splits are asked for and a config has none.
+        ValueError: If splits are asked for that a config does not have.
     """
     networks, options = networks_of(tables), tuple(args.cfg_options.items())
+    splits = [None] if args.splits is None else args.splits or all_splits(networks)
     runs = [
         Run(network, seed, Path(args.work_dir), options, split)
         for seed in args.seeds
         for network in networks
-        for split in args.splits or [None]
+        for split in splits
     ]
     for run in runs:
         if run.seed == args.seeds[0]:

@@ -117,7 +117,7 @@ def _notes(runs: Sequence[Run], reference: str | None, per_clip: bool, with_cost
     finished = filter(None, (run.result() for run in runs))
     code = sorted({result['code'] for result in finished}) or [code_version()]
     seeds, splits = dict.fromkeys(run.seed for run in runs), dict.fromkeys(run.split for run in runs)
-    averaged = [] if None in splits else [f'mean over the splits {_joined(splits)}']
+    averaged = [] if None in splits else [f'mean over the splits (folds) {_joined(splits)}']
     # One run of each network and split: a protocol reads the whole lists, and seeds share it.
     protocols = sorted({protocol(run) for run in {(run.network, run.split): run for run in runs}.values()})
     explained = ['difference: mean ± standard error over the seeds'] if reference else []

@@ -50,7 +50,8 @@ def sweep(tmp_path, monkeypatch):
         (tmp_path / f'{name}.txt').write_text('clip.mp4 0\n' * count)
     for name, scale in (('low', 0.1), ('high', 0.5), ('broken', 9)):
         (tmp_path / f'{name}.py').write_text(CONFIG.format(scale=scale, lists=tmp_path))
-    (tmp_path / 'split.py').write_text("split = '{{$HMDB51_SPLIT:1}}'\n" + CONFIG.format(scale=0.1, lists=tmp_path))
+    splits = "split = '{{$HMDB51_SPLIT:1}}'\nsplits = dict(variable='HMDB51_SPLIT', count=3)\n"
+    (tmp_path / 'split.py').write_text(splits + CONFIG.format(scale=0.1, lists=tmp_path))
     (tmp_path / 'tables.yml').write_text(
         'tables:\n'
         '  good: [[low, low.py], [high, high.py], [late, [low.py, high.py]]]\n'
@@ -76,11 +77,11 @@ def sweep(tmp_path, monkeypatch):
     return tmp_path
 
 
-def run(sweep, *what, seeds='0 1', splits=''):
+def run(sweep, *what, seeds='0 1', splits=None):
     lines = []
     work_dir = sweep / 'work'
     argv = [*what, '--tables', str(sweep / 'tables.yml'), '--work-dir', str(work_dir), '--seeds', *seeds.split()]
-    argv += ['--splits', *splits.split()] if splits else []
+    argv += [] if splits is None else ['--splits', *splits.split()]
     failed = ablate.main(argv, show=lines.append)
     return failed, ''.join(lines), work_dir
 
@@ -230,13 +231,13 @@ def test_changed_config_is_not_mixed_with_old_results(sweep):
 
 
 def test_accuracy_is_the_mean_over_splits(sweep):
-    failed, text, work_dir = run(sweep, 'splits', splits='1 2 3')
+    failed, text, work_dir = run(sweep, 'splits', splits='')
     assert failed == 0 and '[3/12] split-low, split 3, seed 0' in text
     text = (work_dir / 'splits.md').read_text()
     assert '| splits | top-1, % | split 1 | split 2 | split 3 | seeds |' in text
     # Seed 0: 10, 9 and 8 %; seed 1: 20, 19 and 18 %.
     assert '| low | 14.0 ± 7.1 | 15.0 ± 7.1 | 14.0 ± 7.1 | 13.0 ± 7.1 | 2 |' in text
-    assert text.splitlines()[-1].startswith('Seeds 0, 1; mean over the splits 1, 2, 3; 2 × 3 views')
+    assert text.splitlines()[-1].startswith('Seeds 0, 1; mean over the splits (folds) 1, 2, 3; 2 × 3 views')
     rows = list(csv.reader((work_dir / 'splits.csv').open()))
     assert rows[0] == ['row', *(f'seed {seed} split {split}' for seed in (0, 1) for split in (1, 2, 3))]
     assert (work_dir / 'runs' / 'split-low' / 'split2' / 'seed1' / 'result.json').is_file()
@@ -252,8 +253,14 @@ def test_seed_without_all_splits_does_not_count(sweep):
 
 
 def test_splits_are_asked_for_where_there_are_some(sweep, monkeypatch):
-    with pytest.raises(SystemExit, match='low.py has no splits: it does not read HMDB51_SPLIT or UCF101_SPLIT'):
+    with pytest.raises(
+        SystemExit, match="low.py has no splits: it does not say splits=dict\\(variable='NAME', count=3"
+    ):
         run(sweep, 'good', splits='1 2')
+    with pytest.raises(SystemExit, match='split.py has the splits 1 to 3, got 4'):
+        run(sweep, 'splits', splits='1 4')
+    with pytest.raises(SystemExit, match='without numbers needs configs of the same splits: .*low.py has 0'):
+        run(sweep, 'good', splits='')
     monkeypatch.setenv('HMDB51_SPLIT', '2')
     with pytest.raises(SystemExit, match='split.py reads HMDB51_SPLIT, which is set: say --splits instead'):
         run(sweep, 'splits')

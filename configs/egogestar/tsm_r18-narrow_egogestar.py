@@ -1,15 +1,13 @@
-# TSM, ResNet-18. MMAction2's 2D networks have one width: four times that of the narrow networks here.
-_base_ = './rgb_r18-narrow_egogestar.py'
+# TSM, ResNet-18, a quarter as wide.
+_base_ = ['./rgb_r18-narrow_egogestar.py', '../_base_/models/narrow_2d.py']
 
+backbone = dict(type='ResNetTSM', depth=18, num_segments=16, shift_div=8, pretrained2d=False, **_base_.narrow)
 model = dict(
     _delete_=True,
     type='Recognizer2D',
-    backbone=dict(
-        type='WithFlow',
-        backbone=dict(type='ResNetTSM', depth=18, num_segments=16, shift_div=8, pretrained2d=False),
-    ),
+    backbone=dict(type='WithFlow', backbone=backbone),
     cls_head=dict(
-        type='TSMHead', num_classes=10, in_channels=512, num_segments=16, dropout_ratio=0.2, average_clips='prob'
+        type='TSMHead', num_classes=10, in_channels=128, num_segments=16, dropout_ratio=0.2, average_clips='prob'
     ),
     data_preprocessor=dict(type='ActionDataPreprocessor', mean=[127.5, 127.5, 127.5], std=[127.5, 127.5, 127.5]),
 )
