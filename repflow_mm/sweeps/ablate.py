@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from mmengine.config import DictAction
@@ -18,7 +19,7 @@ from repflow_mm.sweeps.costs import costs_of, read_costs, write_costs
 from repflow_mm.sweeps.docs import check_sections, write_docs
 from repflow_mm.sweeps.rows import Network, Row, load_references, load_tables, networks_of
 from repflow_mm.sweeps.runs import Run, all_splits, run_locally, write_slurm_script
-from repflow_mm.sweeps.table_pictures import load_pictures, write_pictures
+from repflow_mm.sweeps.table_pictures import TablePictures, load_pictures, write_pictures
 from repflow_mm.sweeps.tables import write_table
 
 TABLES = 'configs/tiny_kinetics/tables.yml'
@@ -110,14 +111,59 @@ def _statuses(runs: Sequence[Run], gpus: int, jobs: int, show: Callable[[str], o
                 yield at_work.pop(future), future.result()
 
 
+class Sweep(NamedTuple):
+    """Runs, and what is made of their results.
+
+    Args:
+        args (argparse.Namespace): The flags.
+        tables (dict[str, list[Row]]): The rows of the tables.
+        references (dict[str, dict[str, str]]): For each table the rows that its rows are compared with.
+        pictures (dict[str, TablePictures]): For each table its pictures.
+        runs (list[Run]): Every run that the tables need.
+    """
+
+    args: argparse.Namespace
+    tables: dict[str, list[Row]]
+    references: dict[str, dict[str, str]]
+    pictures: dict[str, TablePictures]
+    runs: list[Run]
+
+    def run_all(self, show: Callable[[str], object]) -> int:
+        """Do the runs and bring their tables up to date after each; returns how many failed."""
+        failed = 0
+        for run, status in _statuses([] if self.args.tables_only else self.runs, self.args.gpus, self.args.jobs, show):
+            failed += status.startswith('failed')
+            show(f'  {run.title}: {status}\n')
+            if status != 'done before':
+                self.write_tables(run.network)
+        return failed
+
+    def write_all(self) -> None:
+        """Measure costs if that is asked for, and write all tables and pictures."""
+        if self.args.time:
+            device = 'cuda' if torch.cuda.is_available() else 'cpu'
+            configs = {run.network.name: run.cfg for run in self.runs}
+            write_costs(self.args.work_dir, costs_of(configs, device=device, progress='costs'))
+        self.write_tables()
+        for name, rows in self.tables.items():
+            write_pictures(name, rows, self.pictures[name], self.runs, Path(self.args.work_dir))
+
+    def write_tables(self, network: Network | None = None) -> None:
+        """Write the tables that a network is in, or all."""
+        work_dir, costs = Path(self.args.work_dir), read_costs(self.args.work_dir)
+        for name, rows in self.tables.items():
+            if network is None or any(network in row.networks for row in rows):
+                plot = self.pictures[name].plot
+                write_table(name, rows, self.runs, work_dir, costs, self.references[name], self.args.per_clip, plot)
+
+
 def main(argv: Sequence[str] | None = None, show: Callable[[str], object] = sys.stdout.write) -> int:
     """Run what the command line says; returns the number of runs that failed."""
     args = parse_args(argv)
     with one_line_errors():
         tables = load_tables(args.what, args.tables)
-        references = load_references(tables, args.tables)
-        pictures = load_pictures(tables, args.tables)
-        runs = [] if args.list else runs_of(tables, args)
+        references, pictures = load_references(tables, args.tables), load_pictures(tables, args.tables)
+        sweep = Sweep(args, tables, references, pictures, [] if args.list else runs_of(tables, args))
         if not args.list:
             check_writable(Path(args.slurm_dir or args.work_dir), '--slurm-dir' if args.slurm_dir else '--work-dir')
         if args.write_docs is not None:
@@ -126,12 +172,11 @@ def main(argv: Sequence[str] | None = None, show: Callable[[str], object] = sys.
         show(_listed(tables))
         return 0
     if args.slurm_dir is not None:
-        for run in runs:
+        for run in sweep.runs:
             show(f'{write_slurm_script(run, Path(args.slurm_dir), args.gpus)}\n')
         return 0
-    failed = _run_all(args, tables, references, runs, show)
-    for name, settings in pictures.items():
-        write_pictures(name, tables[name], settings, runs, Path(args.work_dir))
+    failed = sweep.run_all(show)
+    sweep.write_all()
     for name in tables:
         show(f'\n{Path(args.work_dir, f"{name}.md").read_text()}\n')
     if args.write_docs is not None:
@@ -146,38 +191,3 @@ def _listed(tables: dict[str, list[Row]]) -> str:
         lines += [name, *(f'  {row.name}: {" + ".join(network.name for network in row.networks)}' for row in rows)]
     lines += ['networks', *(f'  {network.name}: {network.describe()}' for network in networks_of(tables))]
     return '\n'.join(lines) + '\n'
-
-
-def _run_all(
-    args: argparse.Namespace,
-    tables: dict[str, list[Row]],
-    references: dict[str, str],
-    runs: list[Run],
-    show: Callable,
-) -> int:
-    """Do the runs and bring the tables up to date after each; returns how many failed."""
-    failed = 0
-    for run, status in _statuses([] if args.tables_only else runs, args.gpus, args.jobs, show):
-        failed += status.startswith('failed')
-        show(f'  {run.title}: {status}\n')
-        if status != 'done before':
-            _write_tables(args, _with_network(tables, run.network), references, runs)
-    if args.time:
-        device = 'cuda' if torch.cuda.is_available() else 'cpu'
-        configs = {run.network.name: run.cfg for run in runs}
-        write_costs(args.work_dir, costs_of(configs, device=device, progress='costs'))
-    _write_tables(args, tables, references, runs)
-    return failed
-
-
-def _with_network(tables: dict[str, list[Row]], network: Network) -> dict[str, list[Row]]:
-    """The tables that a network is in."""
-    return {name: rows for name, rows in tables.items() if any(network in row.networks for row in rows)}
-
-
-def _write_tables(
-    args: argparse.Namespace, tables: dict[str, list[Row]], references: dict[str, str], runs: list[Run]
-) -> None:
-    costs = read_costs(args.work_dir)
-    for name, rows in tables.items():
-        write_table(name, rows, runs, Path(args.work_dir), costs, references.get(name), args.per_clip)

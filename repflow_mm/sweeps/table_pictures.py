@@ -1,4 +1,4 @@
-"""Which pictures of clips a table has: confusion matrices, and the flow that its networks have learned."""
+"""Which pictures a table has: a plot, confusion matrices, and the flow that its networks have learned."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import yaml
-
 from repflow_mm.datasets.lists.class_names import class_names_beside
 from repflow_mm.sweeps.confusion import write_confusions
 from repflow_mm.sweeps.learned_flow import write_learned_flow
+from repflow_mm.sweeps.pictures import ACCURACY_OVER_MS, BARS
 from repflow_mm.sweeps.results import row_predictions
-from repflow_mm.sweeps.rows import Row
+from repflow_mm.sweeps.rows import Row, read_yaml
 from repflow_mm.sweeps.runs import Run
 
 # What may follow a table's name in the file names of its pictures.
@@ -23,11 +22,14 @@ class TablePictures(NamedTuple):
     """The pictures of a table.
 
     Args:
+        plot (str): ``'bars'``, a bar for each row, or ``'accuracy_over_ms'``, each row's accuracy over the time that
+            its networks take, once that is measured. Defaults to ``'bars'``.
         confusion (tuple[str, ...]): Rows whose confusion matrices are drawn. Defaults to none.
         flow (tuple[str, ...]): Rows of one network whose learned flow is shown. Defaults to none.
         classes (tuple[str, ...]): Names of the classes on whose clips it is. Defaults to none.
     """
 
+    plot: str = BARS
     confusion: tuple[str, ...] = ()
     flow: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
@@ -41,21 +43,19 @@ def load_pictures(tables: dict[str, list[Row]], tables_file: str) -> dict[str, T
         tables_file (str): The YAML file, which need not exist.
 
     Returns:
-        dict[str, TablePictures]: By the name of the table, for tables that have some.
+        dict[str, TablePictures]: By the name of the table.
 
     Raises:
-        ValueError: If a setting or a row is not known.
+        ValueError: If a setting, a plot or a row is not known.
     """
-    file = Path(tables_file)
-    content = yaml.safe_load(file.read_text()) or {} if file.is_file() else {}
-    found = {}
-    for table, settings in content.get('pictures', {}).items():
-        if table in tables:
-            place = f'{tables_file}: the pictures of table {table!r}'
-            _check_names(f'{place} must have', settings, TablePictures._fields)
-            found[table] = TablePictures(**{name: tuple(value) for name, value in settings.items()})
-            rows = [row.name for row in tables[table]]
-            _check_names(f'{place} must be of rows', (*found[table].confusion, *found[table].flow), rows)
+    content, found = read_yaml(tables_file).get('pictures', {}), {}
+    for table, rows in tables.items():
+        settings, place = content.get(table, {}), f'{tables_file}: the pictures of table {table!r}'
+        _check_names(f'{place} must have', settings, TablePictures._fields)
+        values = {name: value if name == 'plot' else tuple(value) for name, value in settings.items()}
+        pictures = found[table] = TablePictures(**values)
+        _check_names(f'{place} must have as plot', [pictures.plot], (BARS, ACCURACY_OVER_MS))
+        _check_names(f'{place} must be of rows', (*pictures.confusion, *pictures.flow), [row.name for row in rows])
     return found
 
 
@@ -90,5 +90,6 @@ def write_pictures(
 
 
 def _first_finished(row: Row, runs: Sequence[Run]) -> Run | None:
-    """The first run of a row's network that is finished."""
-    return next((run for run in runs if run.network in row.networks and run.result()), None)
+    """The first run of a row's network that is finished, and whose checkpoint is there."""
+    finished = (run for run in runs if run.network in row.networks and run.result())
+    return next((run for run in finished if (run.folder / 'last.pth').is_file()), None)

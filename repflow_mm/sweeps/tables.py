@@ -13,7 +13,7 @@ from repflow_mm.files import write_text
 from repflow_mm.markdown import markdown_table
 from repflow_mm.sweeps.code_version import code_version
 from repflow_mm.sweeps.costs import Cost, total_cost
-from repflow_mm.sweeps.pictures import write_bars
+from repflow_mm.sweeps.pictures import ACCURACY_OVER_MS, BARS, write_accuracy_over_ms, write_bars
 from repflow_mm.sweeps.results import (
     Accuracies,
     Predictions,
@@ -75,8 +75,9 @@ def write_table(
     runs: Sequence[Run],
     work_dir: Path,
     costs: dict[str, Cost] | None = None,
-    reference: str | None = None,
+    references: dict[str, str] | None = None,
     per_clip: bool = False,
+    plot: str = BARS,
 ) -> None:
     """Write ``<name>.md``, ``<name>.csv`` and ``<name>.png`` from the runs that are finished so far.
 
@@ -88,10 +89,12 @@ def write_table(
         costs (dict[str, Cost], optional): What was measured of networks, by their names, for columns of parameters,
             operations and run times, in which a late-fusion row has the sum of its networks'. Defaults to None, no such
             columns.
-        reference (str, optional): The row that the others are compared with, seed by seed, in a column of
-            differences. Defaults to None, no such column.
+        references (dict[str, str], optional): For rows the row that they are compared with, seed by seed, in a column
+            of differences. Defaults to None, no such column.
         per_clip (bool): Add columns of the interval over clips and of the mean class accuracy, and intervals to the
             differences. Defaults to False.
+        plot (str): What ``<name>.png`` shows: ``'bars'``, or ``'accuracy_over_ms'``, where costs are known of all rows.
+            Defaults to ``'bars'``.
     """
     results, costs = {}, costs or {}
     splits = list(dict.fromkeys(run.split for run in runs))
@@ -105,14 +108,18 @@ def write_table(
         )
     used = [run for run in runs if any(run.network in row.networks for row in rows)]
     work_dir.mkdir(parents=True, exist_ok=True)
-    text = markdown(name, results, splits, _notes(used, reference, per_clip, bool(costs)), reference, per_clip)
+    text = markdown(name, results, splits, _notes(used, references, per_clip, bool(costs)), references, per_clip)
     write_text(work_dir / f'{name}.md', text.splitlines())
     write_text(work_dir / f'{name}.csv', _csv(results, runs).splitlines())
-    if any(result.accuracies for result in results.values()):
+    means = {row: result.means for row, result in results.items() if result.means}
+    if means and plot == ACCURACY_OVER_MS and all(results[row].cost for row in means):
+        milliseconds = {row: 1e3 * results[row].cost.seconds for row in means}
+        write_accuracy_over_ms(work_dir / f'{name}.png', name, means, milliseconds, references or {})
+    elif means:
         write_bars(work_dir / f'{name}.png', name, {row: result.means for row, result in results.items()})
 
 
-def _notes(runs: Sequence[Run], reference: str | None, per_clip: bool, with_costs: bool) -> str:
+def _notes(runs: Sequence[Run], references: dict[str, str] | None, per_clip: bool, with_costs: bool) -> str:
     """Seeds, splits, protocol and the versions of the code that finished runs were made with, in a line."""
     finished = filter(None, (run.result() for run in runs))
     code = sorted({result['code'] for result in finished}) or [code_version()]
@@ -120,7 +127,7 @@ def _notes(runs: Sequence[Run], reference: str | None, per_clip: bool, with_cost
     averaged = [] if None in splits else [f'mean over the splits (folds) {_joined(splits)}']
     # One run of each network and split: a protocol reads the whole lists, and seeds share it.
     protocols = sorted({protocol(run) for run in {(run.network, run.split): run for run in runs}.values()})
-    explained = ['difference: mean ± standard error over the seeds'] if reference else []
+    explained = ['difference: mean ± standard error over the seeds'] if references else []
     explained += ['intervals: 95 %, bootstrap over the test clips'] if per_clip else []
     explained += [COSTS] if with_costs else []
     return '; '.join([f'Seeds {_joined(seeds)}', *averaged, *protocols, *explained, ', '.join(code)]) + '.'
@@ -135,7 +142,7 @@ def markdown(
     results: dict[str, RowResult],
     splits: Sequence[int | None],
     notes: str,
-    reference: str | None = None,
+    references: dict[str, str] | None = None,
     per_clip: bool = False,
 ) -> str:
     """The table with mean ± standard deviation over the seeds, each split's if there are any, costs, and notes.
@@ -146,14 +153,14 @@ def markdown(
     has_costs = any(result.cost for result in results.values())
     titles = [name, 'top-1, %', *(f'split {split}' for split in columns)]
     titles += ['interval', 'mean class, %'] if per_clip else []
-    titles += [f'minus {reference}'] if reference else []
+    titles += [_difference_title(references)] if references else []
     titles += ['seeds', *(COST_TITLES if has_costs else [])]
     lines = []
     for row, result in results.items():
         of_splits = [[value for (_, s), value in result.accuracies.items() if s == split] for split in columns]
         cells = [row, *map(_mean_and_deviation, (result.means.values(), *of_splits))]
         cells += _clip_cells(result.predictions) if per_clip else []
-        cells += [_difference(row, result, results, reference)] if reference else []
+        cells += [_difference(row, result, results, references)] if references else []
         lines.append([*cells, str(len(result.means)), *(_cost_cells(result.cost) if has_costs else [])])
     return f'{markdown_table(titles, lines)}\n\n{notes}\n'
 
@@ -181,14 +188,21 @@ def _cost_cells(cost: Cost | None) -> list[str]:
     return [f'{cost.parameters:,}', f'{cost.operations / 1e9:.3g}', f'{1e3 * cost.seconds:.1f}']
 
 
-def _difference(row: str, result: RowResult, results: dict[str, RowResult], reference: str) -> str:
-    """The difference of a row's top-1 to that of the row of reference in percentage points, with its interval."""
-    other = results[reference]
-    found = None if row == reference else paired_difference(result.means, other.means)
+def _difference_title(references: dict[str, str]) -> str:
+    """What the column of differences is called: cells name the row of reference where there are several."""
+    names = set(references.values())
+    return f'minus {names.pop()}' if len(names) == 1 else 'difference to'
+
+
+def _difference(row: str, result: RowResult, results: dict[str, RowResult], references: dict[str, str]) -> str:
+    """The difference of a row's top-1 to that of its row of reference, in percentage points, with its interval."""
+    other = results.get(references.get(row))
+    found = None if other is None else paired_difference(result.means, other.means)
     if found is None:
         return '–'
     mean, error = found
-    text = f'{100 * mean:+.1f}' + ('' if error is None else f' ± {100 * error:.1f}')
+    text = f'{references[row]}: ' if len(set(references.values())) > 1 else ''
+    text += f'{100 * mean:+.1f}' + ('' if error is None else f' ± {100 * error:.1f}')
     both = result.predictions and other.predictions
     interval = result.predictions.difference_interval(other.predictions) if both else None
     return text if interval is None else f'{text} ({100 * interval[0]:+.1f} to {100 * interval[1]:+.1f})'

@@ -11,6 +11,7 @@ from helpers import other_run
 from repflow_mm.apis.options import TRAINING_LOCK
 from repflow_mm.sweeps import ablate
 from repflow_mm.sweeps import runs as ablation_runs
+from repflow_mm.sweeps import tables as ablation_tables
 from repflow_mm.sweeps.costs import Cost, read_costs, write_costs
 from repflow_mm.sweeps.rows import load_tables
 from repflow_mm.sweeps.runs import Run
@@ -362,6 +363,37 @@ def test_rows_are_compared_with_the_row_of_reference(sweep):
         run(sweep, 'good')
 
 
+def test_rows_may_have_references_of_their_own(sweep):
+    file = sweep / 'tables.yml'
+    rows = '[[low, low.py], [high, high.py, low], [late, [low.py, high.py], high]]'
+    file.write_text(file.read_text().replace('[[low, low.py], [high, high.py], [late, [low.py, high.py]]]', rows))
+    _, _, work_dir = run(sweep, 'good')
+    text = (work_dir / 'good.md').read_text()
+    assert '| good | top-1, % | difference to | seeds |' in text
+    assert '| low | 15.0 ± 7.1 | – | 2 |' in text
+    assert '| high | 55.0 ± 7.1 | low: +40.0 ± 0.0 | 2 |' in text and '| high: ' in text
+    file.write_text(file.read_text().replace('high.py, low]', 'high.py, lower]'))
+    with pytest.raises(SystemExit, match=r"reference of table 'good' must be one of .*, got 'lower'"):
+        run(sweep, 'good')
+
+
+def test_table_may_ask_for_accuracy_over_time(sweep, monkeypatch):
+    file, drawn = sweep / 'tables.yml', []
+    monkeypatch.setattr(ablation_tables, 'write_accuracy_over_ms', lambda *arguments: drawn.append(arguments))
+    file.write_text(file.read_text() + 'pictures: {good: {plot: accuracy_over_ms}}\nreferences: {good: low}\n')
+    work_dir = run(sweep, 'good')[2]
+    assert not drawn and (work_dir / 'good.png').is_file()  # bars, as no time is known
+    write_costs(work_dir, dict(low=Cost(0.002, 1, 1), high=Cost(0.005, 1, 1)))
+    run(sweep, 'good')
+    ((path, title, means, milliseconds, references),) = drawn
+    assert (path, title) == (work_dir / 'good.png', 'good')
+    assert milliseconds == pytest.approx(dict(low=2, high=5, late=7)) and list(means) == list(milliseconds)
+    assert references == dict(high='low', late='low')
+    file.write_text(file.read_text().replace('accuracy_over_ms', 'pie'))
+    with pytest.raises(SystemExit, match="must have as plot 'bars', 'accuracy_over_ms', got 'pie'"):
+        run(sweep, 'good')
+
+
 def test_clips_make_intervals_and_confusion_matrices(sweep):
     file = sweep / 'tables.yml'
     pictures = 'pictures: {good: {confusion: [low, high]}}\n'
@@ -379,7 +411,7 @@ def test_clips_make_intervals_and_confusion_matrices(sweep):
     with pytest.raises(SystemExit, match="pictures of table 'good' must be of rows 'low', 'high', 'late', got 'lower'"):
         ablate.main(argv, show=str)
     file.write_text(file.read_text().replace('confusion:', 'heat:'))
-    with pytest.raises(SystemExit, match="must have 'confusion', 'flow', 'classes', got 'heat'"):
+    with pytest.raises(SystemExit, match="must have 'plot', 'confusion', 'flow', 'classes', got 'heat'"):
         ablate.main(argv, show=str)
 
 
