@@ -16,6 +16,7 @@ COMMANDS = {
     'ablate': ('repflow_mm.sweeps.ablate', 'train and test the configs of a table with several seeds'),
     'infer': ('repflow_mm.apis.infer', 'predict what videos or a camera show'),
     'export': ('repflow_mm.apis.export', 'write a recognizer as ONNX, a torch.export program or TorchScript'),
+    'profile_model': ('repflow_mm.apis.profile_model', 'say what a config costs and what holds its training up'),
     'fuse': ('repflow_mm.apis.fuse', 'fuse dumped scores of several streams'),
     'publish_model': ('repflow_mm.apis.publish', 'write a checkpoint for others'),
     'convert_released_weights': ('repflow_mm.apis.convert', "convert the authors' released weights"),

@@ -1,6 +1,6 @@
 """What MkDocs needs so that one set of pages reads well on GitHub and in the site.
 
-On GitHub, links lead to files of the repository, formulae stand between dollars, and the API page is a list of links.
+On GitHub, links lead to files of the repository, formulae are as its Markdown has them, and the API page is a list of links.
 The site has pages for what its pages link to outside of ``docs``, MathML in place of formulae, so that no script and no
 font is fetched, and the docstrings where the API page has a comment ``<!-- ::: module.name -->``.
 """
@@ -19,6 +19,8 @@ LINK = re.compile(r'(?<=\]\()(?![a-z]+:|#)([^)#\s]+)')
 FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
 ROLE = re.compile(r':(?:class|func|mod|meth|attr):(?=<code>)')
 DOCSTRINGS = re.compile(r'^<!-- (::: [\w.]+) -->$', re.MULTILINE)
+# GitHub's blocks of formulae, in which it leaves backslashes alone.
+DISPLAYED = re.compile(r'^```math\n(.*?)^```$', re.DOTALL | re.MULTILINE)
 # The front page; other Markdown from outside of docs keeps its path.
 FRONT_PAGE = 'README.md'
 CODE = {'.py': 'python', '.sh': 'bash', '.yml': 'yaml', '.txt': 'text'}
@@ -41,12 +43,12 @@ def on_files(files: Files, config) -> Files:
 
 
 def on_page_markdown(markdown: str, page, config, files) -> str:
-    """Let links lead to pages of the site, and put docstrings where the page asks for them."""
+    """Let links lead to pages of the site, put docstrings where the page asks for them, and mark formulae."""
     path = repository_path(page.file.src_uri)
     if (Path(config.config_file_path).parent / path).is_file():  # and no page made of a file of code, or of a folder
         place = posixpath.dirname(page.file.src_uri) or '.'
         markdown = LINK.sub(lambda link: posixpath.relpath(site_path(target(path, link[1])), place), markdown)
-    return DOCSTRINGS.sub(r'\1', markdown)
+    return DISPLAYED.sub(r'$$\n\1$$', DOCSTRINGS.sub(r'\1', markdown))
 
 
 def on_page_content(html: str, page, config, files) -> str:

@@ -15,6 +15,8 @@ from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 
 from repflow_mm.files import write_json
+from repflow_mm.profiling.operations import device_of, operations_by_part
+from repflow_mm.testing.hardware import hardware
 from repflow_mm.testing.timing import seconds_of
 
 FILE = 'costs.json'
@@ -28,16 +30,21 @@ class Cost(NamedTuple):
         parameters (int): Number of parameters.
         operations (int): Operations for a video, as :func:`repflow_mm.profiling.operations.operations_by_part` counts
             them: those of convolutions, matrix products and flow layers. TV-L1 before the network is not counted.
+        machine (str): Where the time was measured.
     """
 
     seconds: float
     parameters: int
     operations: int
+    machine: str
 
 
 def total_cost(costs: Sequence[Cost | None]) -> Cost | None:
-    """What recognizers cost together; None if one was not measured."""
-    return None if None in costs else Cost(*map(sum, zip(*costs)))
+    """What recognizers cost together; None if one was not measured, or on another machine."""
+    if None in costs or len({cost.machine for cost in costs}) > 1:
+        return None
+    seconds, parameters, operations, machines = zip(*costs)
+    return Cost(sum(seconds), sum(parameters), sum(operations), machines[0])
 
 
 def read_costs(work_dir: str | Path) -> dict[str, Cost]:
@@ -76,10 +83,19 @@ def costs_of(
     samples = {name: DATASETS.build(cfg.test_dataloader.dataset)[0] for name, cfg in configs.items()}
     calls = {name: _test_step(models[name], samples[name]) for name in configs}
     seconds = seconds_of(calls, repeats, device, progress)
-    return {
-        name: Cost(min(seconds[name]), sum(p.numel() for p in model.parameters()), _operations(model, samples[name]))
-        for name, model in models.items()
-    }
+    return {name: _cost(models[name], samples[name], min(seconds[name]), _machine(device)) for name in configs}
+
+
+def _cost(model: BaseModel, sample: dict, seconds: float, machine: str) -> Cost:
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    return Cost(seconds, parameters, _operations(model, sample), machine)
+
+
+def _machine(device: str) -> str:
+    """The processor and how many threads run on it, or the GPU."""
+    found = hardware(device)
+    threads = found['threads']
+    return found.get('gpu') or f'{found["cpu"]}, {threads} thread{"s" if threads > 1 else ""}'
 
 
 def _model_of(cfg: Config, device: str) -> BaseModel:
@@ -98,8 +114,6 @@ def _test_step(model: BaseModel, sample: dict) -> Callable[[], Sequence]:
 
 def _operations(model: BaseModel, sample: dict) -> int:
     """Operations of a recognizer for what its preprocessor makes of a sample."""
-    from repflow_mm.profiling.operations import device_of, operations_by_part
-
     inputs = model.data_preprocessor(pseudo_collate([sample]), training=False)['inputs']
 
     def run(network: BaseModel):

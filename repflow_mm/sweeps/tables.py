@@ -25,11 +25,11 @@ from repflow_mm.sweeps.results import (
 from repflow_mm.sweeps.rows import Row
 from repflow_mm.sweeps.runs import Run
 
-CSV_COSTS = ('seconds a video', 'parameters', 'operations')
+CSV_COSTS = ('seconds a video', 'parameters', 'operations', 'machine')
 COST_TITLES = ('parameters', 'GFLOP', 'ms a video')
 COSTS = (
     'GFLOP: a multiply-add is two operations, convolutions, matrix products and flow layers alone; ms: the shortest of '
-    'five for a decoded video, TV-L1 included where the network is fed with it'
+    'five for a decoded video, TV-L1 included where the network is fed with it,'
 )
 
 
@@ -108,7 +108,9 @@ def write_table(
         )
     used = [run for run in runs if any(run.network in row.networks for row in rows)]
     work_dir.mkdir(parents=True, exist_ok=True)
-    text = markdown(name, results, splits, _notes(used, references, per_clip, bool(costs)), references, per_clip)
+    machines = sorted({result.cost.machine for result in results.values() if result.cost})
+    notes = _notes(used, bool(references), per_clip, machines)
+    text = markdown(name, results, splits, notes, references, per_clip)
     write_text(work_dir / f'{name}.md', text.splitlines())
     write_text(work_dir / f'{name}.csv', _csv(results, runs).splitlines())
     means = {row: result.means for row, result in results.items() if result.means}
@@ -119,17 +121,17 @@ def write_table(
         write_bars(work_dir / f'{name}.png', name, {row: result.means for row, result in results.items()})
 
 
-def _notes(runs: Sequence[Run], references: dict[str, str] | None, per_clip: bool, with_costs: bool) -> str:
-    """Seeds, splits, protocol and the versions of the code that finished runs were made with, in a line."""
+def _notes(runs: Sequence[Run], with_differences: bool, per_clip: bool, machines: Sequence[str]) -> str:
+    """Seeds, splits, protocol, machines and the versions of the code that finished runs were made with, in a line."""
     finished = filter(None, (run.result() for run in runs))
     code = sorted({result['code'] for result in finished}) or [code_version()]
     seeds, splits = dict.fromkeys(run.seed for run in runs), dict.fromkeys(run.split for run in runs)
     averaged = [] if None in splits else [f'mean over the splits (folds) {_joined(splits)}']
     # One run of each network and split: a protocol reads the whole lists, and seeds share it.
     protocols = sorted({protocol(run) for run in {(run.network, run.split): run for run in runs}.values()})
-    explained = ['difference: mean ± standard error over the seeds'] if references else []
+    explained = ['difference: mean ± standard error over the seeds'] if with_differences else []
     explained += ['intervals: 95 %, bootstrap over the test clips'] if per_clip else []
-    explained += [COSTS] if with_costs else []
+    explained += [f'{COSTS} on {_joined(machines)}'] if machines else []
     return '; '.join([f'Seeds {_joined(seeds)}', *averaged, *protocols, *explained, ', '.join(code)]) + '.'
 
 

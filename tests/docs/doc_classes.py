@@ -51,6 +51,7 @@ NOT_RUN = {
         ('docs/real_videos.md', 'git clone'),
         ('docs/real_videos.md', 'python tools/ablate.py main'),
         ('docs/results.md', 'tools/dist_train.sh'),
+        ('docs/results.md', 'python tools/ablate.py where --seeds'),
         ('docs/training.md', 'tools/train.py'),
     ],
     'it needs a camera': [

@@ -25,7 +25,7 @@ def sandbox(tmp_path_factory, motion_clips, motion_flow):
 
 
 def test_languages_are_known():
-    assert {block.language for block in blocks()} <= {'', 'bash', 'bibtex', 'python', 'text'}
+    assert {block.language for block in blocks()} <= {'', 'bash', 'bibtex', 'math', 'python', 'text'}
     assert all(path.read_text().count('```') % 2 == 0 for path in PAGES)
     assert sum(path.read_text().count('```') for path in PAGES) == 2 * len(blocks())
 

@@ -115,7 +115,7 @@ def test_table_names_the_code_of_the_runs(sweep, monkeypatch):
 
 def test_costs_are_columns_in_which_late_rows_add_up(sweep, monkeypatch):
     def costs_of(configs, **_):
-        known = {'low': Cost(0.01, 1000, 5 * 10**8), 'high': Cost(0.0205, 200, 10**9)}
+        known = {'low': Cost(0.01, 1000, 5 * 10**8, 'a CPU'), 'high': Cost(0.0205, 200, 10**9, 'a CPU')}
         return {name: known[name] for name in configs}
 
     monkeypatch.setattr(ablate, 'costs_of', costs_of)
@@ -125,9 +125,9 @@ def test_costs_are_columns_in_which_late_rows_add_up(sweep, monkeypatch):
     text = (sweep / 'work' / 'good.md').read_text()
     assert '| good | top-1, % | seeds | parameters | GFLOP | ms a video |' in text
     assert '| low | 15.0 ± 7.1 | 2 | 1,000 | 0.5 | 10.0 |' in text
-    assert '| late | 0.0 ± 0.0 | 2 | 1,200 | 1.5 | 30.5 |' in text and 'a multiply-add is two operations' in text
+    assert '| late | 0.0 ± 0.0 | 2 | 1,200 | 1.5 | 30.5 |' in text and 'fed with it, on a CPU; ' in text
     rows = list(csv.reader((sweep / 'work' / 'good.csv').open()))
-    assert rows[1] == ['low', '0.1', '0.2', '0.01', '1000', '500000000']
+    assert rows[1] == ['low', '0.1', '0.2', '0.01', '1000', '500000000', 'a CPU']
     ablate.main(argv, show=lines.append)  # without --time: what was measured stays
     assert (sweep / 'work' / 'good.md').read_text() == text
     costs = read_costs(sweep / 'work')
@@ -383,7 +383,7 @@ def test_table_may_ask_for_accuracy_over_time(sweep, monkeypatch):
     file.write_text(file.read_text() + 'pictures: {good: {plot: accuracy_over_ms}}\nreferences: {good: low}\n')
     work_dir = run(sweep, 'good')[2]
     assert not drawn and (work_dir / 'good.png').is_file()  # bars, as no time is known
-    write_costs(work_dir, dict(low=Cost(0.002, 1, 1), high=Cost(0.005, 1, 1)))
+    write_costs(work_dir, dict(low=Cost(0.002, 1, 1, 'a CPU'), high=Cost(0.005, 1, 1, 'a CPU')))
     run(sweep, 'good')
     ((path, title, means, milliseconds, references),) = drawn
     assert (path, title) == (work_dir / 'good.png', 'good')

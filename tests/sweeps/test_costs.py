@@ -46,7 +46,7 @@ def test_flow_that_is_computed_on_the_fly_counts_in_time(motion_clips, tmp_path,
 
 def test_real_times(motion_clips, tmp_path):
     (cost,) = costs_of(configs(motion_clips, tmp_path, 'repflow_r18'), repeats=2).values()
-    assert 0 < cost.seconds < 10
+    assert 0 < cost.seconds < 10 and 'thread' in cost.machine
 
 
 def test_missing_test_set_is_named(motion_clips, tmp_path):
@@ -58,8 +58,9 @@ def test_missing_test_set_is_named(motion_clips, tmp_path):
 
 def test_costs_are_kept_and_added_to(tmp_path):
     assert read_costs(tmp_path) == {}
-    write_costs(tmp_path, dict(rgb=Cost(0.5, 10, 20)))
-    write_costs(tmp_path, dict(flow=Cost(0.25, 1, 2)))
-    found = read_costs(tmp_path)
-    assert total_cost(list(found.values())) == Cost(0.75, 11, 22)
-    assert total_cost([found['rgb'], None]) is None
+    write_costs(tmp_path, dict(rgb=Cost(0.5, 10, 20, 'CPU')))
+    write_costs(tmp_path, dict(flow=Cost(0.25, 1, 2, 'CPU')))
+    rgb, flow = read_costs(tmp_path).values()
+    assert total_cost([rgb, flow]) == Cost(0.75, 11, 22, 'CPU')
+    assert total_cost([rgb, None]) is None
+    assert total_cost([rgb, flow._replace(machine='GPU')]) is None  # times that cannot be added

@@ -53,6 +53,14 @@ def test_narrow_networks_compute_and_learn(cfg, channels):
     assert all(parameter.grad is not None for parameter in network.parameters())
 
 
+def test_tin_takes_its_channels_from_narrow_layers():
+    """Its shift needs full MMCV, so no clip goes through it here."""
+    network = build(type='ResNetTIN', depth=18, num_segments=8, pretrained2d=False, **QUARTER)
+    shifts = [network.get_submodule(f'layer{k}.0.conv1.conv') for k in range(1, 5)]
+    assert [shift.net1.in_channels for shift in shifts] == [16, 16, 32, 64]
+    assert [shift.net2.weight.shape[:2] for shift in shifts] == [(16, 16), (32, 16), (64, 32), (128, 64)]
+
+
 def test_narrow_networks_start_as_wide_ones_do():
     narrow, wide = (build(type='ResNet', depth=18, **width).state_dict() for width in (QUARTER, {}))
     for name in ('conv1.conv.weight', 'layer3.0.conv1.conv.weight', 'layer3.0.downsample.conv.weight'):
