@@ -48,6 +48,8 @@ NOT_RUN = {
         ('docs/cluster.md', ''),
         ('docs/flow_of_flow.md', 'python tools/data/make_motion_clips.py'),
         ('docs/pictures.md', 'tools/train.py'),
+        ('docs/real_videos.md', 'git clone'),
+        ('docs/real_videos.md', 'python tools/ablate.py main'),
         ('docs/results.md', 'tools/dist_train.sh'),
         ('docs/results.md', 'python tools/ablate.py where --seeds'),
         ('docs/training.md', 'tools/train.py'),
