@@ -35,6 +35,8 @@ COMMANDS = {
     'diving48': ('repflow_mm.apis.data.diving48', 'make the lists of Diving48'),
     'ucf101': ('repflow_mm.apis.data.ucf101', "make the lists of UCF101's splits"),
     'hmdb51': ('repflow_mm.apis.data.hmdb51', "make the lists of HMDB51's splits"),
+    'kth': ('repflow_mm.apis.data.kth', "make the lists of KTH's sequences, whose test persons are held out"),
+    'weizmann': ('repflow_mm.apis.data.weizmann', "make the lists of Weizmann's folds, which leave one actor out"),
     'egogestar': ('repflow_mm.apis.data.egogestar', 'make the lists of EgoGestAR, whose test scenes are held out'),
     'make_motion_clips': ('repflow_mm.apis.data.make_motion_clips', 'render the clips of the demo and its ablations'),
     'gpu_check': ('repflow_mm.gpu_check.cli', 'say whether the solver works on this GPU, and how fast'),

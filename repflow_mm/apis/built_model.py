@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os.path as osp
+import re
 from collections.abc import Iterator
 
 from mmengine.model import is_model_wrapper
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
+from repflow_mm.models.convert import refuse_released
 from repflow_mm.models.trial import find_trial
 
 
@@ -17,18 +19,20 @@ def check_model(model: nn.Module, is_trained_anew: bool) -> None:
 
     Args:
         model (nn.Module): The recognizer, wrapped for distributed training or not.
-        is_trained_anew (bool): Whether its parts are going to be initialised, from ``pretrained`` where they have it.
+        is_trained_anew (bool): Whether its parts are going to be initialised, from ``pretrained`` or ``init_cfg`` where
+            they have it.
 
     Raises:
-        FileNotFoundError: If a file of ``pretrained`` weights does not exist.
+        FileNotFoundError: If a file of those weights does not exist.
         ConnectionError: If they cannot be downloaded.
-        ValueError: If the head takes another number of channels than the backbone gives.
+        ValueError: If they are no plain checkpoint, the authors' under their own names, or have nothing behind the
+            prefix that ``init_cfg`` names; or if the head takes another number of channels than the backbone gives.
     """
     model = model.module if is_model_wrapper(model) else model
     _check_head_channels(model)
     if is_trained_anew:
-        for name, source in _pretrained(model):
-            _check_source(name, source)
+        for setting, source, prefix in _starting_weights(model):
+            _check_source(setting, source, prefix)
 
 
 def _check_head_channels(model: nn.Module) -> None:
@@ -62,23 +66,40 @@ def _output_of(backbone: nn.Module) -> object:
     return trial.outputs[''][0] if trial.outputs[''] else None
 
 
-def _pretrained(model: nn.Module) -> Iterator[tuple[str, str]]:
-    """Name and ``pretrained`` of each part that has one."""
+def _starting_weights(model: nn.Module) -> Iterator[tuple[str, str, str]]:
+    """Setting, source and prefix of the weights that each part starts from."""
     for name, module in model.named_modules():
+        place = f'model.{name}' if name else 'model'
         source = getattr(module, 'pretrained', None)
         if isinstance(source, str):
-            yield f'model.{name}' if name else 'model', source
+            # Some constructors give the same file to ``init_cfg`` too.
+            yield f'{place}.pretrained', source, ''
+            continue
+        given = getattr(module, 'init_cfg', None)
+        for number, settings in enumerate(given if isinstance(given, (list, tuple)) else [given]):
+            if isinstance(settings, dict) and _type_name(settings) in ('Pretrained', 'PretrainedInit'):
+                which = f'.{number}' if isinstance(given, (list, tuple)) else ''
+                yield f'{place}.init_cfg{which}.checkpoint', settings['checkpoint'], settings.get('prefix') or ''
 
 
-def _check_source(name: str, source: str) -> None:
-    way_out = (
-        f'give a file with --cfg-options {name}.pretrained=PATH, or start from scratch with {name}.pretrained=None'
-    )
-    if '://' not in source:
-        if not osp.isfile(osp.expanduser(source)):
-            raise FileNotFoundError(f'{name}.pretrained: {source} does not exist; {way_out}')
-        return
+def _type_name(settings: dict) -> str:
+    kind = settings.get('type')
+    return getattr(kind, '__name__', kind)
+
+
+def _check_source(setting: str, source: str, prefix: str) -> None:
+    whole = re.sub(r'(\.\d+)?\.checkpoint$', '', setting)
+    way_out = f'give a file with --cfg-options {setting}=PATH, or start from scratch with {whole}=None'
+    if '://' not in source and not osp.isfile(osp.expanduser(source)):
+        raise FileNotFoundError(f'{setting}: {source} does not exist; {way_out}')
     try:
-        CheckpointLoader.load_checkpoint(source, map_location='cpu')
+        content = CheckpointLoader.load_checkpoint(source, map_location='cpu')
     except ConnectionError as error:
-        raise ConnectionError(f'{name}.pretrained: {error}; {way_out}') from error
+        raise ConnectionError(f'{setting}: {error}; {way_out}') from error
+    state = content.get('state_dict', content) if isinstance(content, dict) else {}
+    refuse_released(state, source)
+    if prefix and not any(name.startswith(prefix.removesuffix('.') + '.') for name in state):
+        found = ', '.join(sorted({name.split('.')[0] for name in state})[:6]) or 'none'
+        raise ValueError(
+            f'{setting}: no tensor of {source} is in {prefix!r}, the prefix of init_cfg; its names begin with: {found}'
+        )

@@ -15,6 +15,7 @@ from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
 from repflow_mm.apis.command_line import one_line_errors
+from repflow_mm.compat.checkpoint_forms import state_dict_of
 from repflow_mm.files import check_writable, completed
 from repflow_mm.models.convert import Conversion, convert_released_weights, fit_to
 
@@ -46,7 +47,7 @@ def convert_file(
         raise FileNotFoundError(f'folder {out.parent} does not exist')
     check_writable(out, 'file')
     content = CheckpointLoader.load_checkpoint(str(released), map_location='cpu')
-    conversion = convert_released_weights(_state_dict(released, content), prefix)
+    conversion = convert_released_weights(state_dict_of(content, str(released)), prefix)
     if config is not None:
         conversion = fit_to(conversion, _model_state(config))
         if not conversion.state_dict:
@@ -54,13 +55,6 @@ def convert_file(
     with completed(out) as temporary:
         torch.save(dict(state_dict=conversion.state_dict, meta=dict(report=conversion.report())), temporary)
     return conversion
-
-
-def _state_dict(released: str | Path, content: dict) -> dict[str, Tensor]:
-    state = content.get('state_dict', content) if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise ValueError(f'{released} holds no state dict')
-    return state
 
 
 def _model_state(config: str | Path) -> dict[str, Tensor]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 
 from repflow_mm.compat.checkpoint_files import find_usable_checkpoints, write_checkpoints_whole
+from repflow_mm.compat.checkpoint_forms import give_runners_a_state_dict
+from repflow_mm.compat.checkpointing import checkpoint_basic_blocks, checkpoint_without_traces
 from repflow_mm.compat.checkpoints import load_checkpoints_safely
 from repflow_mm.compat.config_paths import find_own_configs, find_own_models
 from repflow_mm.compat.config_text import read_config_text_as_data
@@ -26,9 +28,12 @@ WORKAROUNDS = {
     'mmaction2: its retrieval models fail with new versions of transformers': leave_out_multimodal,
     'mmcv#3035, #3263: no wheels of full mmcv, and mmcv-lite warns': silence_missing_mmcv_ops,
     'mmengine#1655, #1650: checkpoints do not load on torch >= 2.6': load_checkpoints_safely,
+    'mmengine: hooks fail on files that are a state dict themselves': give_runners_a_state_dict,
     'mmengine: the config in a checkpoint is run': read_config_text_as_data,
     'mmengine: checkpoints are rewritten in place': write_checkpoints_whole,
     'mmengine: a damaged last checkpoint is resumed from': find_usable_checkpoints,
+    'mmaction2, mmengine: activation checkpointing moves running statistics twice': checkpoint_without_traces,
+    'mmaction2: basic blocks do not checkpoint activations': checkpoint_basic_blocks,
     'mmengine: distributed launchers need CUDA': run_distributed_on_cpu,
     'mmaction2: no head trains on bfloat16 scores': accept_bfloat16_scores,
     'mmaction2: --show-dir draws neither clips nor labels': draw_recognized_clips,

@@ -15,17 +15,17 @@ import struct
 import sys
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 import torch
 
+from repflow_mm.compat.checkpoint_forms import is_safetensors, read_safetensors, with_plain_names
 from repflow_mm.compat.config_text import parse_config_text
 
 # What torch.load raises for bytes that are no pickle, or not all of one.
 _DAMAGE = (RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, struct.error, zipfile.BadZipFile)
-# What DistributedDataParallel and torch.compile put in front of the names of a module's tensors.
-_WRAPPERS = ('module.', '_orig_mod.')
 # Torch's own names: a hyphen and the first digits of the file's SHA-256, before the suffix.
 _HASH = re.compile(r'-([0-9a-f]{8,64})\.')
 
@@ -35,7 +35,8 @@ def load_checkpoints_safely() -> bool:
 
     Upstream's ``torch.load`` fails on every Runner checkpoint since torch 2.6, as the message hub in it is no plain
     data; and what it takes from an address it unpickles, code included. Anything beyond tensors, plain data and the
-    message hub's numbers is refused, whatever scheme of MMEngine it comes by.
+    message hub's numbers is refused, whatever scheme of MMEngine it comes by. Files of safetensors are taken too, and
+    whatever the form, the tensors get the names of the bare module (``checkpoint_forms``).
 
     Returns:
         bool: Whether the workaround is in place.
@@ -174,6 +175,9 @@ def _read(source: str | io.BytesIO, name: str, map_location: str | Callable | No
     """Load a checkpoint without running code that it carries; ``name`` is what the errors call it."""
     if beginning := _foreign_beginning(source):
         raise ValueError(f'checkpoint {name} is no checkpoint: it is text, which begins with {beginning!r}')
+    if is_safetensors(name, _first_bytes(source, 16)):
+        content = source.getvalue() if isinstance(source, io.BytesIO) else Path(source).read_bytes()
+        return with_plain_names(read_safetensors(content, name, map_location))
     try:
         _check_sums(source)
         with torch.serialization.safe_globals(_checkpoint_globals()):
@@ -190,28 +194,20 @@ def _read(source: str | io.BytesIO, name: str, map_location: str | Callable | No
         reason = str(error).partition('\n')[0] or type(error).__name__
         raise ValueError(f'checkpoint {name} is damaged or incomplete: {reason}') from error
     _leave_out_config(content, name)
-    if isinstance(content, dict) and isinstance(content.get('state_dict'), dict):
-        content['state_dict'] = _without_wrappers(content['state_dict'])
-    return content
-
-
-def _without_wrappers(state: dict) -> dict:
-    """A state dict without the prefixes of a distributed and of a compiled module; MMEngine strips the first alone."""
-    for prefix in (*_WRAPPERS, *_WRAPPERS):
-        if state and all(isinstance(name, str) and name.startswith(prefix) for name in state):
-            state = type(state)((name.removeprefix(prefix), value) for name, value in state.items())
-    return state
+    return with_plain_names(content)
 
 
 def _foreign_beginning(source: str | io.BytesIO) -> str:
     """The first characters of a file of text, which torch.save never writes; '' of any other file."""
-    if isinstance(source, io.BytesIO):
-        beginning = source.getvalue()[:40]
-    else:
-        with open(source, 'rb') as file:
-            beginning = file.read(40)
-    text = beginning.decode('utf-8', errors='replace')
+    text = _first_bytes(source, 40).decode('utf-8', errors='replace')
     return text if all(character.isprintable() or character.isspace() for character in text) else ''
+
+
+def _first_bytes(source: str | io.BytesIO, count: int) -> bytes:
+    if isinstance(source, io.BytesIO):
+        return source.getvalue()[:count]
+    with open(source, 'rb') as file:
+        return file.read(count)
 
 
 def _check_sums(source: str | io.BytesIO) -> None:

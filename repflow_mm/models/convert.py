@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from repflow_mm.compat.checkpoint_forms import plain_names
 from repflow_mm.models.layers.representation_flow import SMALLEST
 
 # The authors' name, ours and the start value that a term has which is not in the file because it was not learned.
@@ -83,6 +84,20 @@ class Conversion:
         return [*lines, *(f'note: {note}' for note in self.notes)]
 
 
+def refuse_released(state: Mapping[str, Tensor], name: str) -> None:
+    """Raise ValueError, which says how to convert them, for weights of the authors' under their own names.
+
+    Args:
+        state (Mapping[str, Tensor]): Any state dict.
+        name (str): What the error calls its file.
+    """
+    if any(f'{place}img_grad' in state for place in ('', *FLOW_LAYERS)):
+        raise ValueError(
+            f"checkpoint {name} holds the authors' released weights under their own names: convert it once with "
+            f'python -m repflow_mm convert_released_weights {name} converted.pth --config CONFIG, and load that file'
+        )
+
+
 def convert_released_weights(released: Mapping[str, Tensor], prefix: str = '') -> Conversion:
     """Convert the state dict of the authors' layer, or of their (2+1)D network with flow of flow.
 
@@ -102,7 +117,7 @@ def convert_released_weights(released: Mapping[str, Tensor], prefix: str = '') -
     Raises:
         ValueError: If there is no flow layer of February 2019 in it.
     """
-    released = {name.removeprefix('module.'): value for name, value in released.items()}
+    released = plain_names(dict(released))
     _refuse_june(released)
     result = Conversion()
     if 'img_grad' in released:

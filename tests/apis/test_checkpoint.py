@@ -1,5 +1,6 @@
 import json
 import os
+import re
 
 import pytest
 import torch
@@ -51,27 +52,63 @@ def test_fine_tuning_takes_another_head_and_new_flow_blocks(tmp_path, flow):
 def test_testing_needs_the_same_head(tmp_path):
     path = save(recognizer(num_classes=7), tmp_path / 'a.pth')
     with pytest.raises(
-        ValueError, match=r'2 tensors do not fit, .*: cls_head.fc_cls.weight \(7, 512\) instead of \(5,'
+        ValueError,
+        match=r'; 2 of another shape \(cls_head.fc_cls 2\), as cls_head.fc_cls.weight \(7, 512\) instead of \(5, .*'
+        r'\. To train another head from it: --cfg-options load_from=.*a\.pth; to test it: set model\.cls_head',
     ):
         check_checkpoint(recognizer(), path, with_head=True)
 
 
 def test_testing_needs_the_flow_blocks(tmp_path):
     path = save(recognizer(), tmp_path / 'a.pth')
-    with pytest.raises(ValueError, match=r'the first: backbone.flow_blocks.block3\S+ \(missing\) instead of'):
+    with pytest.raises(ValueError, match=r'missing in it \(backbone.flow_blocks \d+\), as .*or train the other blocks'):
         check_checkpoint(recognizer(flow=FLOW), path, with_head=True)
 
 
 def test_flow_blocks_that_the_config_lacks_are_named(tmp_path):
     path = save(recognizer(flow=FLOW), tmp_path / 'a.pth')
-    with pytest.raises(ValueError, match=r'the first: backbone.flow_blocks.block3\S+ \(.*\) too many'):
+    with pytest.raises(ValueError, match=r'fit; \d+ unknown to the config \(backbone.flow_blocks \d+\), as'):
         check_checkpoint(recognizer(), path, with_head=False)
 
 
-def test_another_depth_is_refused(tmp_path):
+def test_another_depth_is_told_by_parts(tmp_path):
     path = save(recognizer(50), tmp_path / 'a.pth')
-    with pytest.raises(ValueError, match='a.pth is of another architecture than the config: .* tensors do not fit'):
+    with pytest.raises(ValueError) as raised:
         check_checkpoint(recognizer(), path, with_head=False)
+    message = str(raised.value)
+    assert message.startswith(f'checkpoint {path} is of another architecture than the config: of 120 tensors ')
+    for part in (
+        r'unknown to the config \(backbone\.layer3 \d+, .* \d+\), as backbone\.layer1\.0\.conv3\S+, ',
+        r'of another shape \(.*\), as \S+ \(64, 64, 1, 1\) instead of \(64, 64, 3, 3\), ',
+        r'\. Take the config that it was trained with, or the weights that fit this one$',
+    ):
+        assert re.search(part, message), message
+    assert '\n' not in message
+
+
+def test_file_of_mmaction2_0x_says_its_version(tmp_path):
+    state = {name.replace('cls_head.fc_cls', 'cls_head.new_fc'): v for name, v in recognizer().state_dict().items()}
+    meta = dict(mmcv_version='1.3.8', mmaction_version='0.15.0+5ec4ad6', epoch=100)
+    torch.save(dict(state_dict=state, meta=meta, optimizer={}), tmp_path / 'a.pth')
+    check_checkpoint(recognizer(), str(tmp_path / 'a.pth'), with_head=False)
+    message = (
+        r'a\.pth \(of MMAction2 0\.15\.0\+5ec4ad6, before MMEngine\) is of another .*; 2 missing in it '
+        r'\(cls_head\.fc_cls 2\), as .*; 2 unknown to the config \(cls_head\.new_fc 2\), as cls_head\.new_fc\.weight, '
+    )
+    with pytest.raises(ValueError, match=message):
+        check_checkpoint(recognizer(), str(tmp_path / 'a.pth'), with_head=True)
+
+
+RELEASED = {'flow_layer.img_grad': torch.ones(32, 1, 1, 3), 'conv1.weight': torch.ones(64, 3, 7, 7)}
+
+
+@pytest.mark.parametrize('prefix', ['', 'module.'])
+def test_authors_files_are_to_be_converted(tmp_path, named, prefix):
+    path = str(tmp_path / 'hmdb.pt')
+    torch.save({prefix + name: value for name, value in RELEASED.items()}, path)
+    for source in (path, named(path)):
+        with pytest.raises(ValueError, match=rf'own names: convert it .* convert_released_weights {source} converted'):
+            check_checkpoint(recognizer(), source, with_head=False)
 
 
 def test_missing_checkpoint(tmp_path):

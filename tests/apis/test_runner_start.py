@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 from helpers import ROOT, shrink_config
 from mmaction.registry import MODELS
 from mmengine.config import Config
@@ -122,6 +123,26 @@ def test_weights_that_are_not_loaded_need_not_be_there():
         check_model(model, is_trained_anew=True)
     model.backbone.pretrained = None
     check_model(model, is_trained_anew=True)
+
+
+def test_weights_of_init_cfg_are_looked_at(tmp_path):
+    model = Recognizer(nn.Conv3d(3, 4, 3), 4)
+    model.init_cfg = dict(type='Pretrained', checkpoint='/none.pth')
+    message = r'^model\.init_cfg\.checkpoint: /none\.pth does not exist; .*checkpoint=PATH, .* model\.init_cfg=None$'
+    with pytest.raises(FileNotFoundError, match=message):
+        check_model(model, is_trained_anew=True)
+    path = str(tmp_path / 'a.pth')
+    torch.save({f'module.encoder.{name}': value for name, value in model.backbone.state_dict().items()}, path)
+    given = dict(type='Pretrained', checkpoint=path, prefix='encoder.')
+    model.init_cfg, model.backbone.init_cfg = None, [dict(type='Kaiming', layer='Conv3d'), given]
+    check_model(model, is_trained_anew=True)
+    given['prefix'] = 'backbone'
+    message = rf"^model\.backbone\.init_cfg\.1\.checkpoint: no tensor of {path} is in 'backbone', .* with: encoder$"
+    with pytest.raises(ValueError, match=message):
+        check_model(model, is_trained_anew=True)
+    torch.save({'flow_layer.img_grad': torch.ones(4, 1, 1, 3)}, path)
+    with pytest.raises(ValueError, match='own names: convert it once'):
+        check_model(model, is_trained_anew=True)
 
 
 def test_summary_of_a_network_without_flow():

@@ -8,7 +8,6 @@ import sys
 import threading
 import types
 import zipfile
-from collections import OrderedDict
 
 import mmengine
 import mmengine.runner.checkpoint as mmengine_checkpoint
@@ -86,19 +85,6 @@ def test_getattr_reaches_nothing_but_the_historys_statistics(tmp_path, arguments
     torch.save(dict(state_dict={}, extra=RunsCode(getattr, *arguments)), path)
     with pytest.raises(ValueError, match=rf'getattr\.pth is refused: it is no plain checkpoint \({culprit}\)'):
         CheckpointLoader.load_checkpoint(str(path))
-
-
-@pytest.mark.parametrize('prefix', ['', 'module.', '_orig_mod.', 'module._orig_mod.', '_orig_mod.module.'])
-def test_prefixes_of_wrapped_modules_are_dropped(tmp_path, prefix):
-    weights = OrderedDict((f'{prefix}{name}', torch.ones(1)) for name in ('module_list.a', 'b'))
-    torch.save(dict(state_dict=weights), tmp_path / 'a.pth')
-    found = CheckpointLoader.load_checkpoint(str(tmp_path / 'a.pth'))['state_dict']
-    assert list(found) == ['module_list.a', 'b'] and isinstance(found, OrderedDict)
-
-
-def test_prefixes_of_some_tensors_are_kept(tmp_path):
-    torch.save(dict(state_dict={'module.a': torch.ones(1), 'b': torch.ones(1)}), tmp_path / 'a.pth')
-    assert list(CheckpointLoader.load_checkpoint(str(tmp_path / 'a.pth'))['state_dict']) == ['module.a', 'b']
 
 
 def test_missing_checkpoint(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 from repflow_mm.datasets.list_makers.clip_files import FRAME_TEMPLATE, ClipFiles, FrameFolders
 
@@ -17,6 +18,18 @@ def add_clip_flags(parser: argparse.ArgumentParser, required: bool = False) -> N
         default=FRAME_TEMPLATE,
         help=f"name of a frame, such as 'img_{{:05}}.jpg'; default: {FRAME_TEMPLATE}",
     )
+
+
+def add_video_flag(parser: argparse.ArgumentParser) -> None:
+    """Add ``--videos``, for data sets whose clips are videos alone."""
+    parser.add_argument('--videos', help='folder of the videos; those that are not there are left out and reported')
+
+
+def add_split_flags(parser: argparse.ArgumentParser, splits: Sequence[int]) -> None:
+    """Add ``--videos`` and ``--splits``, for data sets with several splits."""
+    add_video_flag(parser)
+    text = f'which splits; default: {" ".join(map(str, splits))}'
+    parser.add_argument('--splits', type=int, nargs='+', default=splits, help=text)
 
 
 def clip_files(args: argparse.Namespace) -> ClipFiles | None:

@@ -59,7 +59,7 @@ def _reasons(checkpoint: dict, model: nn.Module, optimizer: Optimizer | None) ->
     if missing:
         yield f'it holds no {", ".join(missing)}, as a published one or one of MMAction2 0.x'
         return
-    tensors = {name.removeprefix('module.'): value for name, value in checkpoint['state_dict'].items()}
+    tensors = checkpoint['state_dict']
     for name, value in model.state_dict().items():
         if name in tensors and tensors[name].shape != value.shape:
             yield f'its network is another one ({name} {tuple(tensors[name].shape)} instead of {tuple(value.shape)})'

@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
+from repflow_mm.compat.checkpoint_forms import state_dict_of
+from repflow_mm.models.convert import refuse_released
+
 RGB_CHANNELS = 3
 FIRST_CONVOLUTION = 'conv1.weight'
 
@@ -33,7 +36,8 @@ def check_pretrained(backbone: nn.Module, source: str) -> str:
         backbone start without weights from the file, and whether its first convolution is averaged over RGB.
 
     Raises:
-        ValueError: If weights of the backbone are missing in the file or have another shape there.
+        ValueError: If weights of the backbone are missing in the file or have another shape there, or if it holds no
+            weights, or the authors' under their own names.
     """
     found = _read(source)
     wanted = {_torchvision_name(name): _shape_2d(value) for name, value in backbone.state_dict().items()}
@@ -85,8 +89,9 @@ def averaged_over_rgb(backbone: nn.Module, source: str) -> Iterator[None]:
 
 def _read(source: str) -> dict[str, Tensor]:
     """The tensors of a file of weights."""
-    found = CheckpointLoader.load_checkpoint(source, map_location='cpu')
-    return found.get('state_dict', found)
+    state = state_dict_of(CheckpointLoader.load_checkpoint(source, map_location='cpu'), source)
+    refuse_released(state, source)
+    return state
 
 
 def _is_averaged(backbone: nn.Module, found: dict[str, Tensor]) -> bool:

@@ -2,6 +2,7 @@ import logging
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torchvision_weights import BLOCKS, torchvision_weights
 
 from repflow_mm.models import RepFlowResNet, RepFlowResNet3d
@@ -51,6 +52,23 @@ def test_loaded_values_lie_where_they_belong(files):
     assert torch.allclose(model.layer3[1].conv2.conv.weight[:, :, 1] * 3, weights['layer3.1.conv2.weight'])
     assert torch.equal(model.layer3[1].conv2.bn.running_var, weights['layer3.1.bn2.running_var'])
     assert torch.equal(model.conv1.bn.bias, weights['bn1.bias'])
+
+
+def test_other_forms_of_weights_load_alike(files, tmp_path):
+    weights = torch.load(files[18])
+    save_file({f'module._orig_mod.{name}': value for name, value in weights.items()}, tmp_path / 'a.safetensors')
+    averaged = {f'module.{name}': value for name, value in weights.items()} | {'n_averaged': torch.tensor(3)}
+    torch.save(averaged, tmp_path / 'a.pth')
+    for name in ('a.safetensors', 'a.pth'):
+        model = BACKBONES['2d-18'](pretrained=str(tmp_path / name))
+        model.init_weights()
+        assert torch.equal(model.layer3[1].conv2.conv.weight, weights['layer3.1.conv2.weight'])
+
+
+def test_authors_files_are_to_be_converted(files, tmp_path):
+    torch.save(torch.load(files[18]) | {'flow_layer.img_grad': torch.ones(32, 1, 1, 3)}, tmp_path / 'a.pth')
+    with pytest.raises(ValueError, match=r'own names: convert it .* convert_released_weights .*a\.pth converted\.pth'):
+        BACKBONES['2d-18'](pretrained=str(tmp_path / 'a.pth')).init_weights()
 
 
 @pytest.mark.parametrize('name', ['2d-18', '3d-18'])
