@@ -15,7 +15,10 @@ def too_new_mmcv(tmp_path):
     return folder
 
 
-PROBLEM = 'mmcv or mmcv-lite or onedl-mmcv: found 2.2.0 (allowed: >= 2.0.0, < 2.2.0)'
+PROBLEM = (
+    'mmcv or mmcv-lite or onedl-mmcv: found mmcv-lite 2.2.0 (allowed: >= 2.0.0, < 2.2.0); '
+    "pip install 'mmcv-lite>=2.0.0,<2.2.0'"
+)
 
 
 def test_the_package_itself_imports_nothing_but_its_version(tmp_path):

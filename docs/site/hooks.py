@@ -1,6 +1,6 @@
 """What MkDocs needs so that one set of pages reads well on GitHub and in the site.
 
-On GitHub, links lead to files of the repository, formulae are as its Markdown has them, and the API page is a list of links.
+On GitHub, links lead to files of the repository, formulae are in its Markdown, and the API page is a list of links.
 The site has pages for what its pages link to outside of ``docs``, MathML in place of formulae, so that no script and no
 font is fetched, and the docstrings where the API page has a comment ``<!-- ::: module.name -->``.
 """

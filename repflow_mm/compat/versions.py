@@ -20,15 +20,18 @@ def version_problems() -> list[str]:
         found = installed_versions(distributions)
         name = ' or '.join(distributions)
         allowed = f'allowed: >= {lowest}, < {too_new}'
+        # Full mmcv has no wheels for the versions of torch that are supported.
+        wanted = 'mmcv-lite' if 'mmcv-lite' in distributions else distributions[0]
+        install = f"pip install '{wanted}>={lowest},<{too_new}'"
         if not found or importlib.util.find_spec(package) is None:
-            # Full mmcv has no wheels for the versions of torch that are supported.
-            wanted = 'mmcv-lite' if 'mmcv-lite' in distributions else distributions[0]
-            problems.append(f"{name}: not installed ({allowed}); pip install '{wanted}>={lowest},<{too_new}'")
+            problems.append(f'{name}: not installed ({allowed}); {install}')
         elif len(found) > 1:
             both = ' and '.join(f'{key} {value}' for key, value in found.items())
             problems.append(f'{both} are both installed and overwrite each other: uninstall both, then install one')
         elif not _release(lowest) <= _release(*found.values()) < _release(too_new):
-            problems.append(f'{name}: found {next(iter(found.values()))} ({allowed})')
+            ((other, version),) = found.items()
+            first = '' if other == wanted else f'pip uninstall {other}, then '
+            problems.append(f'{name}: found {other} {version} ({allowed}); {first}{install}')
     return problems
 
 

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from mmengine.config import DictAction
 
 from repflow_mm.apis.command_line import one_line_errors
-from repflow_mm.files import check_writable, write_json
+from repflow_mm.files import check_writable
+from repflow_mm.sweeps.costs import costs_of, read_costs, write_costs
 from repflow_mm.sweeps.docs import check_sections, write_docs
-from repflow_mm.sweeps.rows import Row, load_plots, load_references, load_tables, networks_of
-from repflow_mm.sweeps.run_times import seconds_a_video
+from repflow_mm.sweeps.rows import Network, Row, load_references, load_tables, networks_of
 from repflow_mm.sweeps.runs import Run, all_splits, run_locally, write_slurm_script
+from repflow_mm.sweeps.table_pictures import TablePictures, load_pictures, write_pictures
 from repflow_mm.sweeps.tables import write_table
 
 TABLES = 'configs/tiny_kinetics/tables.yml'
-TIMES = 'seconds_a_video.json'
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -42,10 +42,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--jobs', type=int, default=1, help='runs at once on this machine (default: 1)')
     parser.add_argument('--slurm-dir', help='write a job script for each run to this folder instead of running it')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='overrides for every config')
-    parser.add_argument('--time', action='store_true', help='measure what each network takes for a video, at the end')
-    parser.add_argument(
-        '--per-clip', action='store_true', help='add intervals over clips, mean class accuracy, confusion matrices'
-    )
+    parser.add_argument('--time', action='store_true', help='measure time, parameters and operations, at the end')
+    parser.add_argument('--per-clip', action='store_true', help='add intervals over clips and mean class accuracy')
     parser.add_argument('--write-docs', type=Path, help='put the tables between the markers of this Markdown file')
     parser.add_argument('--tables-only', action='store_true', help='run nothing: tables of the runs that are finished')
     parser.add_argument('--list', action='store_true', help='print the rows of the tables without running them')
@@ -113,14 +111,59 @@ def _statuses(runs: Sequence[Run], gpus: int, jobs: int, show: Callable[[str], o
                 yield at_work.pop(future), future.result()
 
 
+class Sweep(NamedTuple):
+    """Runs, and what is made of their results.
+
+    Args:
+        args (argparse.Namespace): The flags.
+        tables (dict[str, list[Row]]): The rows of the tables.
+        references (dict[str, dict[str, str]]): For each table the rows that its rows are compared with.
+        pictures (dict[str, TablePictures]): For each table its pictures.
+        runs (list[Run]): Every run that the tables need.
+    """
+
+    args: argparse.Namespace
+    tables: dict[str, list[Row]]
+    references: dict[str, dict[str, str]]
+    pictures: dict[str, TablePictures]
+    runs: list[Run]
+
+    def run_all(self, show: Callable[[str], object]) -> int:
+        """Do the runs and bring their tables up to date after each; returns how many failed."""
+        failed = 0
+        for run, status in _statuses([] if self.args.tables_only else self.runs, self.args.gpus, self.args.jobs, show):
+            failed += status.startswith('failed')
+            show(f'  {run.title}: {status}\n')
+            if status != 'done before':
+                self.write_tables(run.network)
+        return failed
+
+    def write_all(self) -> None:
+        """Measure costs if that is asked for, and write all tables and pictures."""
+        if self.args.time:
+            device = 'cuda' if torch.cuda.is_available() else 'cpu'
+            configs = {run.network.name: run.cfg for run in self.runs}
+            write_costs(self.args.work_dir, costs_of(configs, device=device, progress='costs'))
+        self.write_tables()
+        for name, rows in self.tables.items():
+            write_pictures(name, rows, self.pictures[name], self.runs, Path(self.args.work_dir))
+
+    def write_tables(self, network: Network | None = None) -> None:
+        """Write the tables that a network is in, or all."""
+        work_dir, costs = Path(self.args.work_dir), read_costs(self.args.work_dir)
+        for name, rows in self.tables.items():
+            if network is None or any(network in row.networks for row in rows):
+                plot = self.pictures[name].plot
+                write_table(name, rows, self.runs, work_dir, costs, self.references[name], self.args.per_clip, plot)
+
+
 def main(argv: Sequence[str] | None = None, show: Callable[[str], object] = sys.stdout.write) -> int:
     """Run what the command line says; returns the number of runs that failed."""
     args = parse_args(argv)
     with one_line_errors():
         tables = load_tables(args.what, args.tables)
-        references = load_references(tables, args.tables)
-        plots = load_plots(tables, args.tables)
-        runs = [] if args.list else runs_of(tables, args)
+        references, pictures = load_references(tables, args.tables), load_pictures(tables, args.tables)
+        sweep = Sweep(args, tables, references, pictures, [] if args.list else runs_of(tables, args))
         if not args.list:
             check_writable(Path(args.slurm_dir or args.work_dir), '--slurm-dir' if args.slurm_dir else '--work-dir')
         if args.write_docs is not None:
@@ -129,10 +172,11 @@ def main(argv: Sequence[str] | None = None, show: Callable[[str], object] = sys.
         show(_listed(tables))
         return 0
     if args.slurm_dir is not None:
-        for run in runs:
+        for run in sweep.runs:
             show(f'{write_slurm_script(run, Path(args.slurm_dir), args.gpus)}\n')
         return 0
-    failed = _run_all(args, tables, references, plots, runs, show)
+    failed = sweep.run_all(show)
+    sweep.write_all()
     for name in tables:
         show(f'\n{Path(args.work_dir, f"{name}.md").read_text()}\n')
     if args.write_docs is not None:
@@ -147,47 +191,3 @@ def _listed(tables: dict[str, list[Row]]) -> str:
         lines += [name, *(f'  {row.name}: {" + ".join(network.name for network in row.networks)}' for row in rows)]
     lines += ['networks', *(f'  {network.name}: {network.describe()}' for network in networks_of(tables))]
     return '\n'.join(lines) + '\n'
-
-
-def _run_all(
-    args: argparse.Namespace,
-    tables: dict[str, list[Row]],
-    references: dict[str, dict[str, str]],
-    plots: dict[str, str],
-    runs: list[Run],
-    show: Callable,
-) -> int:
-    """Do the runs and bring the tables up to date after each; returns how many failed."""
-    failed = 0
-    for run, status in _statuses([] if args.tables_only else runs, args.gpus, args.jobs, show):
-        failed += status.startswith('failed')
-        show(f'  {run.title}: {status}\n')
-        if status != 'done before':
-            _write_tables(args, tables, references, plots, runs)
-    if args.time:
-        device = 'cuda' if torch.cuda.is_available() else 'cpu'
-        configs = {run.network.name: run.cfg for run in runs}
-        known = _read_times(args.work_dir) | seconds_a_video(configs, device=device, progress='run times')
-        write_json(Path(args.work_dir, TIMES), known)
-    _write_tables(args, tables, references, plots, runs)
-    return failed
-
-
-def _read_times(work_dir: str) -> dict[str, float]:
-    """What an earlier call with ``--time`` has measured: seconds a video by the name of the network."""
-    file = Path(work_dir, TIMES)
-    return json.loads(file.read_text()) if file.is_file() else {}
-
-
-def _write_tables(
-    args: argparse.Namespace,
-    tables: dict[str, list[Row]],
-    references: dict[str, dict[str, str]],
-    plots: dict[str, str],
-    runs: list[Run],
-) -> None:
-    times = _read_times(args.work_dir)
-    for name, rows in tables.items():
-        timed = all(network.name in times for row in rows for network in row.networks)
-        seconds = times if timed else None
-        write_table(name, rows, runs, Path(args.work_dir), seconds, references[name], args.per_clip, plots.get(name))

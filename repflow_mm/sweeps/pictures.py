@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from pathlib import Path
 
@@ -11,8 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 from repflow_mm.files import completed
-from repflow_mm.sweeps.results import Predictions
 
+# What the picture of a table may show.
+BARS, ACCURACY_OVER_MS = 'bars', 'accuracy_over_ms'
 # What rows without a reference are called.
 PLAIN = 'plain'
 
@@ -83,27 +83,6 @@ def _scale_axes(axes: Axes, title: str) -> None:
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter('{x:g}')
     axes.xaxis.set_minor_formatter('')
-
-
-def write_confusions(path: Path, predictions: dict[str, Predictions]) -> None:
-    """Write a PNG of each row's confusion matrix: the true class from top to bottom, the predicted from left to right.
-
-    Args:
-        path (Path): The file.
-        predictions (dict[str, Predictions]): What each row's runs predict.
-    """
-    columns = min(3, len(predictions))
-    lines = math.ceil(len(predictions) / columns)
-    figure = Figure(figsize=(2.9 * columns + 1, 3.1 * lines), layout='constrained')
-    axes = figure.subplots(lines, columns, squeeze=False)
-    for place in axes.flat:
-        place.axis('off')
-    for place, (row, found) in zip(axes.flat, predictions.items()):
-        image = place.imshow(100 * found.confusion, vmin=0, vmax=100, cmap='Blues')
-        place.axis('on')
-        place.set(title=row, xlabel='predicted', ylabel='true')
-    figure.colorbar(image, ax=axes, label='% of the class', shrink=0.6)
-    _save(figure, path)
 
 
 def _save(figure: Figure, path: Path) -> None:

@@ -8,9 +8,6 @@ from typing import NamedTuple
 
 import yaml
 
-# What a table's picture may show: a bar for each row, or each row's accuracy over the time that its networks take.
-PLOTS = ('bars', 'accuracy_over_ms')
-
 
 class Network(NamedTuple):
     """A config, with overrides of it if there are any: what one run trains.
@@ -100,7 +97,7 @@ def load_references(tables: dict[str, list[Row]], tables_file: str) -> dict[str,
     Raises:
         ValueError: If a table has no such row.
     """
-    of_tables = _read_yaml(tables_file).get('references', {})
+    of_tables = read_yaml(tables_file).get('references', {})
     references = {}
     for table, rows in tables.items():
         names = [row.name for row in rows]
@@ -114,32 +111,12 @@ def load_references(tables: dict[str, list[Row]], tables_file: str) -> dict[str,
     return references
 
 
-def load_plots(tables: dict[str, list[Row]], tables_file: str) -> dict[str, str]:
-    """What the pictures of tables are, from ``plots`` of the YAML file.
-
-    Args:
-        tables (dict[str, list[Row]]): The tables.
-        tables_file (str): The YAML file, which need not exist.
-
-    Returns:
-        dict[str, str]: One of :data:`PLOTS` by the name of the table, for tables that ask for one.
-
-    Raises:
-        ValueError: If there is no such plot.
-    """
-    plots = {table: plot for table, plot in _read_yaml(tables_file).get('plots', {}).items() if table in tables}
-    for table, plot in plots.items():
-        if plot not in PLOTS:
-            raise ValueError(f'{tables_file}: the plot of table {table!r} must be one of {PLOTS}, got {plot!r}')
-    return plots
-
-
 def networks_of(tables: dict[str, list[Row]]) -> list[Network]:
     """Every network of the tables, once."""
     return list(dict.fromkeys(network for rows in tables.values() for row in rows for network in row.networks))
 
 
-def _read_yaml(file: str | Path) -> dict:
+def read_yaml(file: str | Path) -> dict:
     """The content of a file of tables; nothing without one."""
     return yaml.safe_load(Path(file).read_text()) or {} if Path(file).is_file() else {}
 
@@ -155,11 +132,10 @@ def _read_tables(file: Path) -> tuple[dict[str, list[Row]], dict[str, Network]]:
         raise FileNotFoundError(
             f'file of tables {file} does not exist here: name one with --tables, or start in a checkout of the project'
         )
-    content = _read_yaml(file)
+    content = read_yaml(file)
     networks = _read_networks(file, content.get('networks', {}))
     tables = {
-        table: [Row(row, _networks_of_row(file, row, names, networks), *rest) for row, names, *rest in rows]
-        for table, rows in content.get('tables', {}).items()
+        table: [_read_row(file, row, networks) for row in rows] for table, rows in content.get('tables', {}).items()
     }
     return tables, networks
 
@@ -178,6 +154,13 @@ def _read_networks(file: Path, configs: dict[str, dict[str, dict]]) -> dict[str,
 def _frozen(value: object) -> object:
     """Lists as tuples, so that networks can be keys."""
     return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+def _read_row(file: Path, row: list, networks: dict[str, Network]) -> Row:
+    if not isinstance(row, list) or len(row) not in (2, 3):
+        raise ValueError(f'{file}: a row is a name, networks and, if it has one, a row of reference, got {row!r}')
+    name, names, *reference = row
+    return Row(name, _networks_of_row(file, name, names, networks), *reference)
 
 
 def _networks_of_row(file: Path, row: str, names: str | list[str], networks: dict[str, Network]) -> tuple[Network, ...]:

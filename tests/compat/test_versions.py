@@ -39,21 +39,36 @@ def test_supported_versions_pass(pretend):
 @pytest.mark.parametrize(
     ('changes', 'problem'),
     [
-        (dict(mmaction2='0.24.1'), 'mmaction2 or otxmmaction2: found 0.24.1 (allowed: >= 1.2.0, < 1.3.0)'),
+        (
+            dict(mmaction2='0.24.1'),
+            'mmaction2 or otxmmaction2: found mmaction2 0.24.1 (allowed: >= 1.2.0, < 1.3.0); '
+            "pip install 'mmaction2>=1.2.0,<1.3.0'",
+        ),
         (
             dict(mmengine='0.9.1'),
-            'mmengine or mmengine-lite or onedl-mmengine: found 0.9.1 (allowed: >= 0.10.0, < 0.11.0)',
+            'mmengine or mmengine-lite or onedl-mmengine: found mmengine 0.9.1 (allowed: >= 0.10.0, < 0.11.0); '
+            "pip install 'mmengine>=0.10.0,<0.11.0'",
         ),
         (
             dict(mmengine='0.11.0rc1'),
-            'mmengine or mmengine-lite or onedl-mmengine: found 0.11.0rc1 (allowed: >= 0.10.0, < 0.11.0)',
+            'mmengine or mmengine-lite or onedl-mmengine: found mmengine 0.11.0rc1 (allowed: >= 0.10.0, < 0.11.0); '
+            "pip install 'mmengine>=0.10.0,<0.11.0'",
         ),
-        (dict(mmcv_lite='2.2.0'), 'mmcv or mmcv-lite or onedl-mmcv: found 2.2.0 (allowed: >= 2.0.0, < 2.2.0)'),
+        (
+            dict(mmcv_lite='2.2.0'),
+            'mmcv or mmcv-lite or onedl-mmcv: found mmcv-lite 2.2.0 (allowed: >= 2.0.0, < 2.2.0); '
+            "pip install 'mmcv-lite>=2.0.0,<2.2.0'",
+        ),
         (
             dict(mmcv_lite=None, onedl_mmcv='2.3.6'),
-            'mmcv or mmcv-lite or onedl-mmcv: found 2.3.6 (allowed: >= 2.0.0, < 2.2.0)',
+            'mmcv or mmcv-lite or onedl-mmcv: found onedl-mmcv 2.3.6 (allowed: >= 2.0.0, < 2.2.0); '
+            "pip uninstall onedl-mmcv, then pip install 'mmcv-lite>=2.0.0,<2.2.0'",
         ),
-        (dict(mmcv_lite=None, mmcv='1.7'), 'mmcv or mmcv-lite or onedl-mmcv: found 1.7 (allowed: >= 2.0.0, < 2.2.0)'),
+        (
+            dict(mmcv_lite=None, mmcv='1.7'),
+            'mmcv or mmcv-lite or onedl-mmcv: found mmcv 1.7 (allowed: >= 2.0.0, < 2.2.0); '
+            "pip uninstall mmcv, then pip install 'mmcv-lite>=2.0.0,<2.2.0'",
+        ),
         (
             dict(mmcv_lite=None),
             'mmcv or mmcv-lite or onedl-mmcv: not installed (allowed: >= 2.0.0, < 2.2.0); '

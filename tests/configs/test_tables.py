@@ -5,7 +5,8 @@ import yaml
 from helpers import ROOT
 from looked_at import load_config, table_runs
 
-from repflow_mm.sweeps.rows import load_plots, load_references, load_tables, networks_of
+from repflow_mm.sweeps.rows import load_references, load_tables, networks_of
+from repflow_mm.sweeps.table_pictures import load_pictures
 
 TABLES = ROOT / 'configs' / 'tiny_kinetics' / 'tables.yml'
 DEMO_TABLES = ROOT / 'configs' / 'demo' / 'ablations' / 'tables.yml'
@@ -135,4 +136,5 @@ def test_references_are_rows_of_their_tables(file):
     references = load_references(found, str(file))
     for table, name in content.get('references', {}).items():
         assert name in references[table].values()
-    assert set(content.get('references', {})) | set(load_plots(found, str(file))) <= set(found)
+    assert load_pictures(found, str(file)).keys() == found.keys()
+    assert set(content.get('references', {})) | set(content.get('pictures', {})) <= set(found)

@@ -20,7 +20,7 @@ LAUNCHERS = {
     'slurm_test.sh': ('test', lambda given: given[2:]),
 }
 # Programs that are not this project's, of which nothing is checked but that they are meant.
-OTHERS = ('source', 'cd', 'cp', 'mv', 'mkdir', 'for', 'do', 'done', 'ls', '[', 'scontrol', 'sbatch', 'pre-commit')
+OTHERS = tuple('source cd cp mv mkdir for do done ls git [ scontrol sbatch pre-commit'.split())
 
 
 def check_command(words: list[str], own_files: set[str]) -> None:

@@ -72,8 +72,15 @@ def test_commands_run(block, sandbox, monkeypatch):
         assert not importlib.import_module(module).main(arguments)
 
 
+def pages_of(part) -> list[str]:
+    """The pages of a part of the site's navigation: a page, a list of parts, or parts by their titles."""
+    if isinstance(part, str):
+        return [part]
+    return [page for inner in (part.values() if isinstance(part, dict) else part) for page in pages_of(inner)]
+
+
 def test_every_page_is_in_the_site():
     text = yaml.safe_load((ROOT / 'mkdocs.yml').read_text())
-    listed = [page for part in text['nav'] for page in (sum(part.values(), []) if isinstance(part, dict) else [part])]
+    listed = pages_of(text['nav'])
     assert set(listed) == {'index.md', *(path.name for path in (ROOT / 'docs').glob('*.md'))}
     assert len(listed) == len(set(listed))

@@ -12,6 +12,7 @@ from repflow_mm.apis.options import TRAINING_LOCK
 from repflow_mm.sweeps import ablate
 from repflow_mm.sweeps import runs as ablation_runs
 from repflow_mm.sweeps import tables as ablation_tables
+from repflow_mm.sweeps.costs import Cost, read_costs, write_costs
 from repflow_mm.sweeps.rows import load_tables
 from repflow_mm.sweeps.runs import Run
 
@@ -112,20 +113,29 @@ def test_table_names_the_code_of_the_runs(sweep, monkeypatch):
     assert (sweep / 'work' / 'good.md').read_text().endswith('; commit abc1234, version 1.2.\n')
 
 
-def test_run_times_are_a_column_in_which_late_rows_add_up(sweep, monkeypatch):
-    def seconds_a_video(configs, **_):
-        return {name: {'low': 0.01, 'high': 0.0205}[name] for name in configs}
+def test_costs_are_columns_in_which_late_rows_add_up(sweep, monkeypatch):
+    def costs_of(configs, **_):
+        known = {'low': Cost(0.01, 1000, 5 * 10**8, 'a CPU'), 'high': Cost(0.0205, 200, 10**9, 'a CPU')}
+        return {name: known[name] for name in configs}
 
-    monkeypatch.setattr(ablate, 'seconds_a_video', seconds_a_video)
+    monkeypatch.setattr(ablate, 'costs_of', costs_of)
     lines = []
     argv = ['good', '--tables', str(sweep / 'tables.yml'), '--work-dir', str(sweep / 'work'), '--seeds', '0', '1']
     ablate.main([*argv, '--time'], show=lines.append)
     text = (sweep / 'work' / 'good.md').read_text()
-    assert '| good | top-1, % | seeds | ms a video |' in text
-    assert '| low | 15.0 ± 7.1 | 2 | 10.0 |' in text and '| late | 0.0 ± 0.0 | 2 | 30.5 |' in text
-    assert list(csv.reader((sweep / 'work' / 'good.csv').open()))[1] == ['low', '0.1', '0.2', '0.01']
+    assert '| good | top-1, % | seeds | parameters | GFLOP | ms a video |' in text
+    assert '| low | 15.0 ± 7.1 | 2 | 1,000 | 0.5 | 10.0 |' in text
+    assert '| late | 0.0 ± 0.0 | 2 | 1,200 | 1.5 | 30.5 |' in text and 'fed with it, on a CPU; ' in text
+    rows = list(csv.reader((sweep / 'work' / 'good.csv').open()))
+    assert rows[1] == ['low', '0.1', '0.2', '0.01', '1000', '500000000', 'a CPU']
     ablate.main(argv, show=lines.append)  # without --time: what was measured stays
     assert (sweep / 'work' / 'good.md').read_text() == text
+    costs = read_costs(sweep / 'work')
+    del costs['high']
+    (sweep / 'work' / 'costs.json').unlink()
+    write_costs(sweep / 'work', costs)
+    ablate.main(argv, show=lines.append)
+    assert '| late | 0.0 ± 0.0 | 2 | – | – | – |' in (sweep / 'work' / 'good.md').read_text()
 
 
 def test_late_row_averages_the_scores_of_its_configs(sweep):
@@ -370,28 +380,39 @@ def test_rows_may_have_references_of_their_own(sweep):
 def test_table_may_ask_for_accuracy_over_time(sweep, monkeypatch):
     file, drawn = sweep / 'tables.yml', []
     monkeypatch.setattr(ablation_tables, 'write_accuracy_over_ms', lambda *arguments: drawn.append(arguments))
-    file.write_text(file.read_text() + 'plots: {good: accuracy_over_ms}\nreferences: {good: low}\n')
+    file.write_text(file.read_text() + 'pictures: {good: {plot: accuracy_over_ms}}\nreferences: {good: low}\n')
     work_dir = run(sweep, 'good')[2]
     assert not drawn and (work_dir / 'good.png').is_file()  # bars, as no time is known
-    (work_dir / 'seconds_a_video.json').write_text(json.dumps(dict(low=0.002, high=0.005)))
+    write_costs(work_dir, dict(low=Cost(0.002, 1, 1, 'a CPU'), high=Cost(0.005, 1, 1, 'a CPU')))
     run(sweep, 'good')
     ((path, title, means, milliseconds, references),) = drawn
     assert (path, title) == (work_dir / 'good.png', 'good')
     assert milliseconds == pytest.approx(dict(low=2, high=5, late=7)) and list(means) == list(milliseconds)
     assert references == dict(high='low', late='low')
     file.write_text(file.read_text().replace('accuracy_over_ms', 'pie'))
-    with pytest.raises(SystemExit, match=r"plot of table 'good' must be one of .*'accuracy_over_ms'\), got 'pie'"):
+    with pytest.raises(SystemExit, match="must have as plot 'bars', 'accuracy_over_ms', got 'pie'"):
         run(sweep, 'good')
 
 
 def test_clips_make_intervals_and_confusion_matrices(sweep):
-    argv = ['good', '--tables', str(sweep / 'tables.yml'), '--work-dir', str(sweep / 'work'), '--seeds', '0']
-    ablate.main([*argv, '--per-clip'], show=str)
+    file = sweep / 'tables.yml'
+    pictures = 'pictures: {good: {confusion: [low, high]}}\n'
+    file.write_text(file.read_text() + 'references: {good: low}\n' + pictures)
+    (sweep / 'classes.txt').write_text('left\nright\n')
+    argv = ['good', '--tables', str(file), '--work-dir', str(sweep / 'work'), '--seeds', '0', '--per-clip']
+    ablate.main(argv, show=str)
     text = (sweep / 'work' / 'good.md').read_text()
-    assert '| good | top-1, % | interval | mean class, % | seeds |' in text
-    assert '| high | 50.0 | 100.0 to 100.0 | 100.0 | 1 |' in text  # the stand-in's scores are right
-    assert '| low | 10.0 | 0.0 to 0.0 | 0.0 | 1 |' in text
+    assert '| good | top-1, % | interval | mean class, % | minus low | seeds |' in text
+    # The stand-in's scores are right in one network and wrong in the other.
+    assert '| high | 50.0 | 100.0 to 100.0 | 100.0 | +40.0 (+100.0 to +100.0) | 1 |' in text
+    assert '| low | 10.0 | 0.0 to 0.0 | 0.0 | – | 1 |' in text
     assert (sweep / 'work' / 'good_confusion.png').read_bytes().startswith(b'\x89PNG')
+    file.write_text(file.read_text().replace('[low, high]', '[lower]'))
+    with pytest.raises(SystemExit, match="pictures of table 'good' must be of rows 'low', 'high', 'late', got 'lower'"):
+        ablate.main(argv, show=str)
+    file.write_text(file.read_text().replace('confusion:', 'heat:'))
+    with pytest.raises(SystemExit, match="must have 'plot', 'confusion', 'flow', 'classes', got 'heat'"):
+        ablate.main(argv, show=str)
 
 
 def test_tables_go_into_the_docs(sweep):

@@ -1,0 +1,115 @@
+"""Rows from the command line, one after the other, and the table of what is known."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from repflow_mm.files import locked, write_text
+from repflow_mm.markdown import markdown_table, replace_section
+from version_matrix.core import CORE, run_core
+from version_matrix.environment import COLUMNS, NotInstalled, make_environment, versions_of
+from version_matrix.rows import ROOT, Row, rows
+
+SECTION = 'versions'
+MOST_FAILURES = 5
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the flags of ``tools/test_matrix.sh``."""
+    names = [row.name for row in rows()]
+    parser = argparse.ArgumentParser(
+        prog='tools/test_matrix.sh',
+        description='Run the core of the tests on other versions, each in an environment of its own that is removed '
+        'afterwards. The same command goes on where it was stopped.',
+    )
+    parser.add_argument('rows', nargs='*', help=f'some of: {"; ".join(names)}; default: all')
+    parser.add_argument('--folder', type=Path, default=ROOT / 'work_dirs' / 'test_matrix', help='where results are')
+    parser.add_argument('--most-gb', type=float, default=3.0, help='what an environment may take on disk; default: 3')
+    parser.add_argument('--again', action='store_true', help='run rows again that have a result')
+    parser.add_argument('--docs', type=Path, help='Markdown file whose table is written anew after each row')
+    args = parser.parse_args(argv)
+    if unknown := [name for name in args.rows if name not in names]:
+        parser.error(f'no row is called {unknown[0]!r}; the rows are {"; ".join(names)}')
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the rows, and write the table."""
+    args = parse_args(argv)
+    folder = args.folder.resolve()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder):
+            for row in rows():
+                if not args.rows or row.name in args.rows:
+                    _bring_up_to_date(row, folder, args)
+                if args.docs is not None:
+                    write_docs(folder, args.docs)
+    except (OSError, ValueError) as error:
+        sys.exit(f'error: {error}')
+    except KeyboardInterrupt:
+        sys.exit('interrupted; the same command goes on from here')
+
+
+def _bring_up_to_date(row: Row, folder: Path, args: argparse.Namespace) -> None:
+    path = folder / f'{row.name}.json'
+    if path.is_file() and not args.again:
+        return
+    sys.stdout.write(f'{row.name} ...\n')
+    sys.stdout.flush()
+    result = run_row(row, folder, args.most_gb)
+    write_text(path, [json.dumps(result, indent=1)])
+    sys.stdout.write(f'{row.name}: {result["outcome"]}, {result["summary"]}\n')
+
+
+def run_row(row: Row, folder: Path, most_gb: float) -> dict:
+    """Versions and outcome of a row; its environment is removed."""
+    home = folder / row.name.replace(' ', '_').replace(',', '')
+    home.mkdir(exist_ok=True)
+    versions: dict[str, str] = {}
+    try:
+        python = make_environment(row, home, most_gb)
+        versions = versions_of(python)
+        result = run_core(python, folder / f'{row.name}.log')
+    except NotInstalled as error:
+        result = dict(outcome='not run', summary=str(error), failures=[])
+    except subprocess.TimeoutExpired as error:
+        result = dict(outcome='failed', summary=f'ended after {error.timeout:.0f} seconds', failures=[])
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+    return dict(row=row.name, versions=versions, **result)
+
+
+def write_docs(folder: Path, docs: Path) -> None:
+    """Replace what stands between the markers of ``docs`` by the table of all results of a folder."""
+    results = [json.loads(path.read_text()) for row in rows() if (path := folder / f'{row.name}.json').is_file()]
+    lines = replace_section(docs.read_text(encoding='utf-8'), SECTION, section(results), docs).splitlines()
+    write_text(docs, lines)
+
+
+def section(results: Sequence[dict]) -> list[str]:
+    """The table, what failed in each row, and which tests are the core."""
+    columns = ('python', *COLUMNS)
+    table = [[r['row'], *(r['versions'].get(name, '') for name in columns), _words(r)] for r in results]
+    lines = markdown_table(['environment', *columns, 'core of the tests'], table).splitlines()
+    for result in results:
+        failures = result['failures']
+        if failures:
+            more = f'; {len(failures) - MOST_FAILURES} more' if len(failures) > MOST_FAILURES else ''
+            lines += ['', f'{result["row"]}: ' + '; '.join(f'`{line}`' for line in failures[:MOST_FAILURES]) + more]
+    return [*lines, '', 'The core: ' + ', '.join(f'`{name}`' for name in CORE) + '.']
+
+
+def _words(result: dict) -> str:
+    summary = ' '.join(result['summary'].split()).replace('|', '\\|')
+    return summary if result['outcome'] == 'not run' else f'{result["outcome"]}: {summary}'
+
+
+if __name__ == '__main__':
+    main()
