@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import posixpath
 import re
+from html import unescape
 from pathlib import Path
 
 from latex2mathml.converter import convert
@@ -57,7 +58,8 @@ def on_page_content(html: str, page, config, files) -> str:
 
 
 def _mathml(formula: re.Match) -> str:
-    latex = formula[3].replace('&amp;', '&').replace('&lt;', '<').replace('&gt;', '>')
+    # latex2mathml knows aligned equations by the name that they have outside of other formulae alone.
+    latex = unescape(formula[3]).replace('{aligned}', '{align*}')
     return convert(latex, display='block' if formula[2] == '[' else 'inline')
 
 

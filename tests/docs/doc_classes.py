@@ -63,10 +63,7 @@ NOT_RUN = {
     ],
     'it needs a download; tests/datasets has its list makers': [
         ('docs/datasets.md', 'repflow-mm folders data/mine/videos data/mine --name mine --val 0.2 --group'),
-        *(
-            ('docs/datasets.md', f'repflow-mm {maker} ')
-            for maker in MAKERS
-        ),
+        *(('docs/datasets.md', f'repflow-mm {maker} ') for maker in MAKERS),
     ],
 }
 
