@@ -25,6 +25,7 @@ from repflow_mm.apis.command_line import one_line_errors
 from repflow_mm.apis.config_names import check_names, config_errors, read_config, set_num_classes
 from repflow_mm.apis.preflight import check_config, datasets_of
 from repflow_mm.apis.train import use_amp
+from repflow_mm.engine.hooks.bad_data_hook import parts_with
 from repflow_mm.files import check_writable, write_json
 from repflow_mm.profiling.advice import Settings, advise, step_shares
 from repflow_mm.profiling.loading import profile_pipeline
@@ -73,8 +74,8 @@ class Training:
     no_data: str
 
 
-def load_config(args: argparse.Namespace) -> Config:
-    """The config with the command line's settings.
+def load_config(args: argparse.Namespace, device: str) -> Config:
+    """The config with the command line's settings, for a training on a device.
 
     Raises:
         FileNotFoundError, ValueError: If it cannot be read, or is of no training.
@@ -85,8 +86,10 @@ def load_config(args: argparse.Namespace) -> Config:
     for part in ('train_dataloader', 'optim_wrapper'):
         if cfg.get(part) is None:
             raise ValueError(f'config {args.config} has no {part}: a profile is that of a training')
+    if 'backbone' not in (cfg.get('model') or {}):
+        raise ValueError(f'config {args.config} has no model.backbone: a profile is that of a recognizer')
     if args.amp:
-        use_amp(cfg)
+        use_amp(cfg, on_gpu=torch.device(device).type == 'cuda')
     return cfg
 
 
@@ -105,8 +108,18 @@ def build_training(cfg: Config, device: str) -> Training:
             set_num_classes(cfg, ('train',))
         model = MODELS.build(cfg.model).to(device)
         optimizer = build_optim_wrapper(model, cfg.optim_wrapper)
-        loader = None if no_data else Runner.build_dataloader(cfg.train_dataloader, seed=0)
+        loader = None if no_data else _loader(cfg)
     return Training(cfg, model, optimizer, loader, no_data)
+
+
+def _loader(cfg: Config) -> DataLoader:
+    """The training's data; of a broken sample another one takes the place, as in a training."""
+    loader = Runner.build_dataloader(cfg.train_dataloader, seed=0)
+    if not len(loader):
+        raise ValueError(f'train_dataloader has nothing to do: {len(loader.dataset)} samples make no batch')
+    for part in parts_with('tolerate_bad_data', loader.dataset):
+        part.tolerate_bad_data()
+    return loader
 
 
 def _missing_data(cfg: Config) -> str:
@@ -181,7 +194,8 @@ def checked_device(name: str | None) -> str:
     try:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"device must be 'cpu' or one that torch can use here, got {name!r}: {error}") from None
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"device must be 'cpu' or one that torch can use here, got {name!r}: {reason}") from None
     return name
 
 
@@ -192,7 +206,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         device = checked_device(args.device)
         if args.json is not None:
             check_writable(args.json, 'file')
-        cfg = load_config(args)
+        cfg = load_config(args, device)
         with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmaction')):
             training = build_training(cfg, device)
             report = profile_training(training, args.config, device, args.repeats, args.size)

@@ -70,7 +70,7 @@ def profile_network(model: nn.Module, batch: dict, repeats: int) -> NetworkProfi
         operations=operations_by_part(model, run, parts),
         seconds={name: statistics.median(turn.get(name, 0.0) for turn in amounts) for name in (*parts, REST)},
         total_seconds=statistics.median(sum(turn.values()) for turn in amounts),
-        backends=solver_backends(model, prepared.dtype),
+        backends=solver_backends(model),
     )
 
 
@@ -92,9 +92,9 @@ def time_parts(model: nn.Module, batch: dict, parts: dict[str, list[str]], repea
     return turns
 
 
-def solver_backends(model: nn.Module, dtype: torch.dtype = torch.float32) -> dict[str, str]:
+def solver_backends(model: nn.Module) -> dict[str, str]:
     """The backend of each flow layer, by the layer's name."""
-    x = torch.empty(1, 1, 2, 4, 4, device=device_of(model), dtype=dtype)
+    x = torch.empty(1, 1, 2, 4, 4, device=device_of(model))
     able = next(name for name, backend in BACKENDS.items() if not backend.unsupported_reasons(x))
     layers = {name: module for name, module in model.named_modules() if isinstance(module, RepresentationFlow)}
     return {name: able if layer.backend == 'auto' else layer.backend for name, layer in layers.items()}

@@ -31,7 +31,10 @@ def run(tmp_path, *options, config=CONFIG, flags=()):
 def test_profile_with_data(motion_clips, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv('MOTION_CLIPS', str(motion_clips))
     monkeypatch.chdir(tmp_path)
-    found = run(tmp_path, 'train_dataloader.num_workers=1', flags=['--amp'])
+    good = (motion_clips / 'train.txt').read_text().splitlines()[:3]
+    (tmp_path / 'list.txt').write_text('\n'.join(['none.mp4 0', *good]))  # a broken one is replaced, as in training
+    options = ['train_dataloader.num_workers=1', 'train_dataloader.dataset.ann_file=list.txt']
+    found = run(tmp_path, *options, flags=['--amp'])
     shown = capsys.readouterr().out
     network, memory = found['network'], found['memory']
     assert network['input_shape'] == [1, 3, 8, 32, 32] and found['no_data'] == ''
@@ -54,7 +57,7 @@ def test_profile_with_data(motion_clips, tmp_path, monkeypatch, capsys):
     ):
         assert text in shown
     assert all(f'- {line}' in shown for line in found['advice']) and '--amp' not in shown
-    assert sorted(path.name for path in tmp_path.iterdir()) == ['a'], 'a profile leaves nothing else behind'
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['a', 'list.txt'], 'a profile leaves nothing else behind'
 
 
 def test_profile_without_data_says_so_and_reports_the_rest(tmp_path, monkeypatch, capsys):
@@ -87,6 +90,22 @@ def test_errors_are_one_line(arguments, message, monkeypatch):
         main([*arguments[:1], *(() if '--device' in arguments else ('--device', 'cpu')), *arguments[1:]])
     text = str(end.value)
     assert text.startswith('error: ') and message in text and '\n' not in text
+
+
+def test_config_of_something_else(tmp_path):
+    config = tmp_path / 'localizer.py'
+    config.write_text("model = dict(type='BMN')\ntrain_dataloader = dict()\noptim_wrapper = dict()\n")
+    with pytest.raises(
+        SystemExit, match='^error: config .*localizer.py has no model.backbone: a profile is that of a '
+    ):
+        main([str(config), '--device', 'cpu'])
+
+
+def test_data_without_a_batch(motion_clips, monkeypatch):
+    monkeypatch.setenv('MOTION_CLIPS', str(motion_clips))
+    options = ['train_dataloader.batch_size=99', 'train_dataloader.drop_last=True']
+    with pytest.raises(SystemExit, match='^error: train_dataloader has nothing to do: 16 samples make no batch$'):
+        main([CONFIG, '--device', 'cpu', '--cfg-options', *options])
 
 
 def test_repeats_must_be_positive(capsys):
