@@ -35,11 +35,32 @@ def replace_section(text: str, name: str, lines: Sequence[str], file: object) ->
     Raises:
         ValueError: If the markers are not there, each once and in order.
     """
+    before, _, after = _parted(text, name, file)
+    return '\n'.join([before, '', *lines, '', after])
+
+
+def section_lines(text: str, name: str, file: object) -> list[str]:
+    """The lines between a text's markers ``<!-- name: begin -->`` and ``<!-- name: end -->``.
+
+    Args:
+        text (str): The text.
+        name (str): The section's name.
+        file (object): What the error calls the text.
+
+    Raises:
+        ValueError: If the markers are not there, each once and in order.
+    """
+    return _parted(text, name, file)[1].split('\n')
+
+
+def _parted(text: str, name: str, file: object) -> tuple[str, str, str]:
+    """A text to its first marker and from its second one on, and what is between them."""
     begin, end = f'<!-- {name}: begin -->', f'<!-- {name}: end -->'
     if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
         raise ValueError(f'{file} must have the lines {begin} and {end}, each once and in this order')
-    before, after = text.split(begin)[0], text.split(end)[1]
-    return '\n'.join([before + begin, '', *lines, '', end + after])
+    before, rest = text.split(begin)
+    section, after = rest.split(end)
+    return before + begin, section, end + after
 
 
 def _line(cells: Sequence[object]) -> str:

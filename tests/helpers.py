@@ -99,6 +99,7 @@ def shrink_config(cfg, clips: Path, work_dir: Path, flow: Path | None = None, fr
         for part in (backbone, cfg.model.get('cls_head') or {}):
             if name in part:
                 part[name] = num_frames
+    _make_room_for_labels(cfg)
     for mode in ('train', 'val', 'test'):
         loader = cfg[f'{mode}_dataloader']
         loader.update(batch_size=2, num_workers=0, persistent_workers=False)
@@ -109,6 +110,15 @@ def shrink_config(cfg, clips: Path, work_dir: Path, flow: Path | None = None, fr
             length = dataset.pipeline[0].clip_len if is_stack and dataset.get('modality') == 'Flow' else num_frames
             dataset.pipeline = [_shrink_step(step, length, size) for step in _with_resize(dataset.pipeline, size)]
     cfg.train_cfg = dict(type='ResumableEpochBasedTrainLoop', max_epochs=1, val_interval=1)
+
+
+def _make_room_for_labels(cfg) -> None:
+    """The clips have eight classes: a network and data of fewer get as many, both or neither."""
+    datasets = [part for mode in ('train', 'val', 'test') for part in _datasets(cfg[f'{mode}_dataloader'].dataset)]
+    parts = [part for part in (cfg.model.get('cls_head') or {}, *datasets) if part.get('num_classes') is not None]
+    if {part['num_classes'] for part in parts} <= set(range(8)):
+        for part in parts:
+            part['num_classes'] = 8
 
 
 def _datasets(dataset) -> Iterator:
@@ -126,7 +136,7 @@ def _use_clips(dataset, clips: Path, flow: Path | None, frames: Path | None, mod
     folder = (flow if dataset.get('modality') == 'Flow' else frames) if is_rawframes else clips
     dataset.ann_file = str(folder / ('train.txt' if mode == 'train' else 'val.txt'))
     dataset.data_prefix = dict(img=str(folder)) if is_rawframes else dict(video=str(folder))
-    dataset.indices, dataset.serialize_data = 2, False
+    dataset.indices, dataset.serialize_data, dataset.with_offset = 2, False, False
 
 
 def _with_resize(pipeline, size: int) -> list:

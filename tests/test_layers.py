@@ -15,7 +15,7 @@ LAYERS = (
     ('compat',),
     ('classical_flow', 'testing'),
     ('models', 'datasets', 'evaluation'),
-    ('visualization', 'export'),
+    ('visualization', 'export', 'profiling'),
     ('engine',),
     ('registration',),
     ('apis', 'gpu_check', 'doctor'),

@@ -1,6 +1,7 @@
 """The wheel and the sdist hold everything that a user without a checkout needs."""
 
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -10,14 +11,16 @@ from pathlib import Path
 import numpy
 import pytest
 import yaml
+from doc_blocks import blocks
 from helpers import ROOT
 
 from repflow_mm.version import __version__
 
-CONFIG = """
-_base_ = 'repflow_mm::demo/repflow_r18_motion_clips.py'
-train_cfg = dict(max_epochs=1)
-"""
+# What is smaller in the test than in docs/first_training.md.
+SMALLER = {
+    '--train 800 --val 8': '--train 40 --val 8 --size 32 --length 8',
+    r'(train \w+\.py --seed 0)': r'\1 --cfg-options train_cfg.max_epochs=1',
+}
 
 
 @pytest.fixture(scope='module')
@@ -87,20 +90,25 @@ def test_index_names_every_metafile():
 
 
 def test_training_and_testing_from_the_wheel_alone(python, tmp_path):
-    def command(*arguments):
-        env = {name: value for name, value in os.environ.items() if name != 'PYTHONPATH'}
-        env.update(OMP_NUM_THREADS='1', MOTION_CLIPS='clips')
-        program = [python.with_name('repflow-mm'), *map(str, arguments)]
-        done = subprocess.run(program, cwd=tmp_path, env=env, capture_output=True, text=True)
+    """In an empty folder, what docs/first_training.md has the reader type."""
+    env = {name: value for name, value in os.environ.items() if name != 'PYTHONPATH'}
+    env.update(PATH=f'{python.parent}:{env["PATH"]}', OMP_NUM_THREADS='1')
+
+    def shell(text):
+        for words, instead in SMALLER.items():
+            text = re.sub(words, instead, text)
+        done = subprocess.run(['bash', '-ec', text], cwd=tmp_path, env=env, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
-    (tmp_path / 'config.py').write_text(CONFIG)
-    command('make_motion_clips', 'clips', '--train', '16', '--val', '8', '--size', '32', '--length', '8')
-    assert '8 lines: 8 ok' in command('check_videos', 'clips/val.txt', '--videos', 'clips', '--jobs', '1')
-    command('train', 'config.py', '--work-dir', 'run', '--seed', '0')
-    out = command('test', 'config.py', 'run/epoch_1.pth', '--work-dir', 'run/test', '--dump', 'scores.pkl')
-    assert 'acc/top1' in out
-    assert 'top-1' in command('fuse', 'one=scores.pkl', 'two=scores.pkl')
-    assert str(python.parents[1]) in command('doctor').splitlines()[0]
+    said = ''
+    for block in blocks(page='docs/first_training.md'):
+        if block.language == 'bash':
+            said += shell(block.text)
+        elif block.file:
+            (tmp_path / block.file).write_text(block.text)
+    assert '8 classes of 5' in said and '32 lines: 32 ok' in said
+    assert len(re.findall(r'Epoch\((?:val|test)\).*acc/top1', said)) == 4, 'a validation and a test of each network'
+    assert '| fusion |' in said and '8 samples, 8 classes; equal weights.' in said
+    assert str(python.parents[1]) in shell('repflow-mm doctor').splitlines()[0]
     assert not list(tmp_path.glob('repflow_mm*'))

@@ -12,7 +12,7 @@ fi
 .venv/bin/python -m pip --version > /dev/null 2>&1 || "$python" -m venv --clear .venv
 
 lists=(requirements/runtime.txt requirements/openmmlab.txt)
-[ "${1:-}" = tests ] && lists+=(requirements/tests.txt)
+[ "${1:-}" = tests ] && lists+=(requirements/tests.txt requirements/docs.txt)
 for list in "${lists[@]}" setup.py; do
     stamp=.venv/installed-$(basename "$list")
     cmp -s "$list" "$stamp" && continue

@@ -1,13 +1,9 @@
-# SlowOnly, ResNet-18, a quarter as wide: 3D convolutions in its last two stages, T is kept.
-_base_ = './rgb_r18-narrow_egogestar.py'
+# SlowOnly, a quarter as wide.
+_base_ = [
+    '../_base_/models/slowonly_r18_narrow.py',
+    '../_base_/datasets/egogestar.py',
+    '../_base_/schedules/adamw_egogestar.py',
+    '../_base_/default_runtime.py',
+]
 
-backbone = dict(
-    type='ResNet3dSlowOnly',
-    depth=18,
-    base_channels=16,
-    lateral=False,
-    conv1_kernel=(1, 7, 7),
-    inflate=(0, 0, 1, 1),
-    with_pool2=False,
-)
-model = dict(backbone=dict(_delete_=True, type='WithFlow', backbone=backbone))
+model = dict(cls_head=dict(num_classes=10))

@@ -8,6 +8,7 @@ import io
 import itertools
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -116,8 +117,11 @@ def infer(recognizer: Recognizer, args: argparse.Namespace, show: Callable[[str]
     windows = Windows(args.window, args.stride)
     if args.source.isdecimal() and not Path(args.source).exists():
         rate, frames = camera_frames(int(args.source), args.seconds)
-        stream = predict_stream(recognizer, frames, rate, windows, f'camera {args.source}')
-        _report(recognizer, args, list(_shown(stream, recognizer, args, show)), {})
+        stream, predictions = predict_stream(recognizer, frames, rate, windows, f'camera {args.source}'), []
+        with suppress(KeyboardInterrupt):  # which is how most of them end
+            for prediction in _shown(stream, recognizer, args, show):
+                predictions.append(prediction)
+        _report(recognizer, args, predictions, {})
         return {}
     slides = args.slide or args.timeline is not None or (args.window, args.stride) != (None, None)
     videos, predictions, failed = find_videos(args.source, args.video_root), [], {}

@@ -7,16 +7,12 @@ import os
 import os.path as osp
 from collections.abc import Iterator, Sequence
 
-from mmaction.registry import MODELS
 from mmengine.config import Config
 from torch import nn
 
 from repflow_mm.apis.preflight_evaluation import check_evaluators, check_save_best
-from repflow_mm.apis.preflight_network import check_checkpointing, check_decoding
-from repflow_mm.datasets import ComputeFlow
-from repflow_mm.datasets.list_makers.mirrored_labels import flip_labels_beside
-from repflow_mm.datasets.lists.list_files import read_frame_list, read_list
-from repflow_mm.models import FlowDataPreprocessor
+from repflow_mm.apis.preflight_pipeline import check_channels, check_clips, check_decoding, check_flips
+from repflow_mm.datasets.lists.list_files import read_frame_list, read_video_list
 
 # What the names of a flow block's parameters have in them.
 FLOW_KEYS = ('flow_blocks', 'steps.flow', 'steps.conv')
@@ -33,12 +29,11 @@ def check_config(cfg: Config, modes: tuple[str, ...]) -> None:
         FileNotFoundError: If an annotation list or a data folder is missing.
         ValueError: If numbers of classes or of input channels disagree, a label is beyond them, flow would be computed
             across clips, the pipeline does not read what the dataset gives, a flip would leave labels of left and right
-            as they are, a metric does not suit the labels, the best checkpoint cannot be told, activations are
-            checkpointed where that does not work, or the config imports this package without registering it.
+            as they are, a metric does not suit the labels, the best checkpoint cannot be told, or the config imports
+            this package without registering it.
     """
     _check_imports(cfg)
     num_classes = _head_classes(cfg)
-    check_checkpointing(cfg)
     if 'train' in modes and 'val' in modes:
         check_save_best(cfg)
     for mode in modes:
@@ -48,9 +43,9 @@ def check_config(cfg: Config, modes: tuple[str, ...]) -> None:
             check_decoding(dataset, mode)
             _check_data(dataset, cfg.get('data_help', ''))
             _check_classes(dataset, num_classes, mode)
-            _check_clips(dataset, cfg, mode)
-            _check_channels(dataset, cfg, mode)
-            _check_flips(dataset, mode)
+            check_clips(dataset, cfg, mode)
+            check_channels(dataset, cfg, mode)
+            check_flips(dataset, mode)
 
 
 def _check_imports(cfg: Config) -> None:
@@ -138,71 +133,7 @@ def _check_labels(dataset: dict, num_classes: int) -> None:
         return
     if dataset.get('type') == 'CheckedVideoDataset':
         delimiter = dataset.get('delimiter', ' ')
-        read_list(file, None if delimiter == ' ' else delimiter, num_classes, several)
+        delimiter = None if delimiter == ' ' else delimiter
+        read_video_list(file, delimiter, num_classes, several, dataset.get('with_offset', False))
     elif dataset.get('type') == 'CheckedRawframeDataset':
         read_frame_list(file, dataset.get('with_offset', False), num_classes, several)
-
-
-def _check_clips(dataset: dict, cfg: Config, mode: str) -> None:
-    """Check that frames folded as (N*T, C, H, W) divide into clips, so that no flow crosses two of them."""
-    num_segments = _expected_input(cfg).get('num_segments')
-    sampler, layout = _sampler_and_layout(dataset)
-    if num_segments is None or sampler is None or layout != 'NCHW':
-        return
-    clip_len, num_clips = sampler['clip_len'], sampler.get('num_clips', 1)
-    # With one frame a clip, SampleFrames' clips are the segments that make up one clip of the backbone; and of flow
-    # frames, FormatShape makes each clip the channels of one image.
-    frames = num_clips if clip_len == 1 or dataset.get('modality') == 'Flow' else clip_len
-    if frames % num_segments:
-        raise ValueError(
-            f'{mode}: SampleFrames gives clips of {frames} frames, no multiple of backbone.num_segments = '
-            f'{num_segments}, so flow would be computed across clips'
-        )
-
-
-def _check_channels(dataset: dict, cfg: Config, mode: str) -> None:
-    """Check that the backbone takes as many channels as it gets."""
-    expected = _expected_input(cfg).get('channels')
-    sampler, layout = _sampler_and_layout(dataset)
-    if expected is None or sampler is None or layout not in ('NCHW', 'NCTHW'):
-        return
-    preprocessor = dict(cfg.model.get('data_preprocessor') or {})
-    computed = next((dict(step) for step in dataset.get('pipeline', []) if step.get('type') == 'ComputeFlow'), None)
-    if computed is not None:
-        computed.pop('type')
-        channels, source = ComputeFlow(**computed).out_channels, 'ComputeFlow'
-    elif preprocessor.pop('type', None) == 'FlowDataPreprocessor':
-        channels, source = FlowDataPreprocessor(**preprocessor | dict(blending=None)).out_channels, 'the preprocessor'
-    elif dataset.get('modality') == 'Flow':
-        channels, source = 2 * (sampler['clip_len'] if layout == 'NCHW' else 1), 'the flow on disk'
-    else:
-        channels, source = 3, 'RGB'
-    if expected != channels:
-        raise ValueError(f'{mode}: {source} gives {channels} channels, but backbone.in_channels is {expected}')
-
-
-def _check_flips(dataset: dict, mode: str) -> None:
-    """Check that flips exchange the labels that the command that made the list says they do."""
-    expected = flip_labels_beside(osp.join(dataset.get('data_root') or '', dataset['ann_file']))
-    flips = [step for step in dataset.get('pipeline', []) if str(step.get('type')).endswith('Flip')]
-    for flip in flips:
-        known = dict(flip.get('flip_label_map') or {})
-        if flip.get('flip_ratio', 0.5) > 0 and not expected.items() <= known.items():
-            raise ValueError(
-                f'{mode}: mirrored, some videos of {dataset["ann_file"]} have other labels; take {flip["type"]} out of '
-                f'the pipeline or give it flip_label_map={expected}'
-            )
-
-
-def _expected_input(cfg: Config) -> dict:
-    """What the backbone says about its input: ``channels`` and ``num_segments``; empty if it says nothing."""
-    backbone = (cfg.get('model') or {}).get('backbone') or {}
-    kind = backbone.get('type')
-    builder = MODELS.get(kind) if isinstance(kind, str) else kind
-    return builder.expected_input(backbone) if hasattr(builder, 'expected_input') else {}
-
-
-def _sampler_and_layout(dataset: dict) -> tuple[dict | None, str | None]:
-    """The pipeline's SampleFrames and its FormatShape's ``input_format``, each None if there is none."""
-    pipeline = {step['type']: step for step in dataset.get('pipeline', []) if isinstance(step, dict)}
-    return pipeline.get('SampleFrames'), pipeline.get('FormatShape', {}).get('input_format')

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from repflow_mm.apis.checkpoint import check_checkpoint
 from repflow_mm.apis.config_names import config_errors, read_config
+from repflow_mm.datasets.lists.class_names import class_names_beside
 from repflow_mm.resources import config_of
 
 SAMPLERS = ('SampleFrames', 'DenseSampleFrames', 'UniformSample')
@@ -79,8 +80,9 @@ def load_recognizer(
         config (str | Path | Config): The config, or its file.
         checkpoint (str | Path, optional): Its weights. Defaults to None, which leaves it as it is initialised.
         device (str, optional): Defaults to a GPU if there is one.
-        class_names (str | Path, optional): A file with the classes' names, one a line. Defaults to numbers, or the file
-            ``classes.txt`` beside the config's list.
+        class_names (str | Path, optional): A file with the classes' names, one a line. Defaults to numbers, or those of
+            the file beside the config's list, see
+            :func:`repflow_mm.datasets.lists.class_names.class_names_beside`.
 
     Raises:
         FileNotFoundError: If a file does not exist.
@@ -100,12 +102,11 @@ def load_recognizer(
 
 
 def _class_names(cfg: Config, path: str | Path | None) -> list[str]:
-    """Names from a file; without one from ``classes.txt`` beside the list of the test, or the classes' numbers."""
+    """Names from a file; without one from the file beside the list of the test, or the classes' numbers."""
     number = cfg.model.cls_head.num_classes
     listed = (cfg.get('test_dataloader') or {}).get('dataset', {}).get('ann_file') or ''
-    beside = Path(listed).parent / 'classes.txt'
     if path is None:
-        names = _lines(beside) if beside.is_file() else []
+        names = class_names_beside(listed)
         return names if len(names) == number else [str(label) for label in range(number)]
     if not Path(path).is_file():
         raise FileNotFoundError(f'file of class names {path} does not exist')

@@ -22,7 +22,7 @@ from repflow_mm.apis.preflight import datasets_of
 from repflow_mm.files import check_writable
 
 # The names of samples of videos and of frames, and what PackActionInputs keeps if a config does not say it.
-SAMPLE_NAMES = ('filename', 'frame_dir')
+SAMPLE_NAMES = ('filename', 'frame_dir', 'offset')
 PACKED_KEYS = ('img_shape', 'img_key', 'video_id', 'timestamp')
 
 

@@ -52,7 +52,7 @@ def config_from_args(args: argparse.Namespace) -> Config:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
         (cfg.get('default_hooks', {}).get('checkpoint') or {}).pop('save_best', None)
     if args.amp:
-        _use_amp(cfg)
+        use_amp(cfg, torch.cuda.is_available())
     if args.resume is not None:
         if args.resume != 'auto':
             check_checkpoint_file(args.resume)
@@ -67,11 +67,20 @@ def config_from_args(args: argparse.Namespace) -> Config:
     return cfg
 
 
-def _use_amp(cfg: Config) -> None:
+def use_amp(cfg: Config, on_gpu: bool) -> None:
+    """Set a config's training to mixed precision.
+
+    Args:
+        cfg (Config): A runner's config, changed in place.
+        on_gpu (bool): Whether it trains on a GPU; on a CPU it is bfloat16.
+
+    Raises:
+        ValueError: If its optimizer wrapper is of another kind.
+    """
     wrapper = cfg.optim_wrapper.get('type', 'OptimWrapper')
     if wrapper not in ('OptimWrapper', 'AmpOptimWrapper', 'CpuAmpOptimWrapper'):
         raise ValueError(f"--amp needs optim_wrapper.type 'OptimWrapper' or 'AmpOptimWrapper', got {wrapper!r}")
-    if torch.cuda.is_available():
+    if on_gpu:
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
     else:

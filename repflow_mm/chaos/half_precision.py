@@ -10,7 +10,7 @@ import torch
 
 import repflow_mm.registration  # noqa: F401
 from repflow_mm.apis import train
-from repflow_mm.chaos.parts import run_in_child, tries_of
+from repflow_mm.chaos.parts import emit_untried, run_in_child, tries_of
 from repflow_mm.compat.checkpoints import load_from_local
 from repflow_mm.datasets.motion_clips.clips import MotionClipOptions
 from repflow_mm.datasets.motion_clips.files import make_motion_clips
@@ -41,6 +41,7 @@ BACKBONES = {
     'RepFlowResNet2Plus1d': NARROW_3D.format(type='RepFlowResNet2Plus1d'),
 }
 EPOCHS = 2
+COMPARED = ('bfloat16, against float32', 'float16, its first steps')
 
 
 def run(emit: Emit, context: Context) -> None:
@@ -48,11 +49,13 @@ def run(emit: Emit, context: Context) -> None:
     torch.set_num_threads(1)
     folder, seconds = context.folder / 'half_precision', 0.0
     prepare(folder)
-    for name in list(BACKBONES)[: tries_of(context, len(BACKBONES))]:
+    names = list(BACKBONES)[: tries_of(context, len(BACKBONES))]
+    for number, name in enumerate(names):
         before = context.seconds_left()
         if before < 1.2 * seconds:
+            emit_untried(emit, [f'{left}, {kind}' for left in names[number:] for kind in COMPARED])
             return
-        for kind, why in compare(name, folder).items():
+        for kind, why in zip(COMPARED, compare(name, folder)):
             emit(kind=f'{name}, {kind}', count=1, ok=not why, why=why)
         seconds = before - context.seconds_left()
 
@@ -63,8 +66,8 @@ def prepare(folder: Path, clips: MotionClipOptions = CLIPS) -> None:
     os.environ['MOTION_CLIPS'] = str(folder / 'clips')
 
 
-def compare(name: str, folder: Path, epochs: int = EPOCHS) -> dict[str, str]:
-    """What is wrong with the trainings of a backbone in bfloat16 and in float16; '' if nothing is."""
+def compare(name: str, folder: Path, epochs: int = EPOCHS) -> tuple[str, str]:
+    """What is wrong with the trainings of a backbone in bfloat16 and in float16, each '' if nothing is."""
     accuracy, _ = trained(name, folder, 'float32', epochs)
     in_half, skipped = trained(name, folder, 'bfloat16', epochs)
     noise = 3 * math.sqrt(2 * max(accuracy * (1 - accuracy), 1 / CLIPS.val) / CLIPS.val)
@@ -72,10 +75,7 @@ def compare(name: str, folder: Path, epochs: int = EPOCHS) -> dict[str, str]:
     problems = [f'{skipped} steps were not finite'] if skipped else []
     problems += [f'accuracy {in_half:.3f}, in float32 {accuracy:.3f}, which noise does not explain'] if differs else []
     _, skipped = trained(name, folder, 'float16', 1)
-    return {
-        'bfloat16, against float32': '; '.join(problems),
-        'float16, its first steps': f'{skipped} steps were not finite' if skipped else '',
-    }
+    return '; '.join(problems), f'{skipped} steps were not finite' if skipped else ''
 
 
 def trained(name: str, folder: Path, dtype: str, epochs: int) -> tuple[float, int]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import itertools
 import os
 import random
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -17,7 +18,7 @@ from torch import Tensor
 
 import repflow_mm.registration  # noqa: F401
 from repflow_mm.apis import train
-from repflow_mm.chaos.parts import run_in_child, seed_of, tries_of
+from repflow_mm.chaos.parts import emit_untried, run_in_child, seed_of, tries_of
 from repflow_mm.compat.checkpoints import load_from_local
 from repflow_mm.datasets.motion_clips.clips import MotionClipOptions
 from repflow_mm.datasets.motion_clips.files import make_motion_clips
@@ -27,6 +28,8 @@ WANTED = 50
 # A child that takes longer hangs.
 MOST_SECONDS = 300
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+# Each of them at a change on disk, and at a random moment.
+KINDS_OF_KILLS = 2 * len(SIGNALS)
 CONFIG = """
 _base_ = 'repflow_mm::demo/repflow_r18_motion_clips.py'
 model = dict(
@@ -48,16 +51,26 @@ def run(emit: Emit, context: Context) -> None:
     config = prepare(folder)
     preload(config, folder / 'first')
     moments, seconds, expected = undisturbed_run(config, folder / 'undisturbed')
-    for number in range(tries_of(context, WANTED)):
+    kills = list(itertools.islice(_kinds_of_kills(rng), tries_of(context, WANTED)))
+    for number, (kind, at_a_change) in enumerate(kills):
         if context.seconds_left() < 4 * seconds + 5:
+            emit_untried(emit, [_named_kill(*left) for left in kills[number:KINDS_OF_KILLS]])
             return
-        at_a_change = number % 2 == 0
-        kind = rng.choice(SIGNALS)
         moment = rng.randint(1, moments) if at_a_change else rng.uniform(0, seconds)
         where = f'at change {moment} of {moments}' if at_a_change else f'after {moment:.2f} s'
-        record = dict(kind=f'{kind.name}, {"at a change on disk" if at_a_change else "at a random moment"}', count=1)
         why = _killed_run(config, folder / f'run{number}', kind, moment, at_a_change, expected)
-        emit(**record, ok=not why, why=why and f'{where}: {why}')
+        emit(kind=_named_kill(kind, at_a_change), count=1, ok=not why, why=why and f'{where}: {why}')
+
+
+def _kinds_of_kills(rng: random.Random) -> Iterator[tuple[signal.Signals, bool]]:
+    """Signals, and whether they come at a change on disk: each pair once, then all of them again."""
+    kinds = list(itertools.product(SIGNALS, (True, False)))
+    while True:
+        yield from rng.sample(kinds, KINDS_OF_KILLS)
+
+
+def _named_kill(kind: signal.Signals, at_a_change: bool) -> str:
+    return f'{kind.name}, {"at a change on disk" if at_a_change else "at a random moment"}'
 
 
 def prepare(folder: Path) -> Path:

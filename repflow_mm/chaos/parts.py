@@ -1,7 +1,8 @@
 """The parts of the chaos, and what they have in common.
 
 A part is a module with ``run(emit, context)``, as in :mod:`repflow_mm.gpu_check.parts`. Each record has ``kind`` (what
-was tried), ``ok``, ``count`` (how many tries it stands for) and, where something went wrong, ``why``.
+was tried), ``ok``, ``count`` (how many tries it stands for) and, where something went wrong, ``why``. A part begins
+with one try of each kind; what there is no time for is a record of no tries.
 """
 
 from __future__ import annotations
@@ -13,21 +14,21 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from repflow_mm.gpu_check.context import Context
+from repflow_mm.gpu_check.context import Context, Emit
 from repflow_mm.gpu_check.parts import Part
 
 _HERE = 'repflow_mm.chaos'
-# The shares are those of the figures that a whole run is to show: fifty kills take longer than the rest.
+# The least that is kept for a part is for one try of each kind; fifty kills take longer than all that is beyond it.
 PARTS = (
-    Part('hostile_files', 'Hostile files', f'{_HERE}.hostile_files', 220),
-    Part('arguments', 'Random arguments', f'{_HERE}.arguments', 240, needs=('hypothesis',)),
-    Part('videos', 'Damaged and odd videos', f'{_HERE}.videos', 150),
-    Part('ranks', 'Failing ranks', f'{_HERE}.ranks', 170),
-    Part('half_precision', 'Half precision', f'{_HERE}.half_precision', 220),
-    Part('kills', 'Killed trainings', f'{_HERE}.kills', 400),
+    Part('hostile_files', 'Hostile files', f'{_HERE}.hostile_files', 60, least=80),
+    Part('arguments', 'Random arguments', f'{_HERE}.arguments', 100, least=10, needs=('hypothesis',)),
+    Part('videos', 'Damaged and odd videos', f'{_HERE}.videos', 60, least=10),
+    Part('ranks', 'Failing ranks', f'{_HERE}.ranks', 40, least=180),
+    Part('half_precision', 'Half precision', f'{_HERE}.half_precision', 80, least=270),
+    Part('kills', 'Killed trainings', f'{_HERE}.kills', 250, least=60),
 )
 SETTINGS = 'settings.json'
 
@@ -50,6 +51,12 @@ def tries_of(context: Context, wanted: int) -> int:
 
 def _settings(context: Context) -> dict:
     return json.loads((context.folder / SETTINGS).read_text(encoding='utf-8'))
+
+
+def emit_untried(emit: Emit, kinds: Iterable[str]) -> None:
+    """Say of what there was no time for."""
+    for kind in dict.fromkeys(kinds):
+        emit(kind=kind, count=0, ok=False, why='there was no time for all')
 
 
 def run_in_child(function: Callable[[], object], log: Path, seconds: float, kill_after: tuple | None = None) -> int:

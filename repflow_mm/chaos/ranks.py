@@ -12,7 +12,7 @@ from pathlib import Path
 
 from repflow_mm.chaos.failing_rank import FAILURES
 from repflow_mm.chaos.kills import CONFIG, prepare
-from repflow_mm.chaos.parts import tries_of
+from repflow_mm.chaos.parts import emit_untried, tries_of
 from repflow_mm.gpu_check.context import Context, Emit
 
 # What the processes wait for each other, and what the launcher and the start may take beside it.
@@ -28,15 +28,18 @@ SHOWN = {'raises': 'this process fails on purpose', 'runs out of memory': 'Memor
 
 def run(emit: Emit, context: Context) -> None:
     """Let a process fail in each of the ways, as far as the time goes."""
-    folder, seconds = context.folder / 'ranks', 0.0
-    config = prepare(folder)
-    for how in FAILURES[: tries_of(context, len(FAILURES))]:
-        before = context.seconds_left()
-        if before < max(1.5 * seconds, 40):
+    config = prepare(context.folder / 'ranks')
+    ways = FAILURES[: tries_of(context, len(FAILURES))]
+    for number, how in enumerate(ways):
+        if context.seconds_left() < TIMEOUT_SECONDS:
+            emit_untried(emit, map(_kind, ways[number:]))
             return
-        why = failing_run(config, how, min(before, TIMEOUT_SECONDS + MORE_SECONDS))
-        emit(kind=f'one of two processes {how}', count=1, ok=not why, why=why)
-        seconds = before - context.seconds_left()
+        why = failing_run(config, how, min(context.seconds_left() - 1, TIMEOUT_SECONDS + MORE_SECONDS))
+        emit(kind=_kind(how), count=1, ok=not why, why=why)
+
+
+def _kind(how: str) -> str:
+    return f'one of two processes {how}'
 
 
 def failing_run(config: Path, how: str, limit: float) -> str:

@@ -6,10 +6,12 @@ import functools
 
 from repflow_mm.compat.checkpoint_files import find_usable_checkpoints, write_checkpoints_whole
 from repflow_mm.compat.checkpoint_forms import give_runners_a_state_dict
+from repflow_mm.compat.checkpointing import checkpoint_basic_blocks, checkpoint_without_traces
 from repflow_mm.compat.checkpoints import load_checkpoints_safely
 from repflow_mm.compat.config_paths import find_own_configs, find_own_models
 from repflow_mm.compat.config_text import read_config_text_as_data
 from repflow_mm.compat.distributed import run_distributed_on_cpu
+from repflow_mm.compat.feature_extraction import heed_video_root
 from repflow_mm.compat.gradcam import show_layers_of_folded_frames
 from repflow_mm.compat.heads import accept_bfloat16_scores
 from repflow_mm.compat.inferencers import infer_by_the_pipelines_decoder
@@ -30,12 +32,15 @@ WORKAROUNDS = {
     'mmengine: the config in a checkpoint is run': read_config_text_as_data,
     'mmengine: checkpoints are rewritten in place': write_checkpoints_whole,
     'mmengine: a damaged last checkpoint is resumed from': find_usable_checkpoints,
+    'mmaction2, mmengine: activation checkpointing moves running statistics twice': checkpoint_without_traces,
+    'mmaction2: basic blocks do not checkpoint activations': checkpoint_basic_blocks,
     'mmengine: distributed launchers need CUDA': run_distributed_on_cpu,
     'mmaction2: no head trains on bfloat16 scores': accept_bfloat16_scores,
     'mmaction2: --show-dir draws neither clips nor labels': draw_recognized_clips,
     'mmaction2: max_testing_views takes batches of one alone': divide_views_of_any_batch,
     'mmaction2: Grad-CAM fails on layers that see single frames': show_layers_of_folded_frames,
     'mmaction2: inferencers read videos with decord, whatever the config names': infer_by_the_pipelines_decoder,
+    'mmaction2: clip_feature_extraction.py heeds --video-root for its own data sets alone': heed_video_root,
     'mmengine: _base_ takes configs of known packages alone': find_own_configs,
     'mmengine: inferencers know models of known packages alone': find_own_models,
     'mmengine: compile=True fails with paramwise_cfg': group_parameters_in_plain_dicts,

@@ -7,8 +7,8 @@ import copy
 from repflow_mm.compat.patching import replace
 
 # The steps that open and decode a video in configs of this package, by the names they may have there.
-OPENING = ('OpenVideo', 'CheckedDecordInit')
-DECODING = ('DecodeFrames', 'CheckedDecordDecode')
+OPENING = ('VideoInit', 'CheckedDecordInit')
+DECODING = ('VideoDecode', 'CheckedDecordDecode')
 
 
 def infer_by_the_pipelines_decoder() -> bool:

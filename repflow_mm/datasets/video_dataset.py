@@ -8,7 +8,7 @@ from typing import Any
 from mmaction.datasets import RawframeDataset, VideoDataset
 from mmaction.registry import DATASETS
 
-from repflow_mm.datasets.lists.list_files import ListEntry, check_inside, read_frame_list, read_list
+from repflow_mm.datasets.lists.list_files import ListEntry, check_inside, read_frame_list, read_video_list
 from repflow_mm.datasets.replacing_dataset import ReplacingDataset
 
 
@@ -24,27 +24,30 @@ class CheckedVideoDataset(ReplacingDataset, VideoDataset):
     :mod:`repflow_mm.datasets.lists.list_files`; a ``delimiter`` of ``' '``, upstream's default, is any blanks.
 
     Args:
+        with_offset (bool): Whether a line is a part of a video, as in lists of frames: ``train/clip.mp4 95 90 3`` are
+            the 90 frames after the first 95, which ``VideoInit`` and ``VideoDecode`` take for the video. Defaults to
+            False.
         allow_outside (bool): Whether a path may lead out of that folder (or, if it is empty, the working folder), as
             ``../clip.mp4`` and ``/data/clip.mp4`` do. Defaults to False.
 
     Raises:
         FileNotFoundError: If ``ann_file`` does not exist.
-        ValueError: If it is empty, a line is malformed, contradicts another one or leads out of the folder, or
-            ``multi_class`` lacks ``num_classes``.
+        ValueError: If it is empty, a line is malformed, contradicts another one or leads out of the folder,
+            ``multi_class`` lacks ``num_classes``, or ``with_offset`` has a ``delimiter``.
     """
 
-    def __init__(self, *args: Any, allow_outside: bool = False, **kwargs: Any) -> None:
-        self.allow_outside = allow_outside
+    def __init__(self, *args: Any, allow_outside: bool = False, with_offset: bool = False, **kwargs: Any) -> None:
+        self.allow_outside, self.with_offset = allow_outside, with_offset
         super().__init__(*args, **kwargs)
 
     def load_data_list(self) -> list[dict]:
-        """Read ``ann_file``: one dict of ``filename`` and ``label`` for each line that is not blank."""
+        """Read ``ann_file``: a dict of ``filename`` and ``label``, perhaps ``offset`` and ``total_frames``, a line."""
         _check_multi_class(self)
         delimiter = None if self.delimiter == ' ' else self.delimiter
-        entries = read_list(self.ann_file, delimiter, self.num_classes, self.multi_class)
+        entries = read_video_list(self.ann_file, delimiter, self.num_classes, self.multi_class, self.with_offset)
         root = self.data_prefix['video'] or ''
         check_inside(self.ann_file, [(entry.number, entry.path) for entry in entries], root, self.allow_outside)
-        return [_sample(entry, filename=osp.join(root, entry.path)) for entry in entries]
+        return [_sample(entry, filename=osp.join(root, entry.path), **_part(entry)) for entry in entries]
 
     def get_data_info(self, idx: int) -> dict:
         """A sample's data as upstream gives it, and ``place``: the list and its line, for errors."""
@@ -76,12 +79,7 @@ class CheckedRawframeDataset(ReplacingDataset, RawframeDataset):
         entries = read_frame_list(self.ann_file, self.with_offset, self.num_classes, self.multi_class)
         root = self.data_prefix['img'] or ''
         check_inside(self.ann_file, [(entry.number, entry.path) for entry in entries], root, self.allow_outside)
-        samples = []
-        for entry in entries:
-            offset = {} if entry.offset is None else dict(offset=entry.offset)
-            frame_dir = osp.join(root, entry.path)
-            samples.append(_sample(entry, frame_dir=frame_dir, total_frames=entry.total_frames, **offset))
-        return samples
+        return [_sample(entry, frame_dir=osp.join(root, entry.path), **_part(entry)) for entry in entries]
 
     def get_data_info(self, idx: int) -> dict:
         """A sample's data as upstream gives it, and ``place``: the list and its line, for errors."""
@@ -91,6 +89,12 @@ class CheckedRawframeDataset(ReplacingDataset, RawframeDataset):
 def _check_multi_class(dataset: VideoDataset | RawframeDataset) -> None:
     if dataset.multi_class and dataset.num_classes is None:
         raise ValueError(f'{dataset.ann_file}: multi_class=True needs num_classes, got None')
+
+
+def _part(entry: ListEntry) -> dict[str, int]:
+    """What a line says of the frames: their number, and that of those before them."""
+    said = {name: getattr(entry, name, None) for name in ('offset', 'total_frames')}
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def _sample(entry: ListEntry, **data: Any) -> dict:

@@ -45,9 +45,9 @@ class Scores(NamedTuple):
 def load_scores(path: str | Path, trust: bool = False) -> Scores:
     """Read the file that ``tools/test.py --dump`` wrote, its samples in the order of their names.
 
-    A sample's name is its ``filename``, or its ``frame_dir`` if it has none. Scores that are no probabilities
-    (``average_clips='score'``) are normalised by a softmax, or by a sigmoid for each class where samples have several
-    labels.
+    A sample's name is its ``filename``, or its ``frame_dir`` if it has none, with its ``offset`` if it is a part of a
+    video or of a folder. Scores that are no probabilities (``average_clips='score'``) are normalised by a softmax, or
+    by a sigmoid for each class where samples have several labels.
 
     Args:
         path (str | Path): A pickle file, see :func:`repflow_mm.evaluation.score_files.read_score_file`.
@@ -69,7 +69,7 @@ def load_scores(path: str | Path, trust: bool = False) -> Scores:
     odd = [sample[key] for sample in samples if not isinstance(sample[key], str) or not sample[key]]
     if odd:
         raise ValueError(f'{path}: the {key} of a sample must be its name, got {_shown(odd[0])}')
-    named = {sample[key]: sample for sample in samples}
+    named = {_name(sample, key): sample for sample in samples}
     if len(named) != len(samples):
         raise ValueError(f'{path}: {len(samples)} samples have only {len(named)} different names')
     names = tuple(sorted(named, key=lambda name: (_without_suffix(name, of_frames), name)))
@@ -85,6 +85,14 @@ def load_scores(path: str | Path, trust: bool = False) -> Scores:
         )
     probabilities = _probabilities(np.stack(scores), any(several))
     return Scores(names, np.array(labels), probabilities, of_frames, sum('bad_data' in sample for sample in samples))
+
+
+def _name(sample: dict, key: str) -> str:
+    """What a sample is known by: ``a@95.mp4`` for the part of ``a.mp4`` that begins after 95 frames."""
+    if 'offset' not in sample:
+        return sample[key]
+    stem, suffix = os.path.splitext(sample[key]) if key == 'filename' else (sample[key], '')
+    return f'{stem}@{sample["offset"]}{suffix}'
 
 
 def _checked_scores(place: str, value: object) -> np.ndarray:

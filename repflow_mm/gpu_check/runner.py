@@ -52,8 +52,11 @@ def run_parts(
 
 
 def time_limit(parts: Sequence[Part], seconds_left: float) -> float:
-    """The limit of the first of the parts that are still to run: its share of the time that is left."""
-    return max(0.0, seconds_left) * parts[0].seconds / sum(part.seconds for part in parts)
+    """The limit of the first of the parts that are still to run: the least it needs, and its share of what is left."""
+    seconds_left, kept = max(0.0, seconds_left), sum(part.least for part in parts)
+    if seconds_left < kept:
+        return seconds_left * parts[0].least / kept
+    return parts[0].least + (seconds_left - kept) * parts[0].seconds / sum(part.seconds for part in parts)
 
 
 def missing_modules(names: Sequence[str]) -> list[str]:

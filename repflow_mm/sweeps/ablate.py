@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from mmengine.config import DictAction
 
 from repflow_mm.apis.command_line import one_line_errors
-from repflow_mm.files import check_writable, write_json
+from repflow_mm.files import check_writable
+from repflow_mm.sweeps.costs import costs_of, read_costs, write_costs
 from repflow_mm.sweeps.docs import check_sections, write_docs
-from repflow_mm.sweeps.rows import Row, load_references, load_tables, networks_of
-from repflow_mm.sweeps.run_times import seconds_a_video
-from repflow_mm.sweeps.runs import Run, run_locally, write_slurm_script
+from repflow_mm.sweeps.rows import Network, Row, load_references, load_tables, networks_of
+from repflow_mm.sweeps.runs import Run, all_splits, run_locally, write_slurm_script
+from repflow_mm.sweeps.table_pictures import TablePictures, load_pictures, write_pictures
 from repflow_mm.sweeps.tables import write_table
 
 TABLES = 'configs/tiny_kinetics/tables.yml'
-TIMES = 'seconds_a_video.json'
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -33,20 +35,24 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--tables', default=TABLES, help=f'YAML file of tables and networks (default: {TABLES})')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2], help='seeds (default: 0 1 2)')
-    parser.add_argument('--splits', type=int, nargs='+', help='splits of HMDB51 or UCF101, to average over')
+    text = 'splits or folds of the data set, to average over; all of them if no numbers follow'
+    parser.add_argument('--splits', type=int, nargs='*', help=text)
     parser.add_argument('--work-dir', default='work_dirs/ablate', help='where runs and tables go')
     parser.add_argument('--gpus', type=int, default=1, help='processes of each run on this machine (default: 1)')
+    parser.add_argument('--jobs', type=int, default=1, help='runs at once on this machine (default: 1)')
     parser.add_argument('--slurm-dir', help='write a job script for each run to this folder instead of running it')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='overrides for every config')
-    parser.add_argument('--time', action='store_true', help='measure what each network takes for a video, at the end')
-    parser.add_argument(
-        '--per-clip', action='store_true', help='add intervals over clips, mean class accuracy, confusion matrices'
-    )
+    parser.add_argument('--time', action='store_true', help='measure time, parameters and operations, at the end')
+    parser.add_argument('--per-clip', action='store_true', help='add intervals over clips and mean class accuracy')
     parser.add_argument('--write-docs', type=Path, help='put the tables between the markers of this Markdown file')
+    parser.add_argument('--tables-only', action='store_true', help='run nothing: tables of the runs that are finished')
     parser.add_argument('--list', action='store_true', help='print the rows of the tables without running them')
     args = parser.parse_args(argv)
-    if args.gpus < 1:
-        parser.error(f'--gpus must be >= 1, got {args.gpus}')
+    for flag, number in (('--gpus', args.gpus), ('--jobs', args.jobs)):
+        if number < 1:
+            parser.error(f'{flag} must be >= 1, got {number}')
+    if args.tables_only and args.slurm_dir is not None:
+        parser.error('--tables-only runs nothing and --slurm-dir writes scripts that run: give one of them')
     if args.time and args.slurm_dir is not None:
         parser.error('--time measures on this machine: give it to a call without --slurm-dir, when the jobs are done')
     for flag, numbers in (('--seeds', args.seeds), ('--splits', args.splits or [])):
@@ -59,14 +65,15 @@ def runs_of(tables: dict[str, list[Row]], args: argparse.Namespace) -> list[Run]
     """Every run that the tables need, once; seeds in the outer order, so that all rows have a first result early.
 
     Raises:
-        ValueError: If splits are asked for and a config has none.
+        ValueError: If splits are asked for that a config does not have.
     """
     networks, options = networks_of(tables), tuple(args.cfg_options.items())
+    splits = [None] if args.splits is None else args.splits or all_splits(networks)
     runs = [
         Run(network, seed, Path(args.work_dir), options, split)
         for seed in args.seeds
         for network in networks
-        for split in args.splits or [None]
+        for split in splits
     ]
     for run in runs:
         if run.seed == args.seeds[0]:
@@ -74,12 +81,80 @@ def runs_of(tables: dict[str, list[Row]], args: argparse.Namespace) -> list[Run]
     return runs
 
 
-def _status(run: Run, gpus: int) -> str:
+def _status(run: Run, gpus: int, jobs: int) -> str:
     """What became of the run; a run that cannot start counts as failed and does not end the sweep."""
     try:
-        return run_locally(run, gpus)
+        return run_locally(run, gpus, jobs)
     except (OSError, ValueError) as error:
         return f'failed: {error}'
+
+
+def _statuses(runs: Sequence[Run], gpus: int, jobs: int, show: Callable[[str], object]) -> Iterator[tuple[Run, str]]:
+    """Do the runs, some at once; yields each with what became of it, the first to end first."""
+    waiting = enumerate(runs, start=1)
+    with ThreadPoolExecutor(jobs) as pool:
+        at_work: dict[Future, Run] = {}
+
+        def start(number: int, run: Run) -> None:
+            show(f'[{number}/{len(runs)}] {run.title}\n')
+            # Here, as configs are read with environment variables, which all threads share.
+            _ = run.cfg
+            at_work[pool.submit(_status, run, gpus, jobs)] = run
+
+        while True:
+            for number, run in islice(waiting, jobs - len(at_work)):
+                start(number, run)
+            if not at_work:
+                return
+            done, _ = wait(at_work, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield at_work.pop(future), future.result()
+
+
+class Sweep(NamedTuple):
+    """Runs, and what is made of their results.
+
+    Args:
+        args (argparse.Namespace): The flags.
+        tables (dict[str, list[Row]]): The rows of the tables.
+        references (dict[str, dict[str, str]]): For each table the rows that its rows are compared with.
+        pictures (dict[str, TablePictures]): For each table its pictures.
+        runs (list[Run]): Every run that the tables need.
+    """
+
+    args: argparse.Namespace
+    tables: dict[str, list[Row]]
+    references: dict[str, dict[str, str]]
+    pictures: dict[str, TablePictures]
+    runs: list[Run]
+
+    def run_all(self, show: Callable[[str], object]) -> int:
+        """Do the runs and bring their tables up to date after each; returns how many failed."""
+        failed = 0
+        for run, status in _statuses([] if self.args.tables_only else self.runs, self.args.gpus, self.args.jobs, show):
+            failed += status.startswith('failed')
+            show(f'  {run.title}: {status}\n')
+            if status != 'done before':
+                self.write_tables(run.network)
+        return failed
+
+    def write_all(self) -> None:
+        """Measure costs if that is asked for, and write all tables and pictures."""
+        if self.args.time:
+            device = 'cuda' if torch.cuda.is_available() else 'cpu'
+            configs = {run.network.name: run.cfg for run in self.runs}
+            write_costs(self.args.work_dir, costs_of(configs, device=device, progress='costs'))
+        self.write_tables()
+        for name, rows in self.tables.items():
+            write_pictures(name, rows, self.pictures[name], self.runs, Path(self.args.work_dir))
+
+    def write_tables(self, network: Network | None = None) -> None:
+        """Write the tables that a network is in, or all."""
+        work_dir, costs = Path(self.args.work_dir), read_costs(self.args.work_dir)
+        for name, rows in self.tables.items():
+            if network is None or any(network in row.networks for row in rows):
+                plot = self.pictures[name].plot
+                write_table(name, rows, self.runs, work_dir, costs, self.references[name], self.args.per_clip, plot)
 
 
 def main(argv: Sequence[str] | None = None, show: Callable[[str], object] = sys.stdout.write) -> int:
@@ -87,8 +162,8 @@ def main(argv: Sequence[str] | None = None, show: Callable[[str], object] = sys.
     args = parse_args(argv)
     with one_line_errors():
         tables = load_tables(args.what, args.tables)
-        references = load_references(tables, args.tables)
-        runs = [] if args.list else runs_of(tables, args)
+        references, pictures = load_references(tables, args.tables), load_pictures(tables, args.tables)
+        sweep = Sweep(args, tables, references, pictures, [] if args.list else runs_of(tables, args))
         if not args.list:
             check_writable(Path(args.slurm_dir or args.work_dir), '--slurm-dir' if args.slurm_dir else '--work-dir')
         if args.write_docs is not None:
@@ -97,10 +172,11 @@ def main(argv: Sequence[str] | None = None, show: Callable[[str], object] = sys.
         show(_listed(tables))
         return 0
     if args.slurm_dir is not None:
-        for run in runs:
+        for run in sweep.runs:
             show(f'{write_slurm_script(run, Path(args.slurm_dir), args.gpus)}\n')
         return 0
-    failed = _run_all(args, tables, references, runs, show)
+    failed = sweep.run_all(show)
+    sweep.write_all()
     for name in tables:
         show(f'\n{Path(args.work_dir, f"{name}.md").read_text()}\n')
     if args.write_docs is not None:
@@ -115,44 +191,3 @@ def _listed(tables: dict[str, list[Row]]) -> str:
         lines += [name, *(f'  {row.name}: {" + ".join(network.name for network in row.networks)}' for row in rows)]
     lines += ['networks', *(f'  {network.name}: {network.describe()}' for network in networks_of(tables))]
     return '\n'.join(lines) + '\n'
-
-
-def _run_all(
-    args: argparse.Namespace,
-    tables: dict[str, list[Row]],
-    references: dict[str, str],
-    runs: list[Run],
-    show: Callable,
-) -> int:
-    """Do the runs one after the other and bring the tables up to date after each; returns how many failed."""
-    failed = 0
-    for number, run in enumerate(runs, start=1):
-        show(f'[{number}/{len(runs)}] {run.title}\n')
-        status = _status(run, args.gpus)
-        failed += status.startswith('failed')
-        show(f'  {status}\n')
-        if status != 'done before':
-            _write_tables(args, tables, references, runs)
-    if args.time:
-        device = 'cuda' if torch.cuda.is_available() else 'cpu'
-        configs = {run.network.name: run.cfg for run in runs}
-        known = _read_times(args.work_dir) | seconds_a_video(configs, device=device, progress='run times')
-        write_json(Path(args.work_dir, TIMES), known)
-    _write_tables(args, tables, references, runs)
-    return failed
-
-
-def _read_times(work_dir: str) -> dict[str, float]:
-    """What an earlier call with ``--time`` has measured: seconds a video by the name of the network."""
-    file = Path(work_dir, TIMES)
-    return json.loads(file.read_text()) if file.is_file() else {}
-
-
-def _write_tables(
-    args: argparse.Namespace, tables: dict[str, list[Row]], references: dict[str, str], runs: list[Run]
-) -> None:
-    times = _read_times(args.work_dir)
-    for name, rows in tables.items():
-        timed = all(network.name in times for row in rows for network in row.networks)
-        seconds = times if timed else None
-        write_table(name, rows, runs, Path(args.work_dir), seconds, references.get(name), args.per_clip)

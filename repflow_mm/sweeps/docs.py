@@ -8,6 +8,7 @@ from pathlib import Path
 
 from repflow_mm.files import completed, write_text
 from repflow_mm.markdown import replace_section
+from repflow_mm.sweeps.table_pictures import SUFFIXES
 
 
 def check_sections(tables: Sequence[str], docs: Path) -> None:
@@ -45,7 +46,7 @@ def write_docs(tables: Sequence[str], work_dir: Path, docs: Path) -> None:
     text = docs.read_text(encoding='utf-8')
     for table in tables:
         lines = (work_dir / f'{table}.md').read_text(encoding='utf-8').splitlines()
-        for picture in (f'{table}.png', f'{table}_confusion.png'):
+        for picture in (f'{table}{suffix}.png' for suffix in SUFFIXES):
             if (work_dir / picture).is_file():
                 shown = docs.with_name(f'{docs.stem}_{picture}')
                 with completed(shown) as temporary:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from pathlib import Path
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from repflow_mm.files import completed
-from repflow_mm.sweeps.results import Predictions
+
+# What the picture of a table may show.
+BARS, ACCURACY_OVER_MS = 'bars', 'accuracy_over_ms'
+# What rows without a reference are called.
+PLAIN = 'plain'
 
 
 def write_bars(path: Path, title: str, means: dict[str, dict[int, float]]) -> None:
@@ -32,25 +37,52 @@ def write_bars(path: Path, title: str, means: dict[str, dict[int, float]]) -> No
     _save(figure, path)
 
 
-def write_confusions(path: Path, predictions: dict[str, Predictions]) -> None:
-    """Write a PNG of each row's confusion matrix: the true class from top to bottom, the predicted from left to right.
+def write_accuracy_over_ms(
+    path: Path,
+    title: str,
+    means: dict[str, dict[int, float]],
+    milliseconds: dict[str, float],
+    references: dict[str, str],
+) -> None:
+    """Write a PNG: each row's accuracy, mean and standard deviation over the seeds, over the time it takes for a clip.
+
+    A row without a reference is plain. What another's name has after that of its reference is its kind; kinds differ in
+    colour, every point is labelled with its plain row, and a line joins the two.
 
     Args:
         path (Path): The file.
-        predictions (dict[str, Predictions]): What each row's runs predict.
+        title (str): What stands above it.
+        means (dict[str, dict[int, float]]): For each row its accuracies by seed, one or more.
+        milliseconds (dict[str, float]): For each row the time for a clip.
+        references (dict[str, str]): For rows the row that they are compared with.
     """
-    columns = min(3, len(predictions))
-    lines = math.ceil(len(predictions) / columns)
-    figure = Figure(figsize=(2.9 * columns + 1, 3.1 * lines), layout='constrained')
-    axes = figure.subplots(lines, columns, squeeze=False)
-    for place in axes.flat:
-        place.axis('off')
-    for place, (row, found) in zip(axes.flat, predictions.items()):
-        image = place.imshow(100 * found.confusion, vmin=0, vmax=100, cmap='Blues')
-        place.axis('on')
-        place.set(title=row, xlabel='predicted', ylabel='true')
-    figure.colorbar(image, ax=axes, label='% of the class', shrink=0.6)
+    figure = Figure(figsize=(8, 5.5), layout='constrained')
+    axes = figure.subplots()
+    percent = {row: [100 * value for value in found.values()] for row, found in means.items()}
+    places = {row: (milliseconds[row], statistics.mean(values)) for row, values in percent.items()}
+    kinds = {row: row.removeprefix(references.get(row, row)).strip(' ,+') or PLAIN for row in percent}
+    for row, reference in references.items():
+        if row in places and reference in places:
+            axes.plot(*zip(places[reference], places[row]), color='0.8', linewidth=1, zorder=1)
+    for number, kind in enumerate(dict.fromkeys(kinds.values())):
+        rows = [row for row in percent if kinds[row] == kind]
+        spread = [statistics.stdev(percent[row]) if len(percent[row]) > 1 else 0 for row in rows]
+        x, y = zip(*(places[row] for row in rows))
+        axes.errorbar(x, y, spread, fmt='o', color=f'C{number}', capsize=3, label=kind)
+    for row, place in places.items():
+        axes.annotate(references.get(row, row), place, xytext=(5, -3), textcoords='offset points', va='top', fontsize=8)
+    _scale_axes(axes, title)
+    figure.legend(loc='outside lower center', ncols=len(set(kinds.values())))
     _save(figure, path)
+
+
+def _scale_axes(axes: Axes, title: str) -> None:
+    """Milliseconds by their logarithm, with plain numbers, and per cent."""
+    axes.set(xscale='log', xlabel='ms a clip', ylabel='top-1 accuracy, %', title=title, ylim=(0, 100))
+    axes.margins(x=0.1)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter('{x:g}')
+    axes.xaxis.set_minor_formatter('')
 
 
 def _save(figure: Figure, path: Path) -> None:

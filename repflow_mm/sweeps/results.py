@@ -10,12 +10,12 @@ from typing import NamedTuple
 import numpy as np
 
 from repflow_mm.evaluation.fusion import check_same_samples, fuse, load_scores, top_k
+from repflow_mm.sweeps.intervals import bootstrap_interval
 from repflow_mm.sweeps.rows import Row
 from repflow_mm.sweeps.runs import Run
 
 # Top-1 accuracy by seed and split.
 Accuracies = dict[tuple[int, 'int | None'], float]
-BOOTSTRAP_DRAWS = 10000
 
 
 class Predictions(NamedTuple):
@@ -25,18 +25,30 @@ class Predictions(NamedTuple):
         labels (np.ndarray): The clips' classes, (M,).
         predicted (np.ndarray): The class that each seed's run ranks first, (seeds, M).
         num_classes (int): Number of classes.
+        seeds (tuple[int, ...]): The seeds. Defaults to none, for what is not compared with other rows.
     """
 
     labels: np.ndarray
     predicted: np.ndarray
     num_classes: int
+    seeds: tuple[int, ...] = ()
+
+    @property
+    def right(self) -> np.ndarray:
+        """Whether each seed's run is right about each clip, (seeds, M), bool."""
+        return self.predicted == self.labels
+
+    @property
+    def counts(self) -> np.ndarray:
+        """How many clips of a class (row) are taken for a class (column), over all seeds: (classes, classes)."""
+        counts = np.zeros((self.num_classes, self.num_classes), int)
+        np.add.at(counts, (np.broadcast_to(self.labels, self.predicted.shape), self.predicted), 1)
+        return counts
 
     @property
     def confusion(self) -> np.ndarray:
-        """Share of a class's clips (row) that are taken for a class (column), over all seeds: (classes, classes)."""
-        counts = np.zeros((self.num_classes, self.num_classes))
-        np.add.at(counts, (np.broadcast_to(self.labels, self.predicted.shape), self.predicted), 1)
-        return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        """:attr:`counts` as shares of the class's clips."""
+        return self.counts / np.maximum(self.counts.sum(axis=1, keepdims=True), 1)
 
     @property
     def mean_class_accuracy(self) -> float:
@@ -46,18 +58,30 @@ class Predictions(NamedTuple):
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Bootstrap interval of the accuracy, mean over the seeds, over other draws of as many clips.
 
-        Percentiles of 10,000 draws with replacement (Efron & Tibshirani, An Introduction to the Bootstrap, 1993,
-        Section 13.3), the same draws in every call. It says how far the choice of clips matters, not of the seeds.
+        It says how far the choice of clips matters, not that of the seeds.
 
         Args:
             level (float): Share of the draws within the interval. Defaults to 0.95.
         """
-        right = (self.predicted == self.labels).mean(axis=0)  # (M,)
-        # How often each clip is drawn says all of a draw: (draws, M).
-        generator = np.random.default_rng(0)
-        means = [right[generator.integers(len(right), size=len(right))].mean() for _ in range(BOOTSTRAP_DRAWS)]
-        low, high = np.quantile(means, ((1 - level) / 2, (1 + level) / 2))
-        return float(low), float(high)
+        return bootstrap_interval(self.right.mean(axis=0), level)
+
+    def difference_interval(self, reference: Predictions, level: float = 0.95) -> tuple[float, float] | None:
+        """Bootstrap interval over clips of the difference to another row's accuracy, paired by seed and clip.
+
+        What is drawn is a clip with the results of both rows and all common seeds: their mean difference on it.
+
+        Args:
+            reference (Predictions): What the other row's runs predict for the same clips.
+            level (float): Share of the draws within the interval. Defaults to 0.95.
+
+        Returns:
+            tuple[float, float] | None: None without a common seed, or if the clips are not the same.
+        """
+        common = [seed for seed in self.seeds if seed in reference.seeds]
+        if not common or not np.array_equal(self.labels, reference.labels):
+            return None
+        right, other = (found.right[[found.seeds.index(seed) for seed in common]] for found in (self, reference))
+        return bootstrap_interval((right.astype(float) - other).mean(axis=0), level)
 
 
 def row_accuracies(row: Row, runs: Sequence[Run]) -> Accuracies:
@@ -81,7 +105,7 @@ def row_predictions(row: Row, runs: Sequence[Run]) -> Predictions | None:
     scores = [[_fused(finished[seed, split]) for split in splits] for seed in seeds]
     labels = np.concatenate([labels for _, labels in scores[0]])
     predicted = [np.concatenate([probabilities.argmax(axis=1) for probabilities, _ in parts]) for parts in scores]
-    return Predictions(labels, np.stack(predicted), scores[0][0][0].shape[1])
+    return Predictions(labels, np.stack(predicted), scores[0][0][0].shape[1], tuple(seeds))
 
 
 def mean_over_splits(found: Accuracies, splits: Sequence[int | None]) -> dict[int, float]:

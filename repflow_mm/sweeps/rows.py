@@ -30,18 +30,26 @@ class Network(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A row of a table: its name, and one network or several whose scores are averaged (late fusion)."""
+    """A row of a table.
+
+    Args:
+        name (str): Its name.
+        networks (tuple[Network, ...]): One network, or several whose scores are averaged (late fusion).
+        reference (str, optional): The row that it is compared with, if it has one of its own. Defaults to None.
+    """
 
     name: str
     networks: tuple[Network, ...]
+    reference: str | None = None
 
 
 def load_tables(what: Sequence[str], tables_file: str) -> dict[str, list[Row]]:
     """The rows of the tables that are named, and of a table ``'configs'`` of the networks and config files that are.
 
     The YAML file has ``tables``, each a list of rows, which are a name and a network, or a name and a list of networks
-    whose scores are averaged. A network is a config file in the folder of the YAML file, or one of its ``networks``,
-    which has for config files names of networks and their overrides of the config.
+    whose scores are averaged, and may have a third part, the row that it is compared with. A network is a config file
+    in the folder of the YAML file, or one of its ``networks``, which has for config files names of networks and their
+    overrides of the config.
 
     Args:
         what (Sequence[str]): Names of tables and of networks of the YAML file, and config files, ending in ``.py``.
@@ -74,32 +82,43 @@ def load_tables(what: Sequence[str], tables_file: str) -> dict[str, list[Row]]:
     return chosen
 
 
-def load_references(tables: dict[str, list[Row]], tables_file: str) -> dict[str, str]:
-    """The rows that the others of their tables are compared with, from ``references`` of the YAML file.
+def load_references(tables: dict[str, list[Row]], tables_file: str) -> dict[str, dict[str, str]]:
+    """The row that each row is compared with: its own reference, or else that of its table.
+
+    A table's reference is from ``references`` of the YAML file.
 
     Args:
         tables (dict[str, list[Row]]): The tables.
         tables_file (str): The YAML file, which need not exist.
 
     Returns:
-        dict[str, str]: Name of the row by that of the table, for tables that have one.
+        dict[str, dict[str, str]]: For each table the references' names by the rows' names; rows without one are absent.
 
     Raises:
         ValueError: If a table has no such row.
     """
-    file = Path(tables_file)
-    content = yaml.safe_load(file.read_text()) or {} if file.is_file() else {}
-    references = {table: row for table, row in content.get('references', {}).items() if table in tables}
-    for table, name in references.items():
-        names = [row.name for row in tables[table]]
-        if name not in names:
-            raise ValueError(f'{tables_file}: the reference of table {table!r} must be one of {names}, got {name!r}')
+    of_tables = read_yaml(tables_file).get('references', {})
+    references = {}
+    for table, rows in tables.items():
+        names = [row.name for row in rows]
+        found = {row.name: row.reference or of_tables.get(table) for row in rows}
+        references[table] = {row: name for row, name in found.items() if name not in (None, row)}
+        for name in references[table].values():
+            if name not in names:
+                raise ValueError(
+                    f'{tables_file}: the reference of table {table!r} must be one of {names}, got {name!r}'
+                )
     return references
 
 
 def networks_of(tables: dict[str, list[Row]]) -> list[Network]:
     """Every network of the tables, once."""
     return list(dict.fromkeys(network for rows in tables.values() for row in rows for network in row.networks))
+
+
+def read_yaml(file: str | Path) -> dict:
+    """The content of a file of tables; nothing without one."""
+    return yaml.safe_load(Path(file).read_text()) or {} if Path(file).is_file() else {}
 
 
 def _what_there_is(tables: dict, networks: dict) -> str:
@@ -113,11 +132,10 @@ def _read_tables(file: Path) -> tuple[dict[str, list[Row]], dict[str, Network]]:
         raise FileNotFoundError(
             f'file of tables {file} does not exist here: name one with --tables, or start in a checkout of the project'
         )
-    content = yaml.safe_load(file.read_text()) or {}
+    content = read_yaml(file)
     networks = _read_networks(file, content.get('networks', {}))
     tables = {
-        table: [Row(row, _networks_of_row(file, row, names, networks)) for row, names in rows]
-        for table, rows in content.get('tables', {}).items()
+        table: [_read_row(file, row, networks) for row in rows] for table, rows in content.get('tables', {}).items()
     }
     return tables, networks
 
@@ -136,6 +154,13 @@ def _read_networks(file: Path, configs: dict[str, dict[str, dict]]) -> dict[str,
 def _frozen(value: object) -> object:
     """Lists as tuples, so that networks can be keys."""
     return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+def _read_row(file: Path, row: list, networks: dict[str, Network]) -> Row:
+    if not isinstance(row, list) or len(row) not in (2, 3):
+        raise ValueError(f'{file}: a row is a name, networks and, if it has one, a row of reference, got {row!r}')
+    name, names, *reference = row
+    return Row(name, _networks_of_row(file, name, names, networks), *reference)
 
 
 def _networks_of_row(file: Path, row: str, names: str | list[str], networks: dict[str, Network]) -> tuple[Network, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import json
 import os
 import shlex
@@ -11,12 +10,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 from mmengine.config import Config
 
@@ -24,11 +23,22 @@ from repflow_mm.apis.checkpoint import checkpoint_of
 from repflow_mm.apis.options import TRAINING_LOCK
 from repflow_mm.files import locked, write_json
 from repflow_mm.sweeps.code_version import code_version
+from repflow_mm.sweeps.fingerprint import fingerprint_of
 from repflow_mm.sweeps.rows import Network
 
 PR_SET_PDEATHSIG = 1
-# What the configs of data sets with several splits read.
-SPLIT_VARIABLES = ('HMDB51_SPLIT', 'UCF101_SPLIT')
+
+
+class Splits(NamedTuple):
+    """The splits, or folds, of a data set: what a config calls ``splits``.
+
+    Args:
+        variable (str): The environment variable from which the config reads the number of a split.
+        count (int): How many there are; they count from 1.
+    """
+
+    variable: str
+    count: int
 
 
 @dataclass(frozen=True)
@@ -40,8 +50,8 @@ class Run:
         seed (int): Seed of the training.
         work_dir (Path): Folder of the sweep.
         options (tuple[tuple[str, object], ...]): The sweep's overrides, as key and value, over those of the network.
-        split (int, optional): Split of the data set, for configs that read it from the environment variable
-            ``HMDB51_SPLIT`` or ``UCF101_SPLIT``. Defaults to None.
+        split (int, optional): Split of the data set, for configs that say which ``splits`` there are. Defaults to
+            None.
     """
 
     network: Network
@@ -65,12 +75,17 @@ class Run:
     @property
     def environment(self) -> dict[str, str]:
         """The variables that the config of this run needs."""
-        return {} if self.split is None else dict.fromkeys(SPLIT_VARIABLES, str(self.split))
+        return {} if self.split is None else {self.splits.variable: str(self.split)}
 
     @property
     def overrides(self) -> dict[str, object]:
         """What replaces settings of the config file."""
         return dict((*self.network.overrides, *self.options))
+
+    @cached_property
+    def splits(self) -> Splits | None:
+        """The splits that the config says there are."""
+        return _splits(self.cfg if self.split is None else Config.fromfile(self.network.config))
 
     @cached_property
     def cfg(self) -> Config:
@@ -82,17 +97,18 @@ class Run:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of the whole config, by which a finished run is known to be of this config."""
-        text = json.dumps(self.cfg.to_dict(), sort_keys=True, default=str)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        """By which a finished run is known to be of this config."""
+        return fingerprint_of(self.cfg)
 
     def check_split(self) -> None:
         """Raise ValueError unless the run has a split just where its config reads one from the environment."""
-        read = [name for name in SPLIT_VARIABLES if name in self.cfg.env_variables]
-        if self.split is not None and not read:
-            raise ValueError(f'{self.network.config} has no splits: it does not read {" or ".join(SPLIT_VARIABLES)}')
-        if self.split is None and read:
-            raise ValueError(f'{self.network.config} reads {read[0]}, which is set: say --splits instead')
+        config, splits = self.network.config, self.splits
+        if self.split is not None and splits is None:
+            raise ValueError(f"{config} has no splits: it does not say splits=dict(variable='NAME', count=3)")
+        if self.split is not None and not 1 <= self.split <= splits.count:
+            raise ValueError(f'{config} has the splits 1 to {splits.count}, got {self.split}')
+        if self.split is None and splits is not None and splits.variable in os.environ:
+            raise ValueError(f'{config} reads {splits.variable}, which is set: say --splits instead')
 
     def result(self) -> dict | None:
         """The result if this config's run is finished, else None."""
@@ -125,6 +141,27 @@ class Run:
         return [[*start, 'repflow_mm', *train, *end], [*start, 'repflow_mm', *test, *end]]
 
 
+def _splits(cfg: Config) -> Splits | None:
+    splits = cfg.get('splits')
+    return None if splits is None else Splits(**splits)
+
+
+def all_splits(networks: Sequence[Network]) -> list[int]:
+    """The numbers of the splits that the configs of all networks have.
+
+    Raises:
+        ValueError: If a config has none, or they have different numbers of splits.
+    """
+    counts = {}
+    for config in dict.fromkeys(network.config for network in networks):
+        splits = _splits(Config.fromfile(config))
+        counts.setdefault(0 if splits is None else splits.count, config)
+    if len(counts) != 1 or 0 in counts:
+        found = ', '.join(f'{config} has {count}' for count, config in counts.items())
+        raise ValueError(f'--splits without numbers needs configs of the same splits: {found}')
+    return list(range(1, next(iter(counts)) + 1))
+
+
 @contextmanager
 def _variables(values: dict[str, str]) -> Iterator[None]:
     """Set environment variables for a while."""
@@ -149,10 +186,20 @@ def as_options(overrides: dict[str, object]) -> list[str]:
     return ['--cfg-options', *options] if options else []
 
 
-def run_locally(run: Run, gpus: int = 1) -> str:
+def run_locally(run: Run, gpus: int = 1, jobs: int = 1) -> str:
     """Train and test unless that is done; returns 'done', 'done before', or 'failed' and where the log is.
 
     A run that was stopped goes on from its last checkpoint. What the commands print goes to ``log.txt``.
+
+    Args:
+        run (Run): The run.
+        gpus (int): Processes of the run. Defaults to 1.
+        jobs (int): Runs that share this machine's cores, of which each takes its part unless ``OMP_NUM_THREADS`` says
+            how many. Defaults to 1.
+
+    Raises:
+        OSError: If another process has the run at work.
+        ValueError: If the folder holds a finished run of another config.
     """
     if run.result() is not None:
         return 'done before'
@@ -162,10 +209,10 @@ def run_locally(run: Run, gpus: int = 1) -> str:
         # The training of a sweep that was killed may be about to end.
         with locked(run.folder, TRAINING_LOCK, patience=60):
             pass
-        return _train_and_test(run, gpus)
+        return _train_and_test(run, gpus, jobs)
 
 
-def _train_and_test(run: Run, gpus: int) -> str:
+def _train_and_test(run: Run, gpus: int, jobs: int) -> str:
     """The commands of a run one after the other; returns the same as :func:`run_locally`."""
     log = run.folder / 'log.txt'
     train, test = run.commands(gpus)
@@ -174,10 +221,17 @@ def _train_and_test(run: Run, gpus: int) -> str:
         for command in (train, test):
             if command is test:
                 _link_last_checkpoint(run.folder)
-            if _call(command, file, run.environment):
+            if _call(command, file, {**_threads(jobs), **run.environment}):
                 return f'failed, see {log}'
     write_result(run)
     return f'done in {time.monotonic() - start:.0f} s'
+
+
+def _threads(jobs: int) -> dict[str, str]:
+    """The variable that gives each of several runs at once its part of the cores."""
+    if jobs == 1 or 'OMP_NUM_THREADS' in os.environ:
+        return {}
+    return {'OMP_NUM_THREADS': str(max(len(os.sched_getaffinity(0)) // jobs, 1))}
 
 
 def _call(command: list[str], log: TextIO, variables: dict[str, str]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import statistics
 import sys
@@ -47,6 +48,17 @@ def _rounds(repeats: int, progress: str | None) -> Iterable[int]:
 def summary(seconds: Sequence[float]) -> dict[str, float]:
     """Minimum, median and maximum of the measured times."""
     return dict(min=min(seconds), median=statistics.median(seconds), max=max(seconds))
+
+
+def median_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Bounds between which the median lies with 95 % probability, whatever the values' distribution.
+
+    They are two of the values, as many from each end as the binomial distribution says; of less than six they are the
+    least and the largest, and the probability is lower.
+    """
+    ordered, count = sorted(values), len(values)
+    place = max(0, int(count / 2 - 0.98 * math.sqrt(count)))
+    return ordered[place], ordered[count - 1 - place]
 
 
 def kernel_seconds(call: Callable[[], object], device: str) -> float:

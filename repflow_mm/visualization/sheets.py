@@ -73,12 +73,12 @@ def clips_sheet(clips: Sequence[tuple[str, ClipFlow]], title: str = '') -> np.nd
     for caption, clip in clips:
         frame = clip.num_steps // 2
         means = [tracks[0] for tracks in clip.layers.values()] + [clip.classical] * (clip.classical is not None)
-        predicted = [f'predicted: {name} ({_percent(score)})' for name, score in clip.scores[:1]]
+        predicted = [f'predicted: {name} ({percent(score)})' for name, score in clip.scores[:1]]
         lines = '\n'.join([caption, *predicted])
         image = enlarged(clip.frames[frame])
         row = [Panel(image, lines)]
         for track in means:
-            row += [_colour(clip, track, frame, image), _over(clip, track, frame, image)]
+            row += [colour_panel(clip, track, frame, image), _over(clip, track, frame, image)]
         rows.append(row)
     return compose(rows, title)
 
@@ -131,16 +131,16 @@ def _rows(clip: ClipFlow, frame: int, with_legend: bool = True, short_side: int 
     legend = flow_legend(min(image.shape[1:])) if with_legend else None
     before = [Panel(image, f'frame {frame + 1} of {len(clip.frames)}')], [Panel(legend)]
     if clip.classical is not None:
-        before[0].append(_colour(clip, clip.classical, frame, image))
+        before[0].append(colour_panel(clip, clip.classical, frame, image))
         before[1].append(_over(clip, clip.classical, frame, image))
     for tracks in clip.layers.values():
-        rows.append([*before[0], *(_colour(clip, track, frame, image) for track in tracks)])
+        rows.append([*before[0], *(colour_panel(clip, track, frame, image) for track in tracks)])
         rows.append([*before[1], *(_over(clip, track, frame, image) for track in tracks)])
         before = [[Panel(None)] * len(row) for row in before]
     return rows
 
 
-def _colour(clip: ClipFlow, track: FlowTrack, frame: int, shown: Tensor) -> Panel:
+def colour_panel(clip: ClipFlow, track: FlowTrack, frame: int, shown: Tensor) -> Panel:
     """The flow as colour, its pixels as large as they are on the frame ``shown``."""
     image = flow_to_image(track.at(frame, len(clip.frames)), track.longest)
     image = F.interpolate(image[None].float(), tuple(shown.shape[1:]), mode='nearest')[0].to(torch.uint8)
@@ -156,11 +156,12 @@ def _over(clip: ClipFlow, track: FlowTrack, frame: int, shown: Tensor) -> Panel:
 
 
 def _title(title: str, clip: ClipFlow) -> str:
-    scores = ', '.join(f'{name} ({_percent(score)})' for name, score in clip.scores[:3])
+    scores = ', '.join(f'{name} ({percent(score)})' for name, score in clip.scores[:3])
     return ' · '.join(filter(None, (title, scores)))
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """A share in whole percent."""
     return f'{100 * share:.0f} %'
 
 

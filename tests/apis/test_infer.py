@@ -109,6 +109,47 @@ def test_features_of_a_list_with_its_root(setting, tmp_path, kind, shape):
         assert content['starts'].tolist() == [0, 1, 2] and content['ends'].tolist() == [1, 2, 3]
 
 
+class Camera:
+    """A camera as OpenCV has it, which shows a video; at its end it is unplugged, or Ctrl-C is pressed."""
+
+    def __init__(self, video, ends_by_interrupt):
+        self.video, self.ends_by_interrupt = cv2.VideoCapture(str(video)), ends_by_interrupt
+
+    def isOpened(self):
+        return self.video.isOpened()
+
+    def get(self, what):
+        return 8.0 if what == cv2.CAP_PROP_FPS else 0.0
+
+    def read(self):
+        has_frame, frame = self.video.read()
+        if not has_frame and self.ends_by_interrupt:
+            raise KeyboardInterrupt
+        return has_frame, frame
+
+    def release(self):
+        self.video.release()
+
+
+@pytest.mark.parametrize(
+    ('flags', 'by_interrupt', 'starts'),
+    [([], False, [0, 1, 2]), ([], True, [0, 1, 2]), (['--seconds', '2.5'], True, [0, 1])],
+    ids=['unplugged', 'interrupted', 'for-a-time'],
+)
+def test_camera(setting, tmp_path, monkeypatch, capsys, flags, by_interrupt, starts):
+    recognizer, folder = setting
+    camera = Camera(folder / 'videos' / 'long.mp4', by_interrupt)
+    numbers = []
+    monkeypatch.setattr('repflow_mm.apis.infer.cv2.VideoCapture', lambda number: numbers.append(number) or camera)
+    assert run(setting, '3', '--stride', 8, '--json', tmp_path / 'o.json', *flags) == 0
+    shown, found = capsys.readouterr().out, json.loads((tmp_path / 'o.json').read_text())
+    assert numbers == [3] and not camera.isOpened(), 'it is released'
+    assert [row['start'] for row in found['predictions']] == starts and shown.count('camera 3 ') == len(starts)
+    frames = open_video(str(folder / 'videos' / 'long.mp4')).frames()
+    for row, expected in zip(found['predictions'], predict_stream(recognizer, frames, 8.0, Windows(8, 8))):
+        assert np.abs(np.array(row['scores']) - expected.scores).max() <= 1e-5
+
+
 def test_windows_reach_the_end():
     sampler = dict(type='SampleFrames', clip_len=8, frame_interval=2)
     assert Windows().places(40, sampler) == [(0, 16), (8, 16), (16, 16), (24, 16)]

@@ -134,6 +134,39 @@ def test_flow_across_clips_is_refused(make_config, sampler, frames):
     check_config(make_config(pipeline=folded(**sampler), backbone=dict(type='ResNet')), ('train',))
 
 
+def sampled(kind, **sampler):
+    return [dict(type=kind, **sampler), dict(type='FormatShape', input_format='NCHW')]
+
+
+@pytest.mark.parametrize(
+    ('kind', 'sampler', 'frames'),
+    [
+        ('DenseSampleFrames', dict(clip_len=1, num_clips=8), 9),
+        ('UniformSampleFrames', dict(clip_len=16), 12),
+        ('UniformSample', dict(clip_len=8, num_clips=3, test_mode=True), 6),
+        ('MMUniformSampleFrames', dict(clip_len=dict(RGB=8, Pose=32)), 10),
+        ('SampleAVAFrames', dict(clip_len=32), 4),
+        ('UntrimmedSampleFrames', dict(clip_len=8), 4),
+    ],
+)
+def test_flow_across_clips_of_any_sampler_is_refused(make_config, kind, sampler, frames):
+    check_config(make_config(pipeline=sampled(kind, **sampler)), ('train',))
+    name = 'num_clips' if sampler['clip_len'] == 1 else 'clip_len'
+    changed = sampler | {name: dict(RGB=frames) if isinstance(sampler[name], dict) else frames}
+    message = rf'^train: {kind} gives clips of {frames} frames, no multiple of backbone\.num_segments = 8'
+    with pytest.raises(ValueError, match=message):
+        check_config(make_config(pipeline=sampled(kind, **changed)), ('train',))
+
+
+@pytest.mark.parametrize(
+    ('kind', 'sampler'),
+    [('UniformSample', dict(clip_len=1, num_clips=8)), ('UntrimmedSampleFrames', dict(clip_interval=4))],
+)
+def test_samplers_that_give_single_frames(make_config, kind, sampler):
+    with pytest.raises(ValueError, match=f'^train: {kind} gives clips of 1 frames'):
+        check_config(make_config(pipeline=sampled(kind, **sampler)), ('train',))
+
+
 def test_folded_frames_need_no_whole_clips_without_flow(make_config):
     frames = folded(clip_len=1, num_clips=25)
     check_config(make_config(pipeline=frames, backbone=dict(type='RepFlowResNet', num_segments=8)), ('train',))

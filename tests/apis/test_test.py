@@ -73,7 +73,8 @@ def test_dump_keeps_the_names_of_the_samples(config, tmp_path):
 
     assert kept() == [None, ('img_shape', 'filename')]
     default = inspect.signature(PackActionInputs).parameters['meta_keys'].default
-    assert kept('--dump', 'a.pkl') == [(*default, 'filename', 'frame_dir'), ('img_shape', 'filename', 'frame_dir')]
+    names = ('filename', 'frame_dir', 'offset')
+    assert kept('--dump', 'a.pkl') == [(*default, *names), ('img_shape', *names)]
 
 
 def test_dump_with_another_suffix(config):

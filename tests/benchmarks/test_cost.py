@@ -5,9 +5,10 @@ import torch
 
 from benchmarks import command_line, cost
 from benchmarks.cost import OPENCV, OURS, ROWS, Setting
-from benchmarks.models import FCF, REP_FLOW, build_network, count_parameters, network_operations
+from benchmarks.models import FCF, REP_FLOW, build_network, count_parameters
 from repflow_mm.ops import tvl1_flow
 from repflow_mm.ops.image_pairs import grey
+from repflow_mm.profiling.operations import network_operations
 
 TINY = Setting(depth=18, frames=4, size=32)
 NAMES = ['RGB', 'flow, TV-L1 by OpenCV', 'flow, TV-L1 by tvl1_flow', 'RGB + flow, TV-L1 by OpenCV',

@@ -1,17 +1,23 @@
 import json
 import os
+import random
 import signal
 import time
+from functools import partial
 
 import pytest
 import torch
 
-from repflow_mm.chaos import cli, half_precision, hostile_files, kills, videos
-from repflow_mm.chaos.failing_rank import FailingRankHook
-from repflow_mm.chaos.parts import PARTS, run_in_child, seed_of, tries_of, write_settings
+from repflow_mm.chaos import cli, half_precision, hostile_files, kills, ranks, videos
+from repflow_mm.chaos.failing_rank import FAILURES, FailingRankHook
+from repflow_mm.chaos.hostile.caches import cache_offers, ways_to_plant, write_library
+from repflow_mm.chaos.hostile.checkpoints import write_pickle
+from repflow_mm.chaos.hostile.offer import Offer, maker
+from repflow_mm.chaos.parts import PARTS, emit_untried, run_in_child, seed_of, tries_of, write_settings
 from repflow_mm.chaos.report import is_as_wanted, rows_of, table, write_docs
 from repflow_mm.datasets.motion_clips.clips import MotionClipOptions
 from repflow_mm.gpu_check.context import Context
+from repflow_mm.ops.cpu import build
 from repflow_mm.testing.video_corpus import make_corpus
 
 
@@ -39,6 +45,32 @@ def test_table_counts_what_went_as_wanted():
     assert 'cut off: took longer' in table([outcome(status='cut off', reason='took longer')])
 
 
+def test_what_there_was_no_time_for_is_a_row(tmp_path):
+    records = [record('lists')]
+    emit_untried(lambda **untried: records.append(untried), ['lists', 'caches', 'caches'])
+    found = outcome(*records, name='hostile_files')
+    late = 'there was no time for all'
+    assert rows_of([found]) == [('Hostile files', 'lists', 1, 1, late), ('Hostile files', 'caches', 0, 0, late)]
+    assert not is_as_wanted([found])
+
+
+@pytest.mark.parametrize(('part', 'ways'), [(ranks, len(FAILURES)), (half_precision, 8)])
+def test_parts_without_time_say_so(tmp_path, monkeypatch, part, ways):
+    monkeypatch.setenv('MOTION_CLIPS', '')
+    monkeypatch.setattr(part, 'prepare', lambda folder: None)
+    monkeypatch.setattr(half_precision, 'compare', lambda name, folder: ('', ''))
+    write_settings(tmp_path, 0)
+    found = []
+    part.run(lambda **untried: found.append(untried), Context(tmp_path, -1))
+    assert len(found) == ways and all(not untried['ok'] and untried['count'] == 0 for untried in found)
+
+
+def test_each_kind_of_kill_comes_once_before_any_comes_again():
+    kills_by_turns = kills._kinds_of_kills(random.Random(0))
+    first, second = ([next(kills_by_turns) for _ in range(kills.KINDS_OF_KILLS)] for _ in range(2))
+    assert set(first) == set(second) and len(set(first)) == 6 and first != second
+
+
 def test_table_goes_between_the_markers(tmp_path):
     docs = tmp_path / 'docs.md'
     docs.write_text('a\n<!-- chaos: begin -->\nold\n<!-- chaos: end -->\nb\n')
@@ -47,6 +79,20 @@ def test_table_goes_between_the_markers(tmp_path):
     text = docs.read_text()
     assert (
         text.startswith('a\n') and text.endswith('b\n') and 'old' not in text and '| Killed trainings | x | 1 |' in text
+    )
+    kept = text.replace('| Killed trainings | x | 1 | 1 |', '| Killed trainings | x | 7 | 7 |').replace('today', 'then')
+    docs.write_text(kept)
+    write_docs(dict(report, parts=[outcome(record('y'), name='ranks')]), docs)
+    text = docs.read_text()
+    assert (
+        '- Failing ranks: `tools/chaos.py`, today; torch 2\n- Killed trainings: `tools/chaos.py`, then; torch 2\n'
+        in text
+    )
+    assert text.index('| Failing ranks | y | 1 | 1 |') < text.index('| Killed trainings | x | 7 | 7 |')
+    write_docs(dict(report, parts=[outcome(record('z'))]), docs)
+    assert (
+        '| x |' not in docs.read_text()
+        and '- Failing ranks, Killed trainings: `tools/chaos.py`, today' in docs.read_text()
     )
     with pytest.raises(FileNotFoundError, match='none.md does not exist'):
         write_docs(report, tmp_path / 'none.md')
@@ -140,7 +186,7 @@ def offer(tmp_path):
     """Give a file to a tool that does what ``tool(arguments)`` does; returns what is wrong."""
 
     def give(tool):
-        made = hostile_files.Offer('files', 'a file', tool, lambda folder, mark: [str(folder), str(mark)])
+        made = Offer('files', 'a file', tool, lambda folder, mark: [str(folder), str(mark)])
         return hostile_files.accept(made, tmp_path / 'offer')
 
     return give
@@ -163,10 +209,48 @@ def test_hostile_file_that_crashes_its_tool(offer):
 
 
 def test_payload_runs_where_it_is_trusted(tmp_path):
-    path = hostile_files._write_pickle(tmp_path, tmp_path / 'mark')
+    path = write_pickle(tmp_path, tmp_path / 'mark')
     with pytest.raises(RuntimeError, match='Invalid magic number'):  # of torch's own format, which comes first
         torch.load(path, weights_only=False)
     assert (tmp_path / 'mark').is_dir()
+
+
+@pytest.fixture
+def plant(tmp_path, monkeypatch):
+    """Plant a library in a cache, told by ``spoil(library)``, and load the solver from it; returns what is wrong."""
+    if not build.find_compilers():
+        pytest.skip('no C compiler')
+    sources = tmp_path / 'sources'
+    sources.mkdir()
+    (sources / 'rep_flow.c').write_text('int answer(void) { return 42; }\n')
+    monkeypatch.setattr(build, 'SOURCE_DIR', sources)
+
+    def load(arguments):
+        os.environ['REPFLOW_MM_CACHE'] = arguments[0]
+        assert build.load_library().answer() == 42
+
+    def give(spoil):
+        made = maker(partial(write_library, spoil), lambda cache: [str(cache)])
+        return hostile_files.accept(Offer('caches', 'a library', load, made), tmp_path / 'offer')
+
+    return give
+
+
+def test_planted_library_runs_where_it_is_trusted(plant):
+    assert plant(lambda library: None) == 'what is in it was executed'
+
+
+@pytest.mark.parametrize('spoil', dict(ways_to_plant()).values(), ids=dict(ways_to_plant()))
+def test_planted_library_of_others_is_not_loaded(plant, spoil):
+    assert plant(spoil) == ''
+
+
+def test_planted_download_is_not_run(tmp_path, monkeypatch):
+    monkeypatch.setenv('MOTION_CLIPS', '')
+    offers = cache_offers(kills.prepare(tmp_path))
+    (offer,) = [offer for offer in offers if offer.name.startswith('downloads, load_from=')]
+    assert hostile_files.accept(offer, tmp_path / 'offer') == ''
+    assert 'it is no plain checkpoint' in (tmp_path / 'offer.log').read_text()
 
 
 def test_failures_of_ranks_have_names():
@@ -181,11 +265,9 @@ def test_a_training_in_half_precision_is_that_in_float32(tmp_path, monkeypatch):
     assert all(0 <= accuracy <= 1 and skipped == 0 for accuracy, skipped in found.values())
     monkeypatch.setattr(half_precision, 'trained', lambda *arguments: results[arguments[2]])
     results = dict(float32=(0.9, 0), bfloat16=(0.5, 2), float16=(0.0, 1))
-    assert half_precision.compare('RepFlowResNet', tmp_path) == {
-        'bfloat16, against float32': (
-            '2 steps were not finite; accuracy 0.500, in float32 0.900, which noise does not explain'
-        ),
-        'float16, its first steps': '1 steps were not finite',
-    }
+    assert half_precision.compare('RepFlowResNet', tmp_path) == (
+        '2 steps were not finite; accuracy 0.500, in float32 0.900, which noise does not explain',
+        '1 steps were not finite',
+    )
     results = dict(float32=(0.9, 0), bfloat16=(0.88, 0), float16=(0.0, 0))
-    assert not any(half_precision.compare('RepFlowResNet', tmp_path).values())
+    assert not any(half_precision.compare('RepFlowResNet', tmp_path))

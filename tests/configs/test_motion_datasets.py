@@ -1,5 +1,6 @@
-"""Configs of Something-Something V2, Jester, Diving48 and UCF101: splits, flips and clips."""
+"""Configs of Something-Something V2, Jester, Diving48, UCF101, KTH and Weizmann: splits, flips and clips."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,18 +13,48 @@ from mmengine.registry import init_default_scope
 
 import repflow_mm.registration  # noqa: F401
 from repflow_mm.apis.preflight import check_custom_keys
+from repflow_mm.datasets.list_makers.kth import make_kth_lists
 from repflow_mm.datasets.list_makers.mirrored_labels import mirrored_labels
 
-CONFIGS = [path for path in config_files() if Path(path).parts[1] in ('sthv2', 'jester', 'diving48', 'ucf101')]
+FOLDERS = ('sthv2', 'jester', 'diving48', 'ucf101', 'kth', 'weizmann')
+CONFIGS = [path for path in config_files() if Path(path).parts[1] in FOLDERS]
+NUM_SPLITS = dict(ucf101=3, weizmann=9)
 
 
-@pytest.mark.parametrize('path', [path for path in CONFIGS if 'ucf101' in path])
-def test_ucf101_configs_read_the_split_that_is_set(path, monkeypatch):
-    monkeypatch.setenv('UCF101_SPLIT', '3')
+@pytest.mark.parametrize('path', [path for path in CONFIGS if Path(path).parts[1] in NUM_SPLITS])
+def test_configs_read_the_split_that_is_set(path, monkeypatch):
+    dataset = Path(path).parts[1]
+    monkeypatch.setenv(f'{dataset.upper()}_SPLIT', '3')
     cfg = load_config.__wrapped__(path)
     lists = [cfg[f'{mode}_dataloader'].dataset.ann_file for mode in ('train', 'val', 'test')]
-    assert all('ucf101' in file and '_split_3_' in file for file in lists)
+    assert all(dataset in file and '_split_3_' in file for file in lists)
     assert cfg.work_dir == f'./work_dirs/{Path(path).stem}/split3'
+    assert cfg.splits == dict(variable=f'{dataset.upper()}_SPLIT', count=NUM_SPLITS[dataset])
+
+
+@pytest.mark.parametrize(('fold', 'persons'), [('test', (2, 11, 19)), ('tune', (19, 11))])
+def test_kth_configs_read_the_sequences_of_the_lists(fold, persons, motion_clips, tmp_path, monkeypatch):
+    monkeypatch.setenv('KTH_FOLD', fold)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'data' / 'kth' / 'videos').mkdir(parents=True)
+    names = [f'person{person:02}_walking_d1' for person in (2, 11, 19)]
+    for name in names:
+        shutil.copy(next(motion_clips.glob('val/*.mp4')), f'data/kth/videos/{name}.mp4')
+    Path('00sequences.txt').write_text('\n'.join(f'{name} frames 3-9, 11-12' for name in names))
+    make_kth_lists('.', 'data/kth', 'data/kth/videos')
+    cfg = load_config.__wrapped__('configs/kth/rgb_r18-narrow_kth.py')
+    init_default_scope('mmaction')
+    tested, *trained = persons
+    for mode in ('train', 'val', 'test'):
+        dataset = DATASETS.build(cfg[f'{mode}_dataloader'].dataset)
+        found = [dataset.get_data_info(index) for index in range(len(dataset))]
+        expected = [(f'person{p:02}', *part) for p in (trained if mode == 'train' else [tested]) for part in PARTS]
+        assert [(Path(s['filename']).name[:8], s['offset'], s['total_frames']) for s in found] == expected
+        assert dataset[1]['inputs'].shape == (1, 3, 16, 84, 84)
+
+
+# Frames 3 to 9, and 11 and 12.
+PARTS = ((2, 7), (10, 2))
 
 
 # The official names of the labels that have a left, a right or a sense of rotation in them.
@@ -66,19 +97,23 @@ VIEWS = dict(
     sthv2={'32': (6, 3, 32, 256, 256), 'tsm': (48, 3, 256, 256)},
     jester={'32': (6, 3, 32, 256, 256), 'tsm': (48, 3, 256, 256)},
     diving48={'32': (1, 3, 32, 224, 224), 'tsm': (8, 3, 224, 224)},
-    ucf101={'32': (25, 3, 32, 224, 224), 'tsm': (8, 3, 224, 224)},
+    ucf101={'32': (25, 3, 32, 224, 224), 'tsm': (8, 3, 224, 224), '16': (25, 3, 16, 112, 112)},
+    kth={'16': (1, 3, 16, 84, 84)},
+    weizmann={'16': (1, 3, 16, 84, 84)},
 )
 
 
 @pytest.mark.parametrize('path', [path for path in CONFIGS if not Path(path).name.startswith('fcf')])
 def test_clips_are_as_the_literature_has_them(path, motion_clips, motion_frames):
     init_default_scope('mmaction')
-    cfg, kind = load_config(path), 'tsm' if '-tsm-' in path else '32'
+    cfg, kind = load_config(path), 'tsm' if '-tsm-' in path else '16' if 'narrow' in path else '32'
     folder, prefix = (motion_frames, 'img') if 'jester' in path else (motion_clips, 'video')
-    expected = dict.fromkeys(('train', 'val'), (1, 3, 32, 224, 224) if kind == '32' else (8, 3, 224, 224))
-    for mode, shape in {**expected, 'test': VIEWS[Path(path).parts[1]][kind]}.items():
+    tested = VIEWS[Path(path).parts[1]][kind]
+    expected = {'32': (1, 3, 32, 224, 224), 'tsm': (8, 3, 224, 224), '16': (1, *tested[1:])}[kind]
+    for mode, shape in dict(train=expected, val=expected, test=tested).items():
         data = cfg[f'{mode}_dataloader'].dataset.to_dict()
-        data.update(ann_file=str(folder / 'val.txt'), data_prefix={prefix: str(folder)})
+        data.update(ann_file=str(folder / 'val.txt'), data_prefix={prefix: str(folder)}, num_classes=None)
+        data.pop('with_offset', None)
         assert tuple(DATASETS.build(data)[0]['inputs'].shape) == shape
 
 

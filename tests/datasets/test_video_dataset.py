@@ -45,6 +45,19 @@ def test_several_labels(read):
     assert [dataset.get_data_info(i)['filename'] for i in range(3)] == [f'videos/{x}.mp4' for x in ('a', 'b c', 'd')]
 
 
+def test_parts_of_videos(read):
+    dataset = read('a.mp4 0 95 3\na.mp4 95 90 3\n', with_offset=True)
+    samples = [dataset.get_data_info(i) for i in range(2)]
+    assert [(s['filename'], s['offset'], s['total_frames'], s['label']) for s in samples] == [
+        ('videos/a.mp4', 0, 95, 3),
+        ('videos/a.mp4', 95, 90, 3),
+    ]
+    with pytest.raises(ValueError, match="line 1: 'a.mp4 3': expected 'frame_dir offset total_frames label'"):
+        read('a.mp4 3\n', with_offset=True)
+    with pytest.raises(ValueError, match="with_offset=True needs lines of blanks, got delimiter=','"):
+        read('a.mp4,0,95,3\n', with_offset=True, delimiter=',')
+
+
 def test_a_sample_knows_its_line(read):
     assert read('a.mp4 1\n\nb.mp4 2\n').get_data_info(1)['place'].endswith('list.txt, line 3')
 

@@ -49,6 +49,9 @@ SETTINGS = {
     'workers': dict(changes={'train_dataloader.num_workers': 2, 'val_dataloader.num_workers': 1}),
     'persistent': dict(changes={'train_dataloader.num_workers': 2, 'train_dataloader.persistent_workers': True}),
     'amp': dict(changes={'optim_wrapper.type': 'CpuAmpOptimWrapper'}),
+    'scaled': dict(changes=dict(optim_wrapper=dict(
+        type='CpuAmpOptimWrapper', dtype='float16', loss_scale=dict(init_scale=2.0**20, growth_interval=4)
+    ))),
     'momentum': dict(changes={'optim_wrapper.optimizer': dict(_delete_=True, type='SGD', lr=0.1, momentum=0.9)}),
     'ema': dict(changes=dict(custom_hooks=[
         dict(type='StepSeedHook'), dict(type='InterruptionHook'), dict(type='EMAHook')
@@ -63,6 +66,12 @@ def test_a_stopped_run_of_another_kind_goes_on(tmp_path, undisturbed, name):
     end = disturb(tmp_path / 'run', 'before_train_iter', BATCHES + 3, stop, **SETTINGS[name])
     assert end.code == 143
     assert_same(final_state(tmp_path / 'run'), undisturbed(**SETTINGS[name]))
+
+
+def test_the_scale_of_the_loss_goes_on_where_it_was(tmp_path):
+    end = train(tmp_path / 'run', 'before_train_iter', BATCHES + 3, stop, **SETTINGS['scaled'])
+    scaler = CheckpointLoader.load_checkpoint(end.checkpoint)['optimizer']['loss_scaler']
+    assert scaler['scale'] < 2.0**20 and 0 < scaler['_growth_tracker'] < 4
 
 
 def test_workers_do_not_change_the_result(undisturbed):

@@ -50,6 +50,13 @@ def test_samples_are_matched_by_name_whatever_their_order(tmp_path):
     np.testing.assert_array_equal(forward.probabilities, backward.probabilities)
 
 
+def test_parts_of_a_video_are_samples(tmp_path):
+    parts = [dict(sample('v/a.b.mp4', 1, [0.5, 0.5]), offset=offset) for offset in (9, 0)]
+    assert load_scores(dump(tmp_path / 'videos.pkl', parts)).names == ('v/a.b@0.mp4', 'v/a.b@9.mp4')
+    parts = [dict(frames('v/a.b', 1, [0.5, 0.5]), offset=offset) for offset in (9, 0)]
+    assert load_scores(dump(tmp_path / 'frames.pkl', parts)).names == ('v/a.b@0', 'v/a.b@9')
+
+
 def test_scores_become_probabilities(tmp_path):
     loaded = load_scores(dump(tmp_path / 'a.pkl', [sample('a', 0, [2.0, 0.0])]))
     np.testing.assert_allclose(loaded.probabilities, [[np.exp(2) / (np.exp(2) + 1), 1 / (np.exp(2) + 1)]])

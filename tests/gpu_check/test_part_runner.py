@@ -141,6 +141,14 @@ def test_time_that_a_part_leaves_goes_to_those_after_it():
     assert time_limit(parts[2:], -1) == 0
 
 
+def test_what_a_part_needs_at_least_is_kept_for_it():
+    parts = [part('a', 10), part('b', 30, least=40)]
+    assert [time_limit(parts, seconds) for seconds in (80, 40, 20)] == pytest.approx([10, 0, 0])
+    assert time_limit(parts[1:], 70) == pytest.approx(70)
+    both = [part('a', 10, least=10), part('b', 30, least=30)]
+    assert [time_limit(both, seconds) for seconds in (80, 20)] == pytest.approx([20, 5])
+
+
 def test_parity_comes_before_times_and_times_before_training():
     names = [p.name for p in PARTS]
     assert names == ['device', 'compilation', 'parity', 'sanitizer', 'concurrency', 'solver', 'networks', 'training',

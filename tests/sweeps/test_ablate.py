@@ -1,6 +1,7 @@
 import csv
 import json
 import pickle
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from helpers import other_run
 from repflow_mm.apis.options import TRAINING_LOCK
 from repflow_mm.sweeps import ablate
 from repflow_mm.sweeps import runs as ablation_runs
+from repflow_mm.sweeps import tables as ablation_tables
+from repflow_mm.sweeps.costs import Cost, read_costs, write_costs
 from repflow_mm.sweeps.rows import load_tables
 from repflow_mm.sweeps.runs import Run
 
@@ -48,7 +51,8 @@ def sweep(tmp_path, monkeypatch):
         (tmp_path / f'{name}.txt').write_text('clip.mp4 0\n' * count)
     for name, scale in (('low', 0.1), ('high', 0.5), ('broken', 9)):
         (tmp_path / f'{name}.py').write_text(CONFIG.format(scale=scale, lists=tmp_path))
-    (tmp_path / 'split.py').write_text("split = '{{$HMDB51_SPLIT:1}}'\n" + CONFIG.format(scale=0.1, lists=tmp_path))
+    splits = "split = '{{$HMDB51_SPLIT:1}}'\nsplits = dict(variable='HMDB51_SPLIT', count=3)\n"
+    (tmp_path / 'split.py').write_text(splits + CONFIG.format(scale=0.1, lists=tmp_path))
     (tmp_path / 'tables.yml').write_text(
         'tables:\n'
         '  good: [[low, low.py], [high, high.py], [late, [low.py, high.py]]]\n'
@@ -74,11 +78,11 @@ def sweep(tmp_path, monkeypatch):
     return tmp_path
 
 
-def run(sweep, *what, seeds='0 1', splits=''):
+def run(sweep, *what, seeds='0 1', splits=None):
     lines = []
     work_dir = sweep / 'work'
     argv = [*what, '--tables', str(sweep / 'tables.yml'), '--work-dir', str(work_dir), '--seeds', *seeds.split()]
-    argv += ['--splits', *splits.split()] if splits else []
+    argv += [] if splits is None else ['--splits', *splits.split()]
     failed = ablate.main(argv, show=lines.append)
     return failed, ''.join(lines), work_dir
 
@@ -109,20 +113,29 @@ def test_table_names_the_code_of_the_runs(sweep, monkeypatch):
     assert (sweep / 'work' / 'good.md').read_text().endswith('; commit abc1234, version 1.2.\n')
 
 
-def test_run_times_are_a_column_in_which_late_rows_add_up(sweep, monkeypatch):
-    def seconds_a_video(configs, **_):
-        return {name: {'low': 0.01, 'high': 0.0205}[name] for name in configs}
+def test_costs_are_columns_in_which_late_rows_add_up(sweep, monkeypatch):
+    def costs_of(configs, **_):
+        known = {'low': Cost(0.01, 1000, 5 * 10**8, 'a CPU'), 'high': Cost(0.0205, 200, 10**9, 'a CPU')}
+        return {name: known[name] for name in configs}
 
-    monkeypatch.setattr(ablate, 'seconds_a_video', seconds_a_video)
+    monkeypatch.setattr(ablate, 'costs_of', costs_of)
     lines = []
     argv = ['good', '--tables', str(sweep / 'tables.yml'), '--work-dir', str(sweep / 'work'), '--seeds', '0', '1']
     ablate.main([*argv, '--time'], show=lines.append)
     text = (sweep / 'work' / 'good.md').read_text()
-    assert '| good | top-1, % | seeds | ms a video |' in text
-    assert '| low | 15.0 ± 7.1 | 2 | 10.0 |' in text and '| late | 0.0 ± 0.0 | 2 | 30.5 |' in text
-    assert list(csv.reader((sweep / 'work' / 'good.csv').open()))[1] == ['low', '0.1', '0.2', '0.01']
+    assert '| good | top-1, % | seeds | parameters | GFLOP | ms a video |' in text
+    assert '| low | 15.0 ± 7.1 | 2 | 1,000 | 0.5 | 10.0 |' in text
+    assert '| late | 0.0 ± 0.0 | 2 | 1,200 | 1.5 | 30.5 |' in text and 'fed with it, on a CPU; ' in text
+    rows = list(csv.reader((sweep / 'work' / 'good.csv').open()))
+    assert rows[1] == ['low', '0.1', '0.2', '0.01', '1000', '500000000', 'a CPU']
     ablate.main(argv, show=lines.append)  # without --time: what was measured stays
     assert (sweep / 'work' / 'good.md').read_text() == text
+    costs = read_costs(sweep / 'work')
+    del costs['high']
+    (sweep / 'work' / 'costs.json').unlink()
+    write_costs(sweep / 'work', costs)
+    ablate.main(argv, show=lines.append)
+    assert '| late | 0.0 ± 0.0 | 2 | – | – | – |' in (sweep / 'work' / 'good.md').read_text()
 
 
 def test_late_row_averages_the_scores_of_its_configs(sweep):
@@ -162,6 +175,29 @@ def test_stopped_sweep_ends_with_the_table_of_an_undisturbed_one(sweep, monkeypa
     assert calls(work_dir)[: len(before)] == before and len(calls(work_dir)) == len(set(calls(work_dir))) == 8
 
 
+def test_jobs_are_done_at_once(sweep, monkeypatch):
+    both, done = threading.Barrier(2, timeout=60), ablate.run_locally
+
+    def meet_first(run, gpus, jobs):
+        both.wait()
+        return done(run, gpus, jobs)
+
+    monkeypatch.setattr(ablate, 'run_locally', meet_first)
+    argv = ['good', '--tables', str(sweep / 'tables.yml'), '--work-dir', str(sweep / 'work'), '--seeds', '0', '1']
+    lines = []
+    assert ablate.main([*argv, '--jobs', '2'], show=lines.append) == 0
+    assert '| high | 55.0 ± 7.1 | 2 |' in (sweep / 'work' / 'good.md').read_text()
+    assert lines[0] == '[1/4] low, seed 0\n' and ''.join(lines).count('seed 1: done in') == 2
+
+
+def test_tables_only_runs_nothing(sweep):
+    run(sweep, 'good', seeds='0')
+    (sweep / 'work' / 'good.md').unlink()
+    argv = ['good', '--tables', str(sweep / 'tables.yml'), '--work-dir', str(sweep / 'work'), '--seeds', '0', '1']
+    assert ablate.main([*argv, '--tables-only'], show=str) == 0
+    assert len(calls(sweep / 'work')) == 4 and '| low | 10.0 | 1 |' in (sweep / 'work' / 'good.md').read_text()
+
+
 def test_failing_run_is_named_and_does_not_end_the_sweep(sweep):
     failed, text, work_dir = run(sweep, 'bad')
     assert failed == 2 and 'failed, see' in text
@@ -196,13 +232,13 @@ def test_changed_config_is_not_mixed_with_old_results(sweep):
 
 
 def test_accuracy_is_the_mean_over_splits(sweep):
-    failed, text, work_dir = run(sweep, 'splits', splits='1 2 3')
+    failed, text, work_dir = run(sweep, 'splits', splits='')
     assert failed == 0 and '[3/12] split-low, split 3, seed 0' in text
     text = (work_dir / 'splits.md').read_text()
     assert '| splits | top-1, % | split 1 | split 2 | split 3 | seeds |' in text
     # Seed 0: 10, 9 and 8 %; seed 1: 20, 19 and 18 %.
     assert '| low | 14.0 ± 7.1 | 15.0 ± 7.1 | 14.0 ± 7.1 | 13.0 ± 7.1 | 2 |' in text
-    assert text.splitlines()[-1].startswith('Seeds 0, 1; mean over the splits 1, 2, 3; 2 × 3 views')
+    assert text.splitlines()[-1].startswith('Seeds 0, 1; mean over the splits (folds) 1, 2, 3; 2 × 3 views')
     rows = list(csv.reader((work_dir / 'splits.csv').open()))
     assert rows[0] == ['row', *(f'seed {seed} split {split}' for seed in (0, 1) for split in (1, 2, 3))]
     assert (work_dir / 'runs' / 'split-low' / 'split2' / 'seed1' / 'result.json').is_file()
@@ -218,8 +254,14 @@ def test_seed_without_all_splits_does_not_count(sweep):
 
 
 def test_splits_are_asked_for_where_there_are_some(sweep, monkeypatch):
-    with pytest.raises(SystemExit, match='low.py has no splits: it does not read HMDB51_SPLIT or UCF101_SPLIT'):
+    with pytest.raises(
+        SystemExit, match="low.py has no splits: it does not say splits=dict\\(variable='NAME', count=3"
+    ):
         run(sweep, 'good', splits='1 2')
+    with pytest.raises(SystemExit, match='split.py has the splits 1 to 3, got 4'):
+        run(sweep, 'splits', splits='1 4')
+    with pytest.raises(SystemExit, match='without numbers needs configs of the same splits: .*low.py has 0'):
+        run(sweep, 'good', splits='')
     monkeypatch.setenv('HMDB51_SPLIT', '2')
     with pytest.raises(SystemExit, match='split.py reads HMDB51_SPLIT, which is set: say --splits instead'):
         run(sweep, 'splits')
@@ -284,7 +326,15 @@ def test_unknown_names_are_quoted(sweep, what, message):
 
 
 @pytest.mark.parametrize(
-    'flags', [['--gpus', '0'], ['--seeds', '1', '1'], ['--splits', '2', '2'], ['--time', '--slurm-dir', 'jobs']]
+    'flags',
+    [
+        ['--gpus', '0'],
+        ['--jobs', '0'],
+        ['--seeds', '1', '1'],
+        ['--splits', '2', '2'],
+        ['--time', '--slurm-dir', 'jobs'],
+        ['--tables-only', '--slurm-dir', 'jobs'],
+    ],
 )
 def test_bad_flags_are_refused(sweep, flags, capsys):
     with pytest.raises(SystemExit):
@@ -313,14 +363,56 @@ def test_rows_are_compared_with_the_row_of_reference(sweep):
         run(sweep, 'good')
 
 
+def test_rows_may_have_references_of_their_own(sweep):
+    file = sweep / 'tables.yml'
+    rows = '[[low, low.py], [high, high.py, low], [late, [low.py, high.py], high]]'
+    file.write_text(file.read_text().replace('[[low, low.py], [high, high.py], [late, [low.py, high.py]]]', rows))
+    _, _, work_dir = run(sweep, 'good')
+    text = (work_dir / 'good.md').read_text()
+    assert '| good | top-1, % | difference to | seeds |' in text
+    assert '| low | 15.0 ± 7.1 | – | 2 |' in text
+    assert '| high | 55.0 ± 7.1 | low: +40.0 ± 0.0 | 2 |' in text and '| high: ' in text
+    file.write_text(file.read_text().replace('high.py, low]', 'high.py, lower]'))
+    with pytest.raises(SystemExit, match=r"reference of table 'good' must be one of .*, got 'lower'"):
+        run(sweep, 'good')
+
+
+def test_table_may_ask_for_accuracy_over_time(sweep, monkeypatch):
+    file, drawn = sweep / 'tables.yml', []
+    monkeypatch.setattr(ablation_tables, 'write_accuracy_over_ms', lambda *arguments: drawn.append(arguments))
+    file.write_text(file.read_text() + 'pictures: {good: {plot: accuracy_over_ms}}\nreferences: {good: low}\n')
+    work_dir = run(sweep, 'good')[2]
+    assert not drawn and (work_dir / 'good.png').is_file()  # bars, as no time is known
+    write_costs(work_dir, dict(low=Cost(0.002, 1, 1, 'a CPU'), high=Cost(0.005, 1, 1, 'a CPU')))
+    run(sweep, 'good')
+    ((path, title, means, milliseconds, references),) = drawn
+    assert (path, title) == (work_dir / 'good.png', 'good')
+    assert milliseconds == pytest.approx(dict(low=2, high=5, late=7)) and list(means) == list(milliseconds)
+    assert references == dict(high='low', late='low')
+    file.write_text(file.read_text().replace('accuracy_over_ms', 'pie'))
+    with pytest.raises(SystemExit, match="must have as plot 'bars', 'accuracy_over_ms', got 'pie'"):
+        run(sweep, 'good')
+
+
 def test_clips_make_intervals_and_confusion_matrices(sweep):
-    argv = ['good', '--tables', str(sweep / 'tables.yml'), '--work-dir', str(sweep / 'work'), '--seeds', '0']
-    ablate.main([*argv, '--per-clip'], show=str)
+    file = sweep / 'tables.yml'
+    pictures = 'pictures: {good: {confusion: [low, high]}}\n'
+    file.write_text(file.read_text() + 'references: {good: low}\n' + pictures)
+    (sweep / 'classes.txt').write_text('left\nright\n')
+    argv = ['good', '--tables', str(file), '--work-dir', str(sweep / 'work'), '--seeds', '0', '--per-clip']
+    ablate.main(argv, show=str)
     text = (sweep / 'work' / 'good.md').read_text()
-    assert '| good | top-1, % | interval | mean class, % | seeds |' in text
-    assert '| high | 50.0 | 100.0 to 100.0 | 100.0 | 1 |' in text  # the stand-in's scores are right
-    assert '| low | 10.0 | 0.0 to 0.0 | 0.0 | 1 |' in text
+    assert '| good | top-1, % | interval | mean class, % | minus low | seeds |' in text
+    # The stand-in's scores are right in one network and wrong in the other.
+    assert '| high | 50.0 | 100.0 to 100.0 | 100.0 | +40.0 (+100.0 to +100.0) | 1 |' in text
+    assert '| low | 10.0 | 0.0 to 0.0 | 0.0 | – | 1 |' in text
     assert (sweep / 'work' / 'good_confusion.png').read_bytes().startswith(b'\x89PNG')
+    file.write_text(file.read_text().replace('[low, high]', '[lower]'))
+    with pytest.raises(SystemExit, match="pictures of table 'good' must be of rows 'low', 'high', 'late', got 'lower'"):
+        ablate.main(argv, show=str)
+    file.write_text(file.read_text().replace('confusion:', 'heat:'))
+    with pytest.raises(SystemExit, match="must have 'plot', 'confusion', 'flow', 'classes', got 'heat'"):
+        ablate.main(argv, show=str)
 
 
 def test_tables_go_into_the_docs(sweep):

@@ -11,6 +11,7 @@ def test_confusion_is_a_share_of_the_class():
     found = Predictions(LABELS, np.array([[0, 0, 1, 2], [0, 1, 1, 2]]), num_classes=3)
     expected = np.array([[3 / 6, 3 / 6, 0], [0, 0, 0], [0, 0, 1]])
     assert_close(found.confusion, expected)
+    assert found.counts.tolist() == [[3, 3, 0], [0, 0, 0], [0, 0, 2]]
     assert found.mean_class_accuracy == pytest.approx((0.5 + 1) / 2)  # class 1 has no clips
 
 
@@ -30,6 +31,22 @@ def test_seeds_do_not_narrow_the_interval_over_clips():
     one, three = (Predictions(np.zeros(40, int), np.repeat(predicted, seeds, axis=0), 2) for seeds in (1, 3))
     assert one.interval() == three.interval()
     assert Predictions(np.zeros(40, int), np.zeros((2, 40), int), 2).interval() == (1, 1)
+
+
+def test_interval_of_a_difference_is_paired_by_seed_and_clip():
+    labels = np.zeros(40, int)
+    # Seeds are right about different halves of the clips; the second row is right about 4 clips more with each seed.
+    halves = np.array([[0, 1] * 20, [1, 0] * 20])
+    better = halves.copy()
+    better[0, [1, 3, 5, 7]], better[1, [0, 2, 4, 6]] = 0, 0
+    row, other = Predictions(labels, better, 2, (0, 1)), Predictions(labels, halves, 2, (0, 1))
+    low, high = row.difference_interval(other)
+    # The mean difference is half on 8 clips of 40, 0 on the others: their standard error is 3.2 points.
+    assert 0.03 < low < 0.06 and 0.14 < high < 0.18
+    swapped = Predictions(labels, better[::-1], 2, (1, 0))
+    assert swapped.difference_interval(other) == (low, high)
+    assert row.difference_interval(Predictions(labels, halves, 2, (2, 3))) is None
+    assert row.difference_interval(Predictions(labels[1:], halves[:, 1:], 2, (0, 1))) is None
 
 
 def test_difference_is_paired_by_seed():

@@ -40,6 +40,11 @@ def test_no_tables_are_needed_for_configs(tables):
     ('old', 'new', 'message'),
     [
         ('[first, plain]', '[first, missing]', "tables.yml: row 'first' names no config and no network: 'missing'"),
+        (
+            '[first, plain]',
+            '[first]',
+            r"a row is a name, networks and, .* row of reference, got \['first'\]",
+        ),
         ('tables:', '  b.py: {deep: {}}\ntables:', "tables.yml has two networks 'deep', of a.py and of b.py"),
     ],
 )

@@ -12,7 +12,7 @@ from helpers import ROOT
 from mmengine.config import DictAction
 
 from repflow_mm.sweeps.rows import Network
-from repflow_mm.sweeps.runs import Run, _call, as_options
+from repflow_mm.sweeps.runs import Run, _call, _threads, as_options
 
 
 def test_commands_train_with_the_seed_and_test_the_last_checkpoint(tmp_path):
@@ -38,6 +38,14 @@ def test_overrides_come_back_from_the_command_line(value):
     parser.add_argument('--cfg-options', nargs='+', action=DictAction)
     assert parser.parse_args(as_options({'a.b': value})).cfg_options == {'a.b': value}
     assert as_options({}) == []
+
+
+def test_jobs_share_the_cores(monkeypatch):
+    monkeypatch.delenv('OMP_NUM_THREADS', raising=False)
+    monkeypatch.setattr(os, 'sched_getaffinity', lambda _: set(range(8)))
+    assert [_threads(jobs) for jobs in (1, 3, 20)] == [{}, {'OMP_NUM_THREADS': '2'}, {'OMP_NUM_THREADS': '1'}]
+    monkeypatch.setenv('OMP_NUM_THREADS', '4')
+    assert _threads(3) == {}
 
 
 def test_training_ends_with_a_killed_sweep(tmp_path):

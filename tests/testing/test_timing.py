@@ -6,7 +6,7 @@ import torch
 from torch.autograd import DeviceType
 
 from repflow_mm.testing import timing
-from repflow_mm.testing.timing import kept_bytes, kernel_seconds, peak_bytes, seconds_of, summary
+from repflow_mm.testing.timing import kept_bytes, kernel_seconds, median_interval, peak_bytes, seconds_of, summary
 
 
 def test_calls_run_in_turn_after_one_unmeasured_round():
@@ -24,6 +24,14 @@ def test_seconds_are_seconds():
 
 def test_summary():
     assert summary([3.0, 1.0, 2.0]) == dict(min=1.0, median=2.0, max=3.0)
+
+
+def test_interval_of_a_median():
+    assert median_interval([3.0, 1.0, 2.0]) == (1.0, 3.0)
+    assert median_interval([float(value) for value in range(40)]) == (13.0, 26.0)
+    draws = torch.randn(2000, 30, generator=torch.Generator().manual_seed(0)).exp()
+    bounds = [median_interval(values.tolist()) for values in draws]
+    assert 0.94 <= sum(low <= 1 <= high for low, high in bounds) / len(bounds) <= 0.98
 
 
 def test_kernel_seconds_add_up_what_ran_on_the_device(monkeypatch):

@@ -1,10 +1,12 @@
+import ctypes
+
 import av
 import numpy as np
 import pytest
 
 from repflow_mm.testing.video_corpus import corpus_names, make_corpus, make_random_videos, picture, picture_number
 from repflow_mm.testing.video_corpus.corpus import decoded
-from repflow_mm.testing.video_corpus.formats import FORMATS
+from repflow_mm.testing.video_corpus.formats import FORMATS, write_format
 
 SOME = (
     'mpeg4_b_frames.avi',
@@ -51,6 +53,28 @@ def test_the_same_seed_gives_the_same_files(tmp_path):
         assert (a.state, a.why, a.numbers) == (b.state, b.why, b.numbers)
         if a.numbers:
             assert a.path.read_bytes() != c.path.read_bytes()
+
+
+@pytest.fixture
+def fill_memory():
+    """Let memory that is taken from the heap hold a byte, as what was there before may."""
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, 'mallopt'):
+        pytest.skip('the C library is not the GNU one')
+    perturb = -6
+    yield lambda byte: libc.mallopt(perturb, byte)
+    libc.mallopt(perturb, 0)
+
+
+@pytest.mark.parametrize('format', FORMATS, ids=lambda format: format.file)
+def test_files_do_not_depend_on_what_was_in_memory(tmp_path, fill_memory, format):
+    """An encoder that reads what it never wrote gives other files, of which other damage is noticed."""
+    frames, written = [picture(number, *format.size) for number in range(format.frames or 40)], []
+    for byte in (1, 170):
+        fill_memory(byte)
+        write_format(tmp_path / format.file, format, frames)
+        written.append((tmp_path / format.file).read_bytes())
+    assert written[0] == written[1]
 
 
 def test_damage_changes_pictures(tmp_path):

@@ -23,9 +23,9 @@ from benchmarks import (
     solver,
     tvl1,
 )
-from benchmarks.hardware import hardware
 from benchmarks.parts import Part, positive
 from repflow_mm.files import check_writable, write_json
+from repflow_mm.testing.hardware import hardware
 
 PARTS: dict[str, Part] = {
     name: part

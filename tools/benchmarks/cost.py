@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from benchmarks.models import FCF, REP_FLOW, build_network, count_parameters, network_operations
+from benchmarks.models import FCF, REP_FLOW, build_network, count_parameters
 from benchmarks.parts import Part
 from benchmarks.tvl1 import check_tvl1, tvl1_backend
 from repflow_mm.datasets.motion_clips.clips import MotionClipOptions, render_clip
@@ -18,6 +18,7 @@ from repflow_mm.markdown import markdown_table
 from repflow_mm.ops import rep_flow, tvl1_flow
 from repflow_mm.ops.image_pairs import grey
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters
+from repflow_mm.profiling.operations import network_operations
 from repflow_mm.testing.opencv_tvl1 import opencv_flow
 from repflow_mm.testing.parity import CASES, check_parity
 from repflow_mm.testing.timing import peak_bytes, seconds_of, summary

@@ -11,11 +11,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from benchmarks.hardware import hardware
 from benchmarks.parts import Part, positive
 from repflow_mm.classical_flow import METHODS
 from repflow_mm.files import write_text
 from repflow_mm.markdown import markdown_table, replace_section
+from repflow_mm.testing.hardware import hardware
 from repflow_mm.testing.parity import threads
 from repflow_mm.testing.timing import summary
 from repflow_mm.testing.true_flow import end_point_errors, read_pair

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch import nn
 
 from benchmarks.parts import Part
 from repflow_mm.markdown import markdown_table
-from repflow_mm.models import RepFlowResNet, RepresentationFlow
-from repflow_mm.ops.limits import count_operations
+from repflow_mm.models import RepFlowResNet
 from repflow_mm.testing.timing import seconds_of, summary
 
 REP_FLOW = dict(after='block3', channels=32, num_iters=20)
@@ -116,40 +113,6 @@ def _call(network: nn.Module, x: torch.Tensor, backward: bool):
 def count_parameters(network: nn.Module) -> int:
     """Number of a network's parameters."""
     return sum(parameter.numel() for parameter in network.parameters())
-
-
-def network_operations(network: nn.Module, shape: Sequence[int]) -> tuple[int, int]:
-    """Operations of a network's forward pass, on the 'meta' device, so that nothing is computed.
-
-    A multiply-add is two, as torch's counter has it. That counter sees convolutions and matrix products alone, so the
-    rest of a network (norms, activations, pooling) is left out, and what the flow layers do is counted by
-    :func:`repflow_mm.ops.limits.count_operations`.
-
-    Args:
-        network (nn.Module): A network, with :class:`repflow_mm.models.RepresentationFlow` layers or without.
-        shape (Sequence[int]): Shape of its input.
-
-    Returns:
-        tuple[int, int]: Those of convolutions and matrix products, and those of the flow layers.
-    """
-    network = copy.deepcopy(network).to('meta')
-    solved = []
-    for module in network.modules():
-        if isinstance(module, RepresentationFlow):
-            # A backend may be made of convolutions, which the counter would add to the network's.
-            module.forward = _counting_forward(module, solved)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network(torch.empty(tuple(shape), device='meta'))
-    return counter.get_total_flops(), sum(solved)
-
-
-def _counting_forward(layer: RepresentationFlow, solved: list[int]) -> Callable[[Tensor], Tensor]:
-    def forward(x: Tensor) -> Tensor:
-        solved.append(count_operations(x.shape, layer.num_iters))
-        n, c, t, h, w = x.shape
-        return x.new_empty((n, 2 * c, t - 1, h, w))
-
-    return forward
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

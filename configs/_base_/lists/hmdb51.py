@@ -1,5 +1,6 @@
 # HMDB51 as videos, one of its three splits: the environment variable HMDB51_SPLIT says which, 1 where it is not set.
 split = '{{$HMDB51_SPLIT:1}}'
+splits = dict(variable='HMDB51_SPLIT', count=3)
 data_root = 'data/hmdb51/videos'
 ann_file_train = f'data/hmdb51/hmdb51_train_split_{split}_videos.txt'
 ann_file_val = f'data/hmdb51/hmdb51_val_split_{split}_videos.txt'

@@ -1,6 +1,7 @@
 # TV-L1 flow of HMDB51 on disk, in one folder for the three splits. The environment variable HMDB51_SPLIT says which
 # split is read, 1 where it is not set.
 split = '{{$HMDB51_SPLIT:1}}'
+splits = dict(variable='HMDB51_SPLIT', count=3)
 data_root = 'data/hmdb51/flow'
 ann_file_train = f'{data_root}/hmdb51_train_split_{split}_videos.txt'
 ann_file_val = f'{data_root}/hmdb51_val_split_{split}_videos.txt'

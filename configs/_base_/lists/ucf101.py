@@ -1,5 +1,8 @@
 # UCF101 as videos, one of its three splits: the environment variable UCF101_SPLIT says which, 1 where it is not set.
+# Protocol (Soomro, Zamir & Shah, CRCV-TR-12-01, 2012): the mean of the accuracies over the three splits, in each of
+# which the videos of one group, cut from the same recording, are all trained on or all tested.
 split = '{{$UCF101_SPLIT:1}}'
+splits = dict(variable='UCF101_SPLIT', count=3)
 data_root = 'data/ucf101'
 ann_file_train = f'{data_root}/ucf101_train_split_{split}_videos.txt'
 ann_file_val = f'{data_root}/ucf101_val_split_{split}_videos.txt'

@@ -38,11 +38,13 @@ class Clip(NamedTuple):
         path: Where the data set's own layout has it.
         label: Its label; None if annotations do not tell it.
         names: What its file or folder of frames may be called elsewhere, without suffix; the likeliest first.
+        part: Of a clip that is a part of a file: the number of frames before it, and its own. Defaults to None.
     """
 
     path: str
     label: int | None
     names: tuple[str, ...]
+    part: tuple[int, int] | None = None
 
 
 class ClipFiles:

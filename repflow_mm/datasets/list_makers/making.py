@@ -22,10 +22,11 @@ def make_lists(
 ) -> dict:
     """Write lists of the clips that are there, the names of the classes, and a report.
 
-    Writes ``<dataset>_<list>.txt`` for each list, lines ``path label`` or ``path total_frames label``, without the
-    label where it is not known; ``<dataset>_classes.txt``, a name a line in the order of the labels; with ``flip``,
-    ``<dataset>_flip_labels.json``, the labels that mirroring exchanges; and ``<dataset>_report.json``. Each file
-    appears when it is whole, and is left alone if it is as it would be written.
+    Writes ``<dataset>_<list>.txt`` for each list, lines ``path label`` or ``path total_frames label``, or
+    ``path offset total_frames label`` for parts of files, without the label where it is not known;
+    ``<dataset>_classes.txt``, a name a line in the order of the labels; with ``flip``, ``<dataset>_flip_labels.json``,
+    the labels that mirroring exchanges; and ``<dataset>_report.json``. Each file appears when it is whole, and is left
+    alone if it is as it would be written.
 
     Args:
         dataset (str): The data set's name in file names.
@@ -114,8 +115,9 @@ def _look(
 def _check_unique(clips: Sequence[Clip], found: Sequence[str | None]) -> None:
     taken = {}
     for clip, path in zip(clips, found):
-        if path is not None and taken.setdefault(path, clip) is not clip:
-            raise ValueError(f'{path} would be both {taken[path].path} and {clip.path}; rename one of the files')
+        if path is not None and taken.setdefault((path, clip.part), clip) is not clip:
+            both = f'{taken[path, clip.part].path} and {clip.path}'
+            raise ValueError(f'{path} would be both {both}; rename one of the files')
 
 
 def _count(clips: Sequence[Clip], found: Sequence[str | None], classes: Sequence[str], looked: bool) -> dict:
@@ -154,7 +156,8 @@ def _lines(clips: Sequence[Clip], found: Sequence[str | None], files: ClipFiles 
         # File names that are no UTF-8 come with parts that cannot be written.
         if path != path.strip() or len(path.splitlines()) > 1 or path.encode(errors='replace').decode() != path:
             raise ValueError(f'{path!r} cannot stand in a list: a line break, a blank at an end, or no UTF-8')
-        entry = path if files is None else files.entry(path)
+        entry = path if files is None or clip.part else files.entry(path)
+        entry = ' '.join(map(str, (entry, *(clip.part or ()))))
         lines.append(entry if clip.label is None else f'{entry} {clip.label}')
     return lines
 

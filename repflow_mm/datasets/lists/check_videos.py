@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from repflow_mm.datasets.lists.list_check import check_entries
-from repflow_mm.datasets.lists.list_files import check_inside, read_list
+from repflow_mm.datasets.lists.list_files import check_inside, read_video_list
 from repflow_mm.datasets.lists.list_runs import check_run
 from repflow_mm.datasets.video_reading import GOOD_STATUSES, check_video, chosen_decoder
 
@@ -23,6 +23,7 @@ def check_videos(
     decoder: str | None = None,
     delimiter: str | None = None,
     multi_class: bool = False,
+    with_offset: bool = False,
 ) -> dict:
     """Decode every video of a list and write the list of those that are whole; the videos are only read.
 
@@ -46,6 +47,7 @@ def check_videos(
             :func:`repflow_mm.datasets.video_reading.chosen_decoder`. Defaults to None.
         delimiter (str, optional): What stands between path and label. Defaults to None, any blanks.
         multi_class (bool): Whether a line may have several labels. Defaults to False.
+        with_offset (bool): Whether lines are parts of videos; each video is decoded as a whole. Defaults to False.
 
     Returns:
         dict: The report of :func:`repflow_mm.datasets.lists.list_runs.make_report`, and ``decoded_now``, the number of
@@ -59,7 +61,7 @@ def check_videos(
     """
     decoder = chosen_decoder(decoder)
     jobs = check_run(videos, jobs, timeout)
-    entries = read_list(list_file, delimiter, several=multi_class)
+    entries = read_video_list(list_file, delimiter, several=multi_class, with_offset=with_offset)
     check_inside(list_file, [(entry.number, entry.path) for entry in entries], videos, allow_outside)
     work, settings = partial(_check, decoder), dict(decoder=decoder)
     return check_entries(

@@ -5,6 +5,7 @@ list                           a line
 =============================  ==========================================================
 of videos                      ``path label``
 of videos, several labels      ``path label label ...``
+of parts of videos             ``path offset total_frames label``
 of frames                      ``frame_dir total_frames label``
 of frames, with offsets        ``frame_dir offset total_frames label``
 of frames, several labels      ``frame_dir total_frames label label ...``
@@ -114,6 +115,36 @@ def read_list(
     return _read(file, parse, num_classes)
 
 
+def read_video_list(
+    file: str | Path,
+    delimiter: str | None = None,
+    num_classes: int | None = None,
+    several: bool = False,
+    with_offset: bool = False,
+) -> list[ListEntry]:
+    """Read a list of videos, or, with ``with_offset``, of parts of videos, whose lines are those of parts of frames.
+
+    Args:
+        file (str | Path): The list.
+        delimiter (str, optional): As for :func:`read_list`. Defaults to None.
+        num_classes (int, optional): Labels must be below it. Defaults to None.
+        several (bool): Whether a line may have several labels; they are a tuple then. Defaults to False.
+        with_offset (bool): Whether lines have an offset and a number of frames before the label. Defaults to False.
+
+    Returns:
+        list[ListEntry]: One entry for each line that is not blank; a :class:`FrameEntry` where it is of a part.
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+        ValueError: As for :func:`read_list` and :func:`read_frame_list`, or if a delimiter is set for parts.
+    """
+    if not with_offset:
+        return read_list(file, delimiter, num_classes, several)
+    if delimiter is not None:
+        raise ValueError(f'{file}: with_offset=True needs lines of blanks, got delimiter={delimiter!r}')
+    return read_frame_list(file, True, num_classes, several)
+
+
 def read_frame_list(
     file: str | Path, with_offset: bool = False, num_classes: int | None = None, several: bool = False
 ) -> list[FrameEntry]:
@@ -220,7 +251,7 @@ def _parse_video(number: int, line: str, delimiter: str | None, several: bool) -
     if delimiter is None and not several and len(words) > 1 and INTEGER.fullmatch(words[-1]):
         raise ValueError(
             'a list of videos has one number a line, the label; frames need CheckedRawframeDataset, several labels '
-            'multi_class=True'
+            'multi_class=True, parts of videos with_offset=True'
         )
     label = labels if several else labels[0]
     return ListEntry(number, _checked_path(path, delimiter), label, delimiter=delimiter or ' ')

@@ -24,7 +24,8 @@ class VideoInit(BaseTransform):
 
     Raises:
         ValueError: If there is no such decoder; when it transforms, a
-            :class:`repflow_mm.datasets.video_reading.BadVideoError` if the video cannot be read.
+            :class:`repflow_mm.datasets.video_reading.BadVideoError` if the video cannot be read, or ends before the
+            part of it that is asked for does.
         FileNotFoundError: If the video does not exist.
     """
 
@@ -34,10 +35,16 @@ class VideoInit(BaseTransform):
         self.client = None
 
     def transform(self, results: dict) -> dict:
-        """Open ``results['filename']`` and add ``video_reader``, ``total_frames`` and ``avg_fps``."""
+        """Open ``results['filename']`` and add ``video_reader``, ``total_frames`` and ``avg_fps``.
+
+        A sample with an ``offset`` is a part of the video, and its ``total_frames`` are known.
+        """
         reader = open_video(results['filename'], self.decoder, self._content(results['filename']))
         results['video_reader'] = reader
-        results['total_frames'] = len(reader)
+        if 'offset' in results:
+            _check_part(results, len(reader))
+        else:
+            results['total_frames'] = len(reader)
         results['avg_fps'] = reader.average_fps
         return results
 
@@ -56,6 +63,13 @@ class VideoInit(BaseTransform):
         return f'{type(self).__name__}(decoder={self.decoder!r}, io_backend={self.io_backend!r})'
 
 
+def _check_part(results: dict, length: int) -> None:
+    end = results['offset'] + results['total_frames']
+    if end > length:
+        message = f'offset + total_frames is {end}, the video has {length} frames'
+        raise BadVideoError(message, results['filename'], 'short')
+
+
 @TRANSFORMS.register_module(name=['VideoDecode', 'CheckedDecordDecode'])
 class VideoDecode(BaseTransform):
     """Decode the frames of a sample's clips; in place of MMAction2's DecordDecode, PyAVDecode and so on.
@@ -69,7 +83,9 @@ class VideoDecode(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Decode ``results['frame_inds']`` and add ``imgs``, ``original_shape`` and ``img_shape``; closes the video."""
         reader = results.pop('video_reader')
-        images = reader.get_frames(np.asarray(results['frame_inds']).reshape(-1).tolist())
+        # As in RawFrameDecode, the frames of a part are counted from its first one.
+        indices = np.asarray(results['frame_inds']).reshape(-1) + results.get('offset', 0)
+        images = reader.get_frames(indices.tolist())
         if not images:
             raise BadVideoError('no frames were asked for', results['filename'], 'empty')
         results['imgs'] = images

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -205,12 +206,23 @@ class _ErrorLogging:
         with self.lock:
             self.users -= 1
             if not self.users:
-                level, skips_repeated = self.before
-                av.logging.set_level(level)
-                av.logging.set_skip_repeated(skips_repeated)
+                self._restore()
+
+    def forget_threads(self) -> None:
+        """Have no thread within: a process that is forked from theirs has none of them."""
+        if self.users:
+            self._restore()
+        self.lock, self.users = threading.Lock(), 0
+
+    def _restore(self) -> None:
+        level, skips_repeated = self.before
+        av.logging.set_level(level)
+        av.logging.set_skip_repeated(skips_repeated)
 
 
 _LOGGING = _ErrorLogging()
+# Data workers are forked while another thread may hold the lock, or be within.
+os.register_at_fork(after_in_child=_LOGGING.forget_threads)
 
 
 def _is_cover(stream: av.VideoStream) -> bool:

@@ -64,7 +64,7 @@ class StepGuard:
         The scale halves with each such step; below 1 there is nothing to be found.
         """
         scaler = getattr(self.wrapper, 'loss_scaler', None)
-        is_dynamic = scaler is not None and self.wrapper._scale_update_param is None
+        is_dynamic = scaler is not None and scaler.is_enabled() and self.wrapper._scale_update_param is None
         return is_dynamic and scaler.get_scale() >= 1
 
     def _backward_of_checked(self, loss: Tensor, **kwargs) -> None:

@@ -22,6 +22,7 @@ class Part(NamedTuple):
         must_finish (bool): Whether being cut off means that the solver does not work. Defaults to False.
         needs (tuple[str, ...]): Modules without which it is left out. Defaults to none.
         interpreted (bool): Whether a rehearsal runs it in Triton's interpreter. Defaults to False.
+        least (float): Seconds that are kept for it before the parts share what is left. Defaults to 0.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Part(NamedTuple):
     must_finish: bool = False
     needs: tuple[str, ...] = ()
     interpreted: bool = False
+    least: float = 0.0
 
     def load(self) -> ModuleType:
         """The part's module."""

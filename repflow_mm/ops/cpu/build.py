@@ -74,13 +74,18 @@ def cache_dir() -> Path:
     return Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'repflow_mm'
 
 
+def library_name(compiler: list[str]) -> str:
+    """The name in the cache of what a compiler makes of the sources for this CPU.
+
+    Raises:
+        OSError: If the compiler does not work.
+    """
+    return _name(*_native_flags(compiler))
+
+
 def _load_or_build(compiler: list[str]) -> ctypes.CDLL:
     native, macros = _native_flags(compiler)
-    sources = sorted(SOURCE_DIR.glob('*.[ch]'))
-    key = hashlib.sha256('\0'.join([*FLAGS, *native, macros]).encode())
-    for source in sources:
-        key.update(source.read_bytes())
-    path = cache_dir() / f'rep_flow-{key.hexdigest()[:32]}.so'
+    path = cache_dir() / _name(native, macros)
     reason = _untrusted_reason(path)
     if reason is not None:
         logger.warning('%s; it is not used, and the solver is compiled for this process alone', reason)
@@ -88,6 +93,13 @@ def _load_or_build(compiler: list[str]) -> ctypes.CDLL:
     elif not _is_intact(path):
         path = _build([*compiler, *FLAGS, *native], path)
     return ctypes.CDLL(str(path))
+
+
+def _name(native: list[str], macros: str) -> str:
+    key = hashlib.sha256('\0'.join([*FLAGS, *native, macros]).encode())
+    for source in sorted(SOURCE_DIR.glob('*.[ch]')):
+        key.update(source.read_bytes())
+    return f'rep_flow-{key.hexdigest()[:32]}.so'
 
 
 def _untrusted_reason(path: Path) -> str | None:

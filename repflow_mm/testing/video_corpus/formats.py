@@ -47,7 +47,7 @@ class VideoFormat:
 
 
 def _x264(parameters: str = '', **options: str) -> dict:
-    # x264 that looks ahead does not always write the same file.
+    # x264's macroblock tree reads memory that was never written: what it writes depends on what was there before.
     fixed = 'threads=1:sync-lookahead=0:rc-lookahead=0:no-mbtree=1'
     return {'preset': 'veryfast', 'x264-params': f'{fixed}:{parameters}'.rstrip(':'), **options}
 

@@ -8,6 +8,8 @@ from repflow_mm.datasets.flow.frames import write_flow_folder
 from repflow_mm.datasets.list_makers.tiny_kinetics import tiny_kinetics_classes
 from repflow_mm.datasets.video_files import write_video
 
+SUBSETS = ('train', 'val')
+
 
 def run(command, *arguments):
     module = importlib.import_module(f'repflow_mm.apis.data.{command}')
@@ -126,6 +128,23 @@ def test_egogestar(tmp_path, capsys):
         run('egogestar', tmp_path / 'lists', tmp_path / 'lists')
 
 
+def test_kth(tmp_path, capsys):
+    lines = [f'person{person:02}_boxing_d1\tframes\t1-9, 10-20' for person in (2, 11, 19)]
+    (tmp_path / '00sequences.txt').write_text('\n'.join(lines))
+    run('kth', tmp_path, tmp_path / 'lists')
+    assert capsys.readouterr().out.startswith('train_test: 4 clips of 4; missing: not looked for; classes without a')
+    with pytest.raises(SystemExit, match='error: file of sequences .*nowhere/00sequences.txt does not exist'):
+        run('kth', tmp_path / 'nowhere', tmp_path / 'lists')
+
+
+def test_weizmann(tmp_path, capsys):
+    run('weizmann', tmp_path, '--splits', '1', '6')
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(':')[0] for line in lines[:4]] == [f'{x}_split_{k}_videos' for k in (1, 6) for x in SUBSETS]
+    with pytest.raises(SystemExit, match=r'error: splits must be from \(1, 2, 3, 4, 5, 6, 7, 8, 9\), got \(10,\)'):
+        run('weizmann', tmp_path, '--splits', '10')
+
+
 def test_check_videos(tmp_path, capsys):
     write_video(tmp_path / 'a.mp4', np.full((4, 64, 64, 3), 90, np.uint8), fps=8)
     (tmp_path / 'list.txt').write_text('a.mp4 0\n' + ''.join(f'none{i}.mp4 1\n' for i in range(25)))
@@ -144,6 +163,9 @@ def test_check_videos_of_several_labels(tmp_path, capsys):
     flags = ('--multi-class', '--delimiter', ',', '--jobs', '1')
     run('check_videos', tmp_path / 'list.txt', '--videos', tmp_path, *flags)
     assert (tmp_path / 'list_clean.txt').read_text() == 'a b.mp4,0,2\n'
+    (tmp_path / 'parts.txt').write_text('a b.mp4 0 2 7\na b.mp4 2 2 7\n')
+    run('check_videos', tmp_path / 'parts.txt', '--videos', tmp_path, '--with-offset', '--jobs', '1')
+    assert (tmp_path / 'parts_clean.txt').read_text() == 'a b.mp4 0 2 7\na b.mp4 2 2 7\n'
     with pytest.raises(
         SystemExit, match=r"error: .*list.txt, line 1: 'a b.mp4,0,2': .* an integer, got 'b.mp4,0,2'; the da"
     ):

@@ -38,6 +38,18 @@ def test_lists_of_what_is_there(tmp_path):
     ]
 
 
+def test_parts_of_a_video_are_clips(tmp_path):
+    parts = [Clip('a.avi', 0, ('a',), part) for part in ((0, 5), (5, 9))] + [Clip('b.avi', 1, ('b',), (0, 5))]
+    (tmp_path / 'a.mp4').write_text('x')
+    report = make_lists('set', tmp_path / 'out', CLASSES, {'train': parts}, ClipFiles(tmp_path))
+    assert read(tmp_path / 'out')['set_train.txt'] == 'a.mp4 0 5 0\na.mp4 5 9 0\n'
+    assert (report['lists']['train']['found'], report['extra']) == (2, [])
+    with pytest.raises(ValueError, match='a.mp4 would be both a.avi and other.avi; rename one of the files'):
+        make_lists(
+            'set', tmp_path, CLASSES, {'x': [parts[0], Clip('other.avi', 0, ('a',), (0, 5))]}, ClipFiles(tmp_path)
+        )
+
+
 def test_a_repetition_leaves_the_files_alone(tmp_path):
     make_lists('set', tmp_path, CLASSES, CLIPS)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}

@@ -56,6 +56,25 @@ def test_whole_video(video):
     assert results['total_frames'] == 12
 
 
+def test_part_of_a_video(video):
+    def decode_part(offset, total_frames):
+        part = dict(offset=offset, total_frames=total_frames)
+        return Compose(PIPELINE)(dict(filename=str(video), start_index=0, modality='RGB', label=0, **part))
+
+    whole = Compose([VideoInit(), lambda results: dict(results, frame_inds=np.arange(12)), VideoDecode()])
+    frames = whole(dict(filename=str(video)))['imgs']
+    results = decode_part(4, 8)
+    assert results['total_frames'] == 8
+    np.testing.assert_array_equal(results['imgs'], frames[4:])
+    # Eight frames of a part of two: it begins again at its own first one.
+    np.testing.assert_array_equal(decode_part(1, 2)['imgs'], 4 * frames[1:3])
+    with pytest.raises(
+        ValueError, match=r'cannot be read: offset \+ total_frames is 13, the video has 12 frames'
+    ) as error:
+        decode_part(5, 8)
+    assert error.value.status == 'short'
+
+
 def test_missing_video(tmp_path):
     with pytest.raises(FileNotFoundError, match=f'video {tmp_path}/none.mp4 does not exist'):
         decode(tmp_path / 'none.mp4')

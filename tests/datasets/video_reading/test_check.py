@@ -1,4 +1,5 @@
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,9 +7,8 @@ import pytest
 from repflow_mm.datasets.video_files import write_video
 from repflow_mm.datasets.video_reading import GOOD_STATUSES, BadVideoError, check_video, read_frames
 from repflow_mm.testing.video_corpus import make_corpus, make_random_videos
-from repflow_mm.testing.video_corpus.corpus import decoded
 from repflow_mm.testing.video_corpus.damage import flip_bytes
-from repflow_mm.testing.video_corpus.formats import VideoFormat, write_format
+from repflow_mm.testing.video_corpus.formats import FORMATS, write_format
 from repflow_mm.testing.video_corpus.pictures import picture
 
 
@@ -94,24 +94,18 @@ def test_random_videos(tmp_path):
         assert_right(corpus_video, check_video(str(corpus_video.path)))
 
 
-@pytest.mark.parametrize('codec', ['mpeg4', 'libx264'])
-def test_flipped_bytes(tmp_path, codec):
-    """Of eight files with 3 or 10 bytes changed each is reported that FFmpeg notices, which are most."""
-    options = {'mpeg4': {'global_quality': '354', 'flags': '+qscale'}, 'libx264': {'x264-params': 'threads=1'}}
+@pytest.mark.parametrize('file', ['mpeg4.mp4', 'h264_one_gop.mp4'])
+def test_flipped_bytes(tmp_path, file):
+    """Each of eight files with 3 or 10 bytes changed is reported."""
     path = tmp_path / 'whole.mp4'
-    frames = [picture(number, 64, 96) for number in range(100)]
-    write_format(path, VideoFormat('whole.mp4', codec, options[codec], size=(64, 96)), frames)
+    whole = next(format for format in FORMATS if format.file == file)
+    write_format(path, replace(whole, size=(64, 96)), [picture(number, 64, 96) for number in range(100)])
     assert check_video(str(path))['status'] == 'ok'
-    reported = 0
     for number in (3, 10):
         for seed in range(4):
             damaged = tmp_path / 'damaged.mp4'
             damaged.write_bytes(flip_bytes(number)(path.read_bytes(), np.random.default_rng((number, seed))))
-            found = check_video(str(damaged))
-            assert found['status'] == 'corrupt' or decoded(damaged).is_silent, (number, seed, found)
-            reported += found['status'] == 'corrupt'
-    # What an encoder writes differs from machine to machine, and with it what is noticed.
-    assert reported >= 6
+            assert check_video(str(damaged))['status'] == 'corrupt', (number, seed)
 
 
 def test_the_fault_of_another_video_is_not_told_of_the_next(tmp_path):

@@ -3,16 +3,20 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
+from repflow_mm.chaos.parts import run_in_child
 from repflow_mm.datasets.video_reading import (
     DECODERS,
+    GOOD_STATUSES,
     BadVideoError,
     check_video,
     chosen_decoder,
     open_video,
     read_frames,
+    strict_stream,
     unusable_reason,
 )
 from repflow_mm.datasets.video_reading import decoders as decoders_module
@@ -169,3 +173,13 @@ def test_threads_read_beside_each_other(tmp_path):
     with ThreadPoolExecutor(4) as pool:
         statuses = list(pool.map(lambda path: check_video(path)['status'], paths))
     assert statuses == ['ok', 'ok', 'corrupt'] * 8
+
+
+def test_processes_that_are_forked_while_another_thread_reads(tmp_path, good_videos):
+    def read():
+        assert av.logging.get_level() is None
+        assert check_video(str(good_videos[0].path))['status'] in GOOD_STATUSES
+        assert av.logging.get_level() is None
+
+    with strict_stream.ffmpeg_messages(), strict_stream._LOGGING.lock:
+        assert run_in_child(read, tmp_path / 'log', 60) == 0, (tmp_path / 'log').read_text()

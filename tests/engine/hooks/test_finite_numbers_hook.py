@@ -10,11 +10,10 @@ import torch
 from helpers import ROOT, run_python
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
-from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.runner import Runner
 from torch import nn
 
-from repflow_mm.engine import FiniteNumbersHook
+from repflow_mm.engine import CpuAmpOptimWrapper, FiniteNumbersHook
 from repflow_mm.engine.optimizers.step_guard import are_finite
 from repflow_mm.models.layers import RepresentationFlow
 
@@ -180,34 +179,25 @@ def test_training_does_not_start_from_weights_that_are_not_finite(tmp_path, monk
         train(tmp_path)
 
 
-class ScaledOnCpu(AmpOptimWrapper):
-    """AmpOptimWrapper, which asks for an accelerator, on a CPU."""
-
-    def __init__(self, optimizer, scale_update=None, **scaler):
-        OptimWrapper.__init__(self, optimizer)
-        self.loss_scaler, self._scale_update_param = torch.amp.GradScaler('cpu', **scaler), scale_update
-        self.cast_dtype = None
-
-    optim_context = OptimWrapper.optim_context
-
-
-def scaled(**scaler):
-    return lambda model: ScaledOnCpu(torch.optim.SGD(model.parameters(), lr=0.1), **scaler)
+def scaled(loss_scale):
+    return lambda model: CpuAmpOptimWrapper(
+        loss_scale=loss_scale, optimizer=torch.optim.SGD(model.parameters(), lr=0.1)
+    )
 
 
 def test_steps_that_a_loss_scaler_skips_are_counted_and_are_no_error(tmp_path):
     hooks = (FiniteNumbersHook(max_in_row=2),)
-    runner, states = train(tmp_path, wrapper=scaled(init_scale=2.0**127), length=8, hooks=hooks)
+    runner, states = train(tmp_path, wrapper=scaled(dict(init_scale=2.0**127)), length=8, hooks=hooks)
     skipped = runner.message_hub.get_info('skipped_steps')
     assert 2 < skipped == sum(same(*pair) for pair in zip(states, states[1:])) < 8
     assert runner.optim_wrapper.loss_scaler.get_scale() == 2.0 ** (127 - skipped)
 
 
-@pytest.mark.parametrize('scaler', [dict(init_scale=4.0), dict(init_scale=4.0, scale_update=4.0)])
-def test_loss_scaler_that_finds_no_scale_ends_the_run(tmp_path, scaler):
+@pytest.mark.parametrize('loss_scale', [dict(init_scale=4.0), 4.0, None])
+def test_loss_scaler_that_finds_no_scale_ends_the_run(tmp_path, loss_scale):
     hooks = (FiniteNumbersHook(max_in_row=2),)
     with pytest.raises(FloatingPointError, match='the loss or gradient of 2 steps in a row is not finite'):
-        train(tmp_path, dict.fromkeys(range(8), NAN_LOSS), wrapper=scaled(**scaler), length=8, hooks=hooks)
+        train(tmp_path, dict.fromkeys(range(8), NAN_LOSS), wrapper=scaled(loss_scale), length=8, hooks=hooks)
 
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float32, torch.float64])

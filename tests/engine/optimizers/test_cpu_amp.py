@@ -40,11 +40,31 @@ def test_gradients_accumulate():
     assert changed == [False, True]
 
 
+@pytest.mark.parametrize(
+    ('loss_scale', 'scale'), [('dynamic', 2.0**16), (8.0, 8.0), (dict(init_scale=4.0), 4.0), (None, 1.0)]
+)
+def test_gradients_that_float16_loses_without_a_scale(loss_scale, scale):
+    model = torch.nn.Linear(4, 2, bias=False)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    wrapper = CpuAmpOptimWrapper(dtype='float16', loss_scale=loss_scale, optimizer=optimizer)
+    assert wrapper.loss_scaler.get_scale() == scale
+    before = model.weight.detach().clone()
+    with wrapper.optim_context(model):
+        loss = model(torch.ones(3, 4)).float().sum() * 2.0**-26
+    wrapper.update_params(loss)
+    assert torch.equal(model.weight, before) == (scale == 1)
+    restored = CpuAmpOptimWrapper(loss_scale=loss_scale, optimizer=torch.optim.SGD(model.parameters(), lr=1.0))
+    restored.load_state_dict(wrapper.state_dict())
+    assert restored.loss_scaler.state_dict() == wrapper.loss_scaler.state_dict()
+
+
 def test_float16_can_be_tried():
     model = torch.nn.Linear(4, 2)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     wrapper = CpuAmpOptimWrapper(dtype='float16', optimizer=optimizer)
     with wrapper.optim_context(model):
         assert model(torch.rand(3, 4)).dtype == torch.float16
+    with pytest.raises(ValueError, match=r"loss_scale must be None, 'dynamic', a float or a dict, got 'large'"):
+        CpuAmpOptimWrapper(loss_scale='large', optimizer=optimizer)
     with pytest.raises(ValueError, match=r"dtype must be one of \('bfloat16', 'float16'\), got 'float8'"):
         CpuAmpOptimWrapper(dtype='float8', optimizer=optimizer)

@@ -13,6 +13,9 @@ from mmengine.optim import OptimWrapper
 from mmengine.registry import init_default_scope
 
 import repflow_mm.models  # noqa: F401
+from repflow_mm.ops.limits import FLOPS_PER_PIXEL, FLOPS_PER_PIXEL_ITERATION
+from repflow_mm.profiling.network import profile_network
+from repflow_mm.profiling.training import STEP_PARTS, divided_step
 
 FLOW = dict(channels=4, num_iters=2, fusion='add', zero_init_norm=True)
 CLASSES = 3
@@ -258,6 +261,26 @@ def test_trains_two_steps_and_tests_a_clip(name, place):
     assert all(parameter.isfinite().all() for parameter in model.parameters())
     result = model.eval().test_step(dict(inputs=inputs[:1], data_samples=samples[:1]))
     assert result[0].pred_score.shape == (CLASSES,) and result[0].pred_score.isfinite().all()
+    check_profile(model, f'backbone.flow_blocks.{place.replace(".", "_")}', inputs, samples, optimizer)
+
+
+def check_profile(model, block, inputs, samples, optimizer):
+    """A profile gives every parameter, operation and second to one part, and knows the flow block among them."""
+    batch = dict(inputs=inputs, data_samples=samples)
+    profile = profile_network(model, batch, repeats=1)
+    assert sum(profile.parameters.values()) == sum(parameter.numel() for parameter in model.parameters())
+    assert profile.parameters[block] + profile.parameters[f'{block} solver'] == sum(
+        parameter.numel() for parameter in model.get_submodule(block).parameters()
+    )
+    stages = [name for name in profile.seconds if name.startswith('backbone.') and name not in profile.flow_names]
+    assert len(stages) > 1 and all(profile.seconds[name] > 0 for name in (*stages, block, f'{block} solver'))
+    assert sum(profile.operations[name] for name in stages) > 0.9 * (
+        sum(profile.operations.values()) - sum(profile.operations[name] for name in profile.flow_names)
+    )
+    assert profile.operations[f'{block} solver'] % (FLOPS_PER_PIXEL + 2 * FLOPS_PER_PIXEL_ITERATION) == 0
+    assert profile.operations[f'{block} solver'] > 0 < profile.operations[block]
+    parts = divided_step(model.train(), optimizer, batch)
+    assert all(parts[name] > 0 for name in STEP_PARTS)
 
 
 def test_tsm_takes_weights_of_images_beside_flow(tmp_path):

@@ -1,4 +1,4 @@
-/* Template (REAL, SUFFIX, SQRT): the adjoint of one plane's iterations. ../README.md derives the equations. */
+/* Template (REAL, SUFFIX, SQRT): the adjoint of one plane's iterations. docs/mathematics.md derives the equations. */
 
 typedef struct {
     REAL lanes[SUMS][LANES];

@@ -1,4 +1,4 @@
-/* Template (REAL, SUFFIX, SQRT): one plane's set-up and iterations. See ../README.md for the equations. */
+/* Template (REAL, SUFFIX, SQRT): one plane's set-up and iterations. docs/mathematics.md has the equations. */
 
 #ifndef NAME
 #define NAME(name) JOIN(name, SUFFIX)

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.models import FCF, REP_FLOW, build_network, network_operations
+from benchmarks.models import FCF, REP_FLOW, build_network
+from repflow_mm.profiling.operations import network_operations
 
 
 @pytest.mark.parametrize('flow', [None, REP_FLOW, FCF], ids=['RGB', 'RepFlow', 'FcF'])

@@ -1,0 +1,7 @@
+# SlowOnly.
+_base_ = [
+    '../../_base_/models/slowonly_r18_narrow.py',
+    '../../_base_/datasets/motion_clips_hard.py',
+    '../../_base_/schedules/adam_ablation.py',
+    '../../_base_/default_runtime.py',
+]

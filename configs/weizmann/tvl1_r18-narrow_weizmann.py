@@ -1,0 +1,8 @@
+# The flow CNN: the same network on TV-L1 flow, computed on the fly.
+_base_ = './rgb_r18-narrow_weizmann.py'
+
+work_dir = './work_dirs/{{fileBasenameNoExtension}}/split{{$WEIZMANN_SPLIT:1}}'
+model = dict(
+    backbone=dict(in_channels=2, num_segments=15),
+    data_preprocessor=dict(_delete_=True, type='FlowDataPreprocessor', bound=20),
+)

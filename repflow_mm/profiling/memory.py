@@ -1,0 +1,54 @@
+"""Memory that a recognizer's training takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from mmengine.optim import OptimWrapper
+from torch import Tensor, nn
+
+from repflow_mm.profiling.operations import device_of
+from repflow_mm.testing.timing import peak_bytes
+
+
+@dataclass(frozen=True)
+class MemoryProfile:
+    """Bytes that torch allocates; what the C kernel takes for its working planes is not among them.
+
+    Attributes:
+        weights: Parameters and buffers.
+        optimizer: What the optimizer keeps, such as momenta.
+        inference: The most at one time in a forward pass of a batch without gradients, beyond the weights.
+        training: The most at one time in a training step of a batch, activations and gradients, beyond weights and
+            what the optimizer keeps.
+    """
+
+    weights: int
+    optimizer: int
+    inference: int
+    training: int
+
+
+def profile_memory(
+    model: nn.Module, optimizer: OptimWrapper, forward: Callable[[], object], step: Callable[[], object]
+) -> MemoryProfile:
+    """Measure a recognizer's memory, once it has been trained a step.
+
+    Args:
+        model (nn.Module): The recognizer.
+        optimizer (OptimWrapper): Its optimizer.
+        forward (Callable): Makes a forward pass.
+        step (Callable): Makes a training step.
+    """
+    device = device_of(model)
+    with torch.no_grad():
+        inference = peak_bytes(forward, device)
+    weights = sum(tensor.nbytes for tensor in (*model.parameters(), *model.buffers()))
+    return MemoryProfile(weights, _kept(optimizer), inference, peak_bytes(step, device))
+
+
+def _kept(optimizer: OptimWrapper) -> int:
+    states = optimizer.optimizer.state.values()
+    return sum(value.nbytes for state in states for value in state.values() if isinstance(value, Tensor))
