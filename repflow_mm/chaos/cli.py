@@ -14,7 +14,7 @@ from repflow_mm.apis.command_line import one_line_errors
 from repflow_mm.chaos.parts import PARTS, write_settings
 from repflow_mm.chaos.report import is_as_wanted, table, write_docs, write_report
 from repflow_mm.files import check_writable
-from repflow_mm.gpu_check.cli import progress_lines
+from repflow_mm.gpu_check.cli import new_lines_shown
 from repflow_mm.gpu_check.runner import run_parts
 
 
@@ -65,14 +65,12 @@ def _run(args: argparse.Namespace, command: str) -> dict:
     write_settings(folder, args.seed, args.most)
     versions = dict(repflow_mm=repflow_mm.__version__, torch=torch.__version__)
     report = dict(command=command, started=time.strftime('%Y-%m-%d'), seed=args.seed, versions=versions, parts=[])
-    shown = set()
+    show_new = new_lines_shown()
 
     def update(outcomes: list[dict]) -> None:
         report['parts'] = outcomes
         write_report(report, args.out)
-        lines = [line for line in progress_lines(outcomes) if line not in shown]
-        shown.update(lines)
-        sys.stderr.write(''.join(f'{line}\n' for line in lines))
+        show_new(outcomes)
 
     parts = [part for part in PARTS if part.name in args.parts]
     run_parts(parts, folder, 60 * args.minutes, not torch.cuda.is_available(), update)

@@ -6,7 +6,7 @@ import argparse
 import shutil
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from repflow_mm.files import check_writable
@@ -62,14 +62,12 @@ def _check(args: argparse.Namespace, command: str) -> int:
     parts = [part for part in PARTS if part.name in args.parts]
     report = new_report(command, args.rehearse)
 
-    shown = set()
+    show_new = new_lines_shown()
 
     def update(outcomes: list[dict]) -> None:
         report['parts'] = outcomes
         write_report(report, args.out)
-        lines = [line for line in progress_lines(outcomes) if line not in shown]
-        shown.update(lines)
-        sys.stderr.write(''.join(f'{line}\n' for line in lines))
+        show_new(outcomes)
 
     # An end from outside is to end the parts too, and to leave a report.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(CANNOT_RUN))
@@ -89,6 +87,18 @@ def _require_gpu() -> None:
         raise ValueError(
             f'torch {torch.__version__} finds no CUDA device; --rehearse runs the check without one, on tiny shapes'
         )
+
+
+def new_lines_shown() -> Callable[[Sequence[dict]], None]:
+    """A function that writes the lines of :func:`progress_lines` that it has not written yet to the terminal."""
+    shown = set()
+
+    def show_new(outcomes: Sequence[dict]) -> None:
+        lines = [line for line in progress_lines(outcomes) if line not in shown]
+        shown.update(lines)
+        sys.stderr.write(''.join(f'{line}\n' for line in lines))
+
+    return show_new
 
 
 def progress_lines(outcomes: Sequence[dict]) -> list[str]:

@@ -2,146 +2,33 @@
 
 from pathlib import Path
 
+import image_pair_cases
 import pytest
 import torch
+from image_pair_cases import moved_pair, needs_compiler, noise_pair
 from torch.testing import assert_close
 
 from repflow_mm.ops import rep_flow, tvl1_flow, tvl1_reference
-from repflow_mm.ops.cpu import operator as cpu
 from repflow_mm.ops.cpu import tvl1 as tvl1_cpu
 from repflow_mm.ops.image_pairs import pyramid_sizes
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters
 from repflow_mm.testing.opencv_tvl1 import opencv_flow
 from repflow_mm.testing.true_flow import end_point_errors, read_pair
-from repflow_mm.testing.warps import WARPS, draw_batch, random_pattern
+from repflow_mm.testing.warps import WARPS, draw_batch
 
 RUBBERWHALE = Path(__file__).parents[3] / 'shared' / 'data' / 'rubberwhale'
 
-needs_compiler = pytest.mark.skipif(bool(cpu.unsupported_reasons(torch.empty(1))), reason='no C compiler')
-BACKENDS = [pytest.param('cpu', marks=needs_compiler), 'reference']
 LEVELS = [pytest.param(tvl1_cpu.solve_level, marks=needs_compiler, id='cpu')]
 LEVELS.append(pytest.param(tvl1_reference.solve_level_ref, id='reference'))
-# Few enough for the reference, and for rounding not to be amplified where the flow is ambiguous.
-FEW = dict(num_scales=2, num_warps=2)
-
-
-def moved_pair(u_x, u_y, height=40, width=48, seed=0):
-    """Two images (1, 1, H, W), the second the first moved by (u_x, u_y), sampled anew."""
-    pattern = random_pattern(torch.Generator().manual_seed(seed))
-    y, x = torch.meshgrid(torch.arange(height).double(), torch.arange(width).double(), indexing='ij')
-    return tuple(pattern(x - shift_x, y - shift_y)[None, None] for shift_x, shift_y in ((0, 0), (u_x, u_y)))
-
-
-def noise_pair(n=2, height=20, width=21, channels=1, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    smooth = torch.rand((2 * n, channels, height // 4 + 2, width // 4 + 2), generator=generator, dtype=torch.float64)
-    images = torch.nn.functional.interpolate(smooth, size=(height, width), mode='bilinear') * 240
-    images = images + 15 * torch.rand(images.shape, generator=generator, dtype=torch.float64)
-    return images.split(n)
+FEW = image_pair_cases.FEW[tvl1_flow]
 
 
 class TestKnownMotion:
-    @pytest.mark.parametrize('backend', BACKENDS)
-    @pytest.mark.parametrize('shift', [(2, 0), (0, 2), (-1, 0), (0, -1), (1.5, -0.75), (-3, 2)], ids=str)
-    def test_translation_has_the_right_axis_and_sign(self, shift, backend):
-        u = tvl1_flow(*moved_pair(*shift), backend=backend)
-        inner = u[0, :, 6:-6, 6:-6]
-        assert_close(inner.mean(dim=(1, 2)), torch.tensor(shift, dtype=torch.float64), rtol=0, atol=0.05)
-        assert (inner - inner.mean(dim=(1, 2), keepdim=True)).abs().max() < 0.3
-
-    @pytest.mark.parametrize('backend', BACKENDS)
-    def test_equal_images_do_not_move(self, backend):
-        image = noise_pair()[0]
-        u = tvl1_flow(image, image.clone(), backend=backend)
-        # The reference samples at places that went through a normalised grid and back.
-        assert_close(u, torch.zeros(2, 2, 20, 21, dtype=torch.float64), rtol=0, atol=1e-9)
-
-    @pytest.mark.parametrize('backend', BACKENDS)
-    def test_swapped_axes_swap_the_components(self, backend):
-        prev, following = moved_pair(1.5, -0.75, height=24, width=31)
-        u = tvl1_flow(prev, following, **FEW, backend=backend)
-        turned = tvl1_flow(prev.mT, following.mT, **FEW, backend=backend)
-        assert_close(turned.mT.flip(1), u, rtol=0, atol=1e-8)
-
     def test_flow_is_in_pixels_of_the_images_whatever_the_pyramid(self):
         pair = moved_pair(2, -1, height=48, width=40)
         for num_scales, scale_factor in ((1, 0.8), (3, 0.8), (3, 0.5)):
             u = tvl1_flow(*pair, num_scales=num_scales, scale_factor=scale_factor)
             assert_close(u[0, :, 8:-8, 8:-8].mean(dim=(1, 2)), torch.tensor([2.0, -1.0]).double(), rtol=0, atol=0.1)
-
-
-class TestImages:
-    def test_three_channels_are_their_grey_version(self):
-        prev, following = noise_pair(channels=3)
-        grey = [0.299 * i[:, :1] + 0.587 * i[:, 1:2] + 0.114 * i[:, 2:] for i in (prev, following)]
-        assert_close(tvl1_flow(prev, following, **FEW), tvl1_flow(*grey, **FEW), rtol=0, atol=1e-8)
-
-    def test_bytes_are_their_float_version(self):
-        prev, following = (image.round().to(torch.uint8) for image in noise_pair())
-        u = tvl1_flow(prev, following, **FEW)
-        assert u.dtype == torch.float32
-        assert torch.equal(u, tvl1_flow(prev.float(), following.float(), **FEW))
-
-    @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16], ids=str)
-    def test_half_precision_is_solved_in_float32_and_rounded(self, dtype):
-        prev, following = (image.to(dtype) for image in noise_pair())
-        u = tvl1_flow(prev, following, **FEW)
-        assert u.dtype == dtype
-        assert torch.equal(u, tvl1_flow(prev.float(), following.float(), **FEW).to(dtype))
-
-    def test_any_strides(self):
-        prev, following = noise_pair()
-        expected = tvl1_flow(prev, following, **FEW)
-        assert torch.equal(tvl1_flow(prev.mT.contiguous().mT, following[:, [0]], **FEW), expected)
-
-    @pytest.mark.parametrize('backend', BACKENDS)
-    def test_no_pairs_give_no_flows(self, backend):
-        assert tvl1_flow(torch.zeros(0, 3, 20, 24), torch.zeros(0, 3, 20, 24), backend=backend).shape == (0, 2, 20, 24)
-
-    def test_inside_a_compiled_function_it_runs_eagerly(self):
-        compiled = torch.compile(lambda prev, following: tvl1_flow(prev, following, **FEW) + 1, backend='eager')
-        pair = noise_pair()
-        assert torch.equal(compiled(*pair), tvl1_flow(*pair, **FEW) + 1)
-
-    @pytest.mark.parametrize('backend', BACKENDS)
-    def test_inputs_stay_as_they_are(self, backend):
-        pair = noise_pair()
-        copies = [image.clone() for image in pair]
-        tvl1_flow(*pair, **FEW, backend=backend)
-        assert all(torch.equal(image, copy) for image, copy in zip(pair, copies))
-
-
-class TestPairsAreApart:
-    @pytest.mark.parametrize('backend', BACKENDS)
-    def test_a_batch_is_its_pairs(self, backend):
-        prev, following = noise_pair(n=3)
-        following[1] = prev[1]  # converges at once, while the others go on
-        batch = tvl1_flow(prev, following, **FEW, backend=backend)
-        for i in range(3):
-            alone = tvl1_flow(prev[i : i + 1], following[i : i + 1], **FEW, backend=backend)
-            assert_close(batch[i : i + 1], alone, rtol=0, atol=1e-9)
-
-    @pytest.mark.parametrize('backend', BACKENDS)
-    @pytest.mark.parametrize('value', [float('nan'), float('inf')])
-    def test_a_pixel_that_is_not_finite_spoils_its_pair_alone(self, backend, value):
-        prev, following = noise_pair(n=3)
-        clean = tvl1_flow(prev, following, **FEW, backend=backend)
-        following[1, 0, 3, 4] = value
-        u = tvl1_flow(prev, following, **FEW, backend=backend)
-        assert u[1].isnan().all()
-        assert_close(u[[0, 2]], clean[[0, 2]], rtol=0, atol=1e-12)
-
-    @needs_compiler
-    def test_same_bits_under_any_thread_count(self):
-        prev, following = (image.float() for image in noise_pair(n=5, height=64, width=70))
-        threads, results = torch.get_num_threads(), []
-        try:
-            for count in (1, 2, 3):
-                torch.set_num_threads(count)
-                results.append(tvl1_flow(prev, following, backend='cpu'))
-        finally:
-            torch.set_num_threads(threads)
-        assert torch.equal(results[0], results[1]) and torch.equal(results[0], results[2])
 
 
 @needs_compiler

@@ -3,7 +3,7 @@ import zipfile
 
 import pytest
 
-from version_matrix import command_line
+from version_matrix import command_line, environment
 from version_matrix.core import CORE, read_log, refusal
 from version_matrix.environment import NotInstalled, _check_size, unpacked_gb, versions_of
 from version_matrix.rows import ROOT, Row, found_pythons, lowest_versions, requirements, requirements_of_tests, rows
@@ -22,7 +22,7 @@ def test_rows_differ_from_the_pinned_one_where_they_say():
             assert all('==' in line for line in requirements_of_tests(row))
     low = lowest_versions()
     assert named['oldest torch'].replaced == {'torch': f'torch=={low["torch"]}'}
-    assert f'av=={low["av"]}' in requirements(named['lowest mmengine, mmcv-lite and av'], 'runtime.txt')
+    assert f'mmengine=={low["mmengine"]}' in requirements(named['lowest mmengine and mmcv-lite'], 'openmmlab.txt')
     assert 'numpy' in requirements(named['oldest Python'], 'runtime.txt')
 
 
@@ -44,6 +44,29 @@ def test_size_is_that_of_what_is_unpacked(tmp_path):
     _check_size(tmp_path, 0.003)
     with pytest.raises(NotInstalled, match=r'^not run: with torch 2\.6\.0 it takes 0\.0 GB, more than the 0'):
         _check_size(tmp_path, 0.002)
+
+
+def test_rows_share_what_is_the_same(tmp_path, monkeypatch):
+    commands = []
+
+    def run(command):
+        words = [str(part) for part in command]
+        commands.append(words)
+        if 'venv' in words:
+            (tmp_path / 'environment' / 'lib' / 'python3.11' / 'site-packages').mkdir(parents=True)
+
+    monkeypatch.setattr(environment, '_run', run)
+    named = {row.name: row for row in rows()}
+    for name in ('pinned', 'onedl-mmengine', 'newest torch'):
+        python = environment.make_environment(named[name], tmp_path, 3)
+        assert python == tmp_path / 'environment' / 'bin' / 'python'
+    assert [words[-1] for words in commands if 'venv' in words] == [str(tmp_path / 'environment')] * 2
+    stacks = [words for words in commands if '--target' in words]
+    assert len(stacks) == 3 and 'onedl-mmengine' in stacks[1] and 'mmengine==0.10.7' not in stacks[1]
+    pth = tmp_path / 'environment' / 'lib' / 'python3.11' / 'site-packages' / 'stack.pth'
+    assert pth.read_text() == f'{tmp_path}/stack\n'
+    environment.remove_environment(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 LOG = """
@@ -74,7 +97,8 @@ def test_rows_are_run_once_and_the_table_has_them_all(tmp_path, monkeypatch, cap
 
     def make_environment(row, folder, most_gb):
         ran.append(row.name)
-        assert folder.is_dir() and most_gb == 2
+        assert folder == tmp_path / 'results' and most_gb == 2
+        (folder / 'environment').mkdir(exist_ok=True)
         if row.name == 'b':
             raise NotInstalled('not run: with torch 9 it takes 4.0 GB, more than the 2 GB allowed')
         if row.name == 'c' and ran.count('c') == 1:

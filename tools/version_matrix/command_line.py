@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from pathlib import Path
 from repflow_mm.files import locked, write_text
 from repflow_mm.markdown import markdown_table, replace_section
 from version_matrix.core import CORE, run_core
-from version_matrix.environment import COLUMNS, NotInstalled, make_environment, versions_of
+from version_matrix.environment import COLUMNS, NotInstalled, make_environment, remove_environment, versions_of
 from version_matrix.rows import ROOT, Row, rows
 
 SECTION = 'versions'
@@ -25,8 +24,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     names = [row.name for row in rows()]
     parser = argparse.ArgumentParser(
         prog='tools/test_matrix.sh',
-        description='Run the core of the tests on other versions, each in an environment of its own that is removed '
-        'afterwards. The same command goes on where it was stopped.',
+        description='Run the core of the tests on other versions, each in an environment of its own; they are removed '
+        'at the end. The same command goes on where it was stopped.',
     )
     parser.add_argument('rows', nargs='*', help=f'some of: {"; ".join(names)}; default: all')
     parser.add_argument('--folder', type=Path, default=ROOT / 'work_dirs' / 'test_matrix', help='where results are')
@@ -46,11 +45,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder):
-            for row in rows():
-                if not args.rows or row.name in args.rows:
-                    _bring_up_to_date(row, folder, args)
+            named = {row.name: row for row in rows()}
+            for name in args.rows or named:
+                _bring_up_to_date(named[name], folder, args)
                 if args.docs is not None:
                     write_docs(folder, args.docs)
+            remove_environment(folder)
     except (OSError, ValueError) as error:
         sys.exit(f'error: {error}')
     except KeyboardInterrupt:
@@ -69,20 +69,16 @@ def _bring_up_to_date(row: Row, folder: Path, args: argparse.Namespace) -> None:
 
 
 def run_row(row: Row, folder: Path, most_gb: float) -> dict:
-    """Versions and outcome of a row; its environment is removed."""
-    home = folder / row.name.replace(' ', '_').replace(',', '')
-    home.mkdir(exist_ok=True)
+    """Versions and outcome of a row."""
     versions: dict[str, str] = {}
     try:
-        python = make_environment(row, home, most_gb)
+        python = make_environment(row, folder, most_gb)
         versions = versions_of(python)
         result = run_core(python, folder / f'{row.name}.log')
     except NotInstalled as error:
         result = dict(outcome='not run', summary=str(error), failures=[])
     except subprocess.TimeoutExpired as error:
         result = dict(outcome='failed', summary=f'ended after {error.timeout:.0f} seconds', failures=[])
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
     return dict(row=row.name, versions=versions, **result)
 
 

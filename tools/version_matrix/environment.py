@@ -13,6 +13,8 @@ from pathlib import Path
 from version_matrix.rows import OPENMMLAB, ROOT, Row, requirements, requirements_of_tests
 
 GIGABYTE = 1e9
+# The packages that many rows share, and MMAction2, MMEngine and MMCV of one row, which a .pth file adds to them.
+ENVIRONMENT, STACK = 'environment', 'stack'
 # What the table tells of an environment: a column, and the distributions that it may come from.
 COLUMNS = {
     'torch': ('torch',),
@@ -35,7 +37,7 @@ class NotInstalled(Exception):
 
 
 def make_environment(row: Row, folder: Path, most_gb: float) -> Path:
-    """Make a row's environment.
+    """Make a row's environment; what is the same as in the row before is not installed again.
 
     Args:
         row (Row): The row.
@@ -48,28 +50,44 @@ def make_environment(row: Row, folder: Path, most_gb: float) -> Path:
     Raises:
         NotInstalled: If a package cannot be had, or they take more.
     """
-    environment, wheels = folder / 'environment', folder / 'wheels'
-    for path in (environment, wheels):
-        shutil.rmtree(path, ignore_errors=True)
+    environment, stack = folder / ENVIRONMENT, folder / STACK
     python = environment / 'bin' / 'python'
-    try:
+    listed = [*requirements(row, 'runtime.txt'), *requirements_of_tests(row)]
+    stamp, wanted = environment / 'installed.json', json.dumps([row.python, *listed])
+    if not stamp.is_file() or stamp.read_text() != wanted:
+        shutil.rmtree(environment, ignore_errors=True)
         _run([row.python, '-m', 'venv', environment])
-        pip = [python, '-m', 'pip', '--disable-pip-version-check', '-q']
+        _install(_pip(python), listed, folder / 'wheels', most_gb)
+        stamp.write_text(wanted)
+    shutil.rmtree(stack, ignore_errors=True)
+    _run([*_pip(python), 'install', '--no-compile', '--no-deps', '--target', stack, *requirements(row, OPENMMLAB)])
+    for packages in environment.glob('lib/python3*/site-packages'):
+        (packages / 'stack.pth').write_text(f'{stack}\n')
+    return python
+
+
+def remove_environment(folder: Path) -> None:
+    """Remove what :func:`make_environment` has made."""
+    for name in (ENVIRONMENT, STACK):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def _pip(python: Path) -> list[object]:
+    return [python, '-m', 'pip', '--disable-pip-version-check', '-q']
+
+
+def _install(pip: list[object], listed: list[str], wheels: Path, most_gb: float) -> None:
+    """Download packages, measure them, and install them if they are not too large."""
+    shutil.rmtree(wheels, ignore_errors=True)
+    try:
         _run([*pip, 'install', '-U', 'pip', 'setuptools<81', 'wheel'])
-        download = [*pip, 'wheel', '--no-build-isolation', '-w', wheels]
         # torch first: of a build that is too large nothing else is fetched.
-        listed = [*requirements(row, 'runtime.txt'), *requirements_of_tests(row)]
         for some in ([name for name in listed if name.startswith('torch')], listed):
-            _run([*download, *some])
+            _run([*pip, 'wheel', '--no-build-isolation', '-w', wheels, *some])
             _check_size(wheels, most_gb)
-        _run([*download, '--no-deps', *requirements(row, OPENMMLAB)])
-        _check_size(wheels, most_gb)
-        install = [*pip, 'install', '--no-index', '--find-links', wheels]
-        _run([*install, *listed])
-        _run([*install, '--no-deps', *requirements(row, OPENMMLAB)])
+        _run([*pip, 'install', '--no-compile', '--no-index', '--find-links', wheels, *listed])
     finally:
         shutil.rmtree(wheels, ignore_errors=True)
-    return python
 
 
 def unpacked_gb(wheels: Path) -> float:

@@ -39,14 +39,14 @@ class Row:
 def rows() -> list[Row]:
     """Every row, the ones that take the least first."""
     lowest = lowest_versions()
-    older = {name: f'{name}=={lowest[name]}' for name in ('mmengine', 'mmcv-lite', 'av')}
+    older = {name: f'{name}=={lowest[name]}' for name in ('mmengine', 'mmcv-lite')}
     pythons = found_pythons()
     return [
         Row('pinned'),
         Row('onedl-mmcv', {'mmcv-lite': 'onedl-mmcv'}),
         Row('onedl-mmengine', {'mmengine': 'onedl-mmengine'}),
         Row('otxmmaction2', {'mmaction2': 'otxmmaction2'}),
-        Row('lowest mmengine, mmcv-lite and av', older),
+        Row('lowest mmengine and mmcv-lite', older),
         Row('oldest torch', {'torch': f'torch=={lowest["torch"]}'}),
         Row('newest torch', {'torch': 'torch'}),
         Row('oldest Python', python=pythons[0], is_pinned=False),

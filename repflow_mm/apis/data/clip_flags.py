@@ -1,4 +1,4 @@
-"""Flags that say where the clips of a data set are."""
+"""What the commands that make lists have in common: where annotations, clips and lists are."""
 
 from __future__ import annotations
 
@@ -6,6 +6,20 @@ import argparse
 from collections.abc import Sequence
 
 from repflow_mm.datasets.list_makers.clip_files import FRAME_TEMPLATE, ClipFiles, FrameFolders
+
+
+def list_parser(text: str, annotations: str | None = 'folder of the official annotations') -> argparse.ArgumentParser:
+    """A parser that shows a text as it stands, with ``annotations``, unless there are none, and ``out``.
+
+    Args:
+        text (str): The command's help.
+        annotations (str, optional): That of ``annotations``; None for a data set without. Defaults to that of a folder.
+    """
+    parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
+    if annotations is not None:
+        parser.add_argument('annotations', help=annotations)
+    parser.add_argument('out', help='folder for the lists and the report')
+    return parser
 
 
 def add_clip_flags(parser: argparse.ArgumentParser, required: bool = False) -> None:

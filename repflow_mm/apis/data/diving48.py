@@ -10,16 +10,14 @@ import argparse
 from collections.abc import Sequence
 
 from repflow_mm.apis.command_line import one_line_errors, show
-from repflow_mm.apis.data.clip_flags import add_clip_flags, clip_files
+from repflow_mm.apis.data.clip_flags import add_clip_flags, clip_files, list_parser
 from repflow_mm.datasets.list_makers.diving48 import make_diving48_lists
 from repflow_mm.datasets.list_makers.making import summary_lines
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the flags of the command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('annotations', help='folder of the official annotations')
-    parser.add_argument('out', help='folder for the lists and the report')
+    parser = list_parser(__doc__)
     add_clip_flags(parser)
     return parser.parse_args(argv)
 

@@ -12,16 +12,14 @@ import argparse
 from collections.abc import Sequence
 
 from repflow_mm.apis.command_line import one_line_errors, show
-from repflow_mm.apis.data.clip_flags import add_split_flags
+from repflow_mm.apis.data.clip_flags import add_split_flags, list_parser
 from repflow_mm.datasets.list_makers.hmdb51 import SPLITS, make_hmdb51_lists
 from repflow_mm.datasets.list_makers.making import summary_lines
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the flags of the command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('annotations', help='folder of the official split files')
-    parser.add_argument('out', help='folder for the lists and the report')
+    parser = list_parser(__doc__, 'folder of the official split files')
     add_split_flags(parser, SPLITS)
     parser.add_argument('--suffix', help='ending in place of .avi where videos are not looked for, e.g. .mp4')
     parser.add_argument('--classes', nargs='+', help='some of the classes, in the order of their labels; default: all')

@@ -11,16 +11,14 @@ import argparse
 from collections.abc import Sequence
 
 from repflow_mm.apis.command_line import one_line_errors, show
-from repflow_mm.apis.data.clip_flags import add_clip_flags, clip_files
+from repflow_mm.apis.data.clip_flags import add_clip_flags, clip_files, list_parser
 from repflow_mm.datasets.list_makers.making import summary_lines
 from repflow_mm.datasets.list_makers.something_something import VERSIONS, make_something_something_lists
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the flags of the command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('annotations', help='folder of the official annotations')
-    parser.add_argument('out', help='folder for the lists and the report')
+    parser = list_parser(__doc__)
     parser.add_argument('--version', type=int, choices=VERSIONS, default=2, help='1 or 2; default: 2')
     add_clip_flags(parser)
     return parser.parse_args(argv)

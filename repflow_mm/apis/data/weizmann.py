@@ -11,15 +11,14 @@ import argparse
 from collections.abc import Sequence
 
 from repflow_mm.apis.command_line import one_line_errors, show
-from repflow_mm.apis.data.clip_flags import add_split_flags
+from repflow_mm.apis.data.clip_flags import add_split_flags, list_parser
 from repflow_mm.datasets.list_makers.making import summary_lines
 from repflow_mm.datasets.list_makers.weizmann import SPLITS, make_weizmann_lists
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the flags of the command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('out', help='folder for the lists and the report')
+    parser = list_parser(__doc__, annotations=None)
     add_split_flags(parser, SPLITS)
     return parser.parse_args(argv)
 

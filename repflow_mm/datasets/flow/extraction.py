@@ -31,6 +31,7 @@ from repflow_mm.datasets.lists.list_runs import (
     update_journal,
     write_report,
 )
+from repflow_mm.datasets.lists.worker_pool import Work
 from repflow_mm.datasets.video_reading import BadVideoError, chosen_decoder
 from repflow_mm.files import claim_folder, locked, write_json, write_text
 from repflow_mm.flow_names import flow_name
@@ -157,28 +158,58 @@ def extract_flow(
     jobs = check_run(videos, 1 if jobs is None and device != 'cpu' else jobs, timeout)
     entries = read_list(list_file, several=multi_class)
     names, refused = flow_names(list_file, videos, entries, options.format, allow_outside)
+    paths = {names[entry.number]: full_path(videos, entry) for entry in entries if entry.number in names}
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    with _full_disk_explained(out), locked(out):
-        _name_method(out / PARAMETERS_FILE)
-        claim_folder(out, PARAMETERS_FILE, options.record(), 'flow')
+    with _full_disk_explained(out), _claimed_folder(out, options):
         work = partial(_extract, out, options, batch, device, decoder)
-        with _unfinished_folder(out), opened_journal(out / JOURNAL_FILE, key='name') as journal:
-            paths = {names[entry.number]: full_path(videos, entry) for entry in entries if entry.number in names}
-            _check_sources(out, journal, paths)
-            is_current = partial(_is_current, out, journal, paths, retry)
-            extracted_now = update_journal(journal, paths, is_current, work, jobs, timeout)
+        found, extracted_now = _extract_all(out, paths, work, jobs, timeout, retry)
         results = [
-            dict(status='refused', message=refused[entry.number], frames=0)
-            if entry.number in refused
-            else journal.results[names[entry.number]]
+            _refusal(refused[entry.number]) if entry.number in refused else found[names[entry.number]]
             for entry in entries
         ]
-        report = make_report(list_file, videos, entries, results, FLOW_STATUSES)
-        stem = Path(list_file).stem
-        write_report(report, out / stem)
-        write_text(out / f'{stem}.txt', _list_lines(names, entries, results))
+        report = _write_lists(list_file, out, videos, entries, names, results)
     return {**report, 'extracted_now': extracted_now}
+
+
+@contextmanager
+def _claimed_folder(out: Path, options: FlowOptions) -> Iterator[None]:
+    """The folder for this run alone, with flow of these options alone."""
+    with locked(out):
+        _name_method(out / PARAMETERS_FILE)
+        claim_folder(out, PARAMETERS_FILE, options.record(), 'flow')
+        yield
+
+
+def _extract_all(
+    out: Path, paths: Mapping[str, str], work: Work, jobs: int, timeout: float, retry: bool
+) -> tuple[dict[str, dict], int]:
+    """Write the flow that is not there yet; returns all results by name, and the number of videos worked on."""
+    with _unfinished_folder(out), opened_journal(out / JOURNAL_FILE, key='name') as journal:
+        _check_sources(out, journal, paths)
+        is_current = partial(_is_current, out, journal, paths, retry)
+        extracted_now = update_journal(journal, paths, is_current, work, jobs, timeout)
+    return journal.results, extracted_now
+
+
+def _refusal(reason: str) -> dict:
+    return dict(status='refused', message=reason, frames=0)
+
+
+def _write_lists(
+    list_file: str | Path,
+    out: Path,
+    videos: str | Path,
+    entries: Sequence[ListEntry],
+    names: Mapping[int, str],
+    results: Sequence[dict],
+) -> dict:
+    """Write the report of a list and the list of the flow; returns the report."""
+    report = make_report(list_file, videos, entries, results, FLOW_STATUSES)
+    stem = Path(list_file).stem
+    write_report(report, out / stem)
+    write_text(out / f'{stem}.txt', _list_lines(names, entries, results))
+    return report
 
 
 def flow_names(
