@@ -157,9 +157,13 @@ class Sweep(NamedTuple):
                 write_table(name, rows, self.runs, work_dir, costs, self.references[name], self.args.per_clip, plot)
 
 
-def main(argv: Sequence[str] | None = None, show: Callable[[str], object] = sys.stdout.write) -> int:
-    """Run what the command line says; returns the number of runs that failed."""
-    args = parse_args(argv)
+def main(argv: Sequence[str] | None = None, show: Callable[[str], object] | None = None) -> int:
+    """Run what the command line says; ``show`` takes the lines to print, standard output's by default.
+
+    Returns:
+        int: The number of runs that failed.
+    """
+    args, show = parse_args(argv), show or sys.stdout.write
     with one_line_errors():
         tables = load_tables(args.what, args.tables)
         references, pictures = load_references(tables, args.tables), load_pictures(tables, args.tables)
