@@ -1,9 +1,8 @@
 import re
 
 import pytest
+from doc_blocks import PAGES
 from helpers import ROOT
-
-PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md')), ROOT / 'repflow_mm' / 'ops' / 'README.md']
 
 
 @pytest.mark.parametrize('page', PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import posixpath
 import re
+from html import unescape
 from pathlib import Path
 
 from latex2mathml.converter import convert
@@ -17,6 +18,7 @@ from mkdocs.structure.files import File, Files
 
 LINK = re.compile(r'(?<=\]\()(?![a-z]+:|#)([^)#\s]+)')
 FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
+COLUMN = re.compile(r'columnalign="(\w+)"')
 ROLE = re.compile(r':(?:class|func|mod|meth|attr):(?=<code>)')
 DOCSTRINGS = re.compile(r'^<!-- (::: [\w.]+) -->$', re.MULTILINE)
 # GitHub's blocks of formulae, in which it leaves backslashes alone.
@@ -57,8 +59,11 @@ def on_page_content(html: str, page, config, files) -> str:
 
 
 def _mathml(formula: re.Match) -> str:
-    latex = formula[3].replace('&amp;', '&').replace('&lt;', '<').replace('&gt;', '>')
-    return convert(latex, display='block' if formula[2] == '[' else 'inline')
+    # latex2mathml knows aligned equations by the name that they have outside of other formulae alone.
+    latex = unescape(formula[3]).replace('{aligned}', '{align*}')
+    mathml = convert(latex, display='block' if formula[2] == '[' else 'inline')
+    # Browsers take the alignment of a column from its style.
+    return COLUMN.sub(r'style="text-align: \1"', mathml)
 
 
 def target(page: str, link: str) -> str:

@@ -156,19 +156,13 @@ def profile_training(training: Training, config: str, device: str, repeats: int,
     batch = first_batch(training, size)
     network = profile_network(model, batch, repeats)
     step = profile_step(model, optimizer, batch, repeats)
-    memory = profile_memory(
-        model, optimizer, lambda: _forward(model, batch), lambda: model.train_step(batch, optimizer)
-    )
+    memory = profile_memory(model, optimizer, batch)
     loaded = profile_loading(model, optimizer, loader, repeats) if loader else None
     pipeline = profile_pipeline(loader.dataset, max(repeats, network.batch_size)) if loader else None
     shares = step_shares(step, loaded)
     advice = advise(next(iter(shares)), _settings(training, device), model, network, pipeline)
     where = hardware(device)
     return Report(config, where, network, memory, step, loaded, pipeline, training.no_data, shares, advice)
-
-
-def _forward(model: nn.Module, batch: dict) -> object:
-    return model(**model.data_preprocessor(batch, training=False), mode='tensor', stage='head')
 
 
 def _settings(training: Training, device: str) -> Settings:

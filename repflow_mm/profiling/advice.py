@@ -122,7 +122,7 @@ def _for_loading(settings: Settings, pipeline: PipelineProfile | None) -> list[s
 def _for_pipeline(pipeline: PipelineProfile) -> list[str]:
     name, seconds = max(pipeline.seconds.items(), key=lambda item: item[1])
     share = seconds / sum(pipeline.seconds.values())
-    said = f'{name} is {share:.0%} of the time for a sample'
+    said = f'{name} is {100 * share:.0f} % of the time for a sample'
     if not any(part in name for part in READING):
         if name == 'ComputeFlow':
             return [f'{said}: compute the flow once, with extract_flow']
@@ -148,8 +148,8 @@ def _for_network(settings: Settings, network: NetworkProfile) -> list[str]:
     stages = {n: s for n, s in network.seconds.items() if n.startswith(BACKBONE) and n not in network.flow_names}
     costliest = max(stages, key=stages.get)
     advice.append(
-        f'{costliest} takes the most, {network.share([costliest]):.0%} of a forward pass: fewer frames (clip_len) or '
-        'smaller crops make every stage cheaper, a shallower network its later ones'
+        f'{costliest} takes the most, {100 * network.share([costliest]):.0f} % of a forward pass: fewer frames '
+        '(clip_len) or smaller crops make every stage cheaper, a shallower network its later ones'
     )
     if not settings.is_compiled:
         advice.append('compile=True compiles the training step; its first step takes long (docs/features.md)')

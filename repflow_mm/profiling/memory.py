@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
+from repflow_mm.profiling.network import forward_batch
 from repflow_mm.profiling.operations import device_of
 from repflow_mm.testing.timing import peak_bytes
 
@@ -31,22 +31,22 @@ class MemoryProfile:
     training: int
 
 
-def profile_memory(
-    model: nn.Module, optimizer: OptimWrapper, forward: Callable[[], object], step: Callable[[], object]
-) -> MemoryProfile:
+def profile_memory(model: nn.Module, optimizer: OptimWrapper, batch: dict) -> MemoryProfile:
     """Measure a recognizer's memory, once it has been trained a step.
 
     Args:
-        model (nn.Module): The recognizer.
+        model (nn.Module): The recognizer; it is trained another step, and left in training mode.
         optimizer (OptimWrapper): Its optimizer.
-        forward (Callable): Makes a forward pass.
-        step (Callable): Makes a training step.
+        batch (dict): What a data loader gives.
     """
     device = device_of(model)
-    with torch.no_grad():
-        inference = peak_bytes(forward, device)
     weights = sum(tensor.nbytes for tensor in (*model.parameters(), *model.buffers()))
-    return MemoryProfile(weights, _kept(optimizer), inference, peak_bytes(step, device))
+    model.eval()
+    with torch.no_grad():
+        inference = peak_bytes(lambda: forward_batch(model, batch), device)
+    model.train()
+    training = peak_bytes(lambda: model.train_step(batch, optimizer), device)
+    return MemoryProfile(weights, _kept(optimizer), inference, training)
 
 
 def _kept(optimizer: OptimWrapper) -> int:

@@ -79,14 +79,19 @@ def _forward_of(inputs: Tensor) -> Callable[[nn.Module], object]:
     return lambda model: model(inputs.to(device_of(model)), mode='tensor', stage='head')
 
 
+def forward_batch(model: nn.Module, batch: dict) -> Tensor:
+    """The head's output for what a data loader gives, preprocessing included."""
+    return model(**model.data_preprocessor(batch, training=False), mode='tensor', stage='head')
+
+
 def time_parts(model: nn.Module, batch: dict, parts: dict[str, list[str]], repeats: int) -> list[dict[str, float]]:
-    """Seconds of each part in forward passes of a batch, preprocessing included."""
+    """Seconds of each part in forward passes of a batch."""
     turns = []
     with torch.no_grad():
         for repeat in progress_bar(range(-1, repeats), desc='forward passes', leave=False):
             meter = Meter(clock(device_of(model)))
             with meter.watching(modules_of(model, parts)), meter.part(REST):
-                model(**model.data_preprocessor(batch, training=False), mode='tensor', stage='head')
+                forward_batch(model, batch)
             if repeat >= 0:
                 turns.append(dict(meter.amounts))
     return turns

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from repflow_mm.markdown import markdown_table
@@ -71,12 +71,14 @@ class Report:
                 _memory_table(self.memory, self.network.batch_size),
                 _step_table(self.step),
                 *([_pipeline_table(self.pipeline)] if self.pipeline else []),
-                self._conclusion(),
+                self._throughput(),
+                self._bottleneck_line(),
+                '\n'.join(f'- {line}' for line in self.advice),
             )
         )
 
     def _title(self) -> str:
-        where = self.hardware.get('gpu') or f'{self.hardware["cpu"]}, {self.hardware["threads"]} threads'
+        where = self.hardware.get('gpu') or f'{self.hardware["cpu"]}, threads: {self.hardware["threads"]}'
         clip = '×'.join(map(str, self.network.input_shape))
         size = self.network.batch_size
         return f'{self.config}: one clip is {clip}, a batch {size} of them; {where}, torch {self.hardware["torch"]}'
@@ -91,24 +93,21 @@ class Report:
             return f'{notes} There is no flow block.'
         backends = ', '.join(sorted(set(self.network.backends.values())))
         share = self.network.share(flow)
-        return f'{notes} Flow blocks with their solvers: {share:.1%} of the forward pass (backend {backends}).'
+        return f'{notes} Flow blocks with their solvers: {_percent(share)} of the forward pass (backend {backends}).'
 
-    def _conclusion(self) -> str:
-        return '\n'.join((*self._throughput(), self._bottleneck_line(), *(f'- {line}' for line in self.advice)))
-
-    def _throughput(self) -> Iterator[str]:
-        rates = self.clips_per_second
-        yield f'training without data loading: {rates["without_loading"]:.1f} clips/s'
+    def _throughput(self) -> str:
+        titles = dict(without_loading='training, without data loading', with_loading='training, with data loading')
+        titles |= dict(loader='data loading alone')
+        rows = [(titles[name], f'{rate:.1f}') for name, rate in self.clips_per_second.items()]
+        table = markdown_table(('throughput', 'clips/s'), rows)
         if self.loaded:
-            yield f'training with data loading: {rates["with_loading"]:.1f} clips/s'
-            yield f'data loading alone: {rates["loader"]:.1f} clips/s'
-        else:
-            yield f'data loading was not measured, and the clips are rendered: {self.no_data}'
+            return table
+        return f'{table}\n\nData loading was not measured, and the clips are rendered: {self.no_data}'
 
     def _bottleneck_line(self) -> str:
-        shares = ', '.join(f'{name} {share:.1%}' for name, share in self.shares.items())
+        shares = ', '.join(f'{name} {_percent(share)}' for name, share in self.shares.items())
         without = '' if self.loaded else f', {LOADING} aside'
-        return f'bottleneck{without}: {self.bottleneck} (shares of a training step: {shares})'
+        return f'Bottleneck{without}: {self.bottleneck} (shares of a training step: {shares}). What may help:'
 
 
 def _network_table(network: NetworkProfile) -> str:

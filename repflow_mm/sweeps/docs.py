@@ -10,6 +10,9 @@ from repflow_mm.files import completed, write_text
 from repflow_mm.markdown import replace_section
 from repflow_mm.sweeps.table_pictures import SUFFIXES
 
+# What the name of a section has behind that of its table, if it has no pictures.
+ALONE = '-table'
+
 
 def check_sections(tables: Sequence[str], docs: Path) -> None:
     """Raise what :func:`write_docs` would raise, before a sweep starts.
@@ -24,14 +27,16 @@ def check_sections(tables: Sequence[str], docs: Path) -> None:
     """
     if not docs.is_file():
         raise FileNotFoundError(f'{docs} does not exist')
+    text = docs.read_text(encoding='utf-8')
     for table in tables:
-        replace_section(docs.read_text(encoding='utf-8'), table, [], docs)
+        replace_section(text, _section(table, text), [], docs)
 
 
 def write_docs(tables: Sequence[str], work_dir: Path, docs: Path) -> None:
     """Put a sweep's tables between the markers ``<!-- TABLE: begin -->`` and ``<!-- TABLE: end -->`` of a text.
 
-    Pictures are copied beside the documentation, as ``<docs>_<picture>.png``, and shown below their table.
+    Pictures are copied beside the documentation, as ``<docs>_<picture>.png``, and shown below their table. Between
+    ``<!-- TABLE-table: begin -->`` and ``<!-- TABLE-table: end -->``, if a text has these instead, is the table alone.
 
     Args:
         tables (Sequence[str]): Names of the tables.
@@ -45,12 +50,26 @@ def write_docs(tables: Sequence[str], work_dir: Path, docs: Path) -> None:
     check_sections(tables, docs)
     text = docs.read_text(encoding='utf-8')
     for table in tables:
+        section = _section(table, text)
         lines = (work_dir / f'{table}.md').read_text(encoding='utf-8').splitlines()
-        for picture in (f'{table}{suffix}.png' for suffix in SUFFIXES):
-            if (work_dir / picture).is_file():
-                shown = docs.with_name(f'{docs.stem}_{picture}')
-                with completed(shown) as temporary:
-                    shutil.copyfile(work_dir / picture, temporary)
-                lines += ['', f'![{Path(picture).stem}]({shown.name})']
-        text = replace_section(text, table, lines, docs)
+        lines += _pictures(table, work_dir, docs) if section == table else []
+        text = replace_section(text, section, lines, docs)
     write_text(docs, text.splitlines())
+
+
+def _section(table: str, text: str) -> str:
+    """Name of the section of a text that a table belongs to."""
+    alone = f'{table}{ALONE}'
+    return alone if f'<!-- {alone}: begin -->' in text else table
+
+
+def _pictures(table: str, work_dir: Path, docs: Path) -> list[str]:
+    """Copy the pictures of a table beside a text; returns the lines that show them."""
+    lines = []
+    for picture in (f'{table}{suffix}.png' for suffix in SUFFIXES):
+        if (work_dir / picture).is_file():
+            shown = docs.with_name(f'{docs.stem}_{picture}')
+            with completed(shown) as temporary:
+                shutil.copyfile(work_dir / picture, temporary)
+            lines += ['', f'![{Path(picture).stem}]({shown.name})']
+    return lines

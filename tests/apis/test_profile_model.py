@@ -52,8 +52,8 @@ def test_profile_with_data(motion_clips, tmp_path, monkeypatch, capsys):
     assert found['clips_per_second']['with_loading'] == pytest.approx(2 / found['loaded']['seconds'])
     for text in (
         '| backbone.layer1 | 147,968 |',
-        'training with data loading: ',
-        f'bottleneck: {found["bottleneck"]} (',
+        '| training, with data loading | ',
+        f'Bottleneck: {found["bottleneck"]} (',
     ):
         assert text in shown
     assert all(f'- {line}' in shown for line in found['advice']) and '--amp' not in shown
@@ -67,8 +67,8 @@ def test_profile_without_data_says_so_and_reports_the_rest(tmp_path, monkeypatch
     assert found['network']['input_shape'] == [1, 3, 8, 32, 32]
     assert found['loaded'] is None and found['pipeline'] is None
     assert set(found['clips_per_second']) == {'without_loading'} and 'data loading' not in found['shares']
-    assert 'not measured, and the clips are rendered: annotation list nowhere/train.txt not found' in shown
-    assert 'There is no flow block.' in shown and 'bottleneck, data loading aside: ' in shown
+    assert 'was not measured, and the clips are rendered: annotation list nowhere/train.txt not found' in shown
+    assert 'There is no flow block.' in shown and 'Bottleneck, data loading aside: ' in shown
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ NOT_RUN = {
         ('docs/configs.md', 'python tools/data/folders.py --help'),
         ('docs/export.md', 'pip install'),
         ('docs/pictures.md', 'clips=data/motion_clips/seed0'),
+        ('docs/profiling.md', 'tools/profile_model.py'),
     ],
     'it installs': [
         ('README.md', 'bash tools/setup_env.sh'),

@@ -52,12 +52,12 @@ def test_shares_of_a_step():
 @pytest.mark.parametrize(
     ('bottleneck', 'changes', 'said'),
     [
-        (LOADING, dict(), ['num_workers is 0.*set it to 7', '70% of the time.*720×1280.*sees 224×224', 'decoder']),
+        (LOADING, dict(), ['num_workers is 0.*set it to 7', '70 % of the time.*720×1280.*sees 224×224', 'decoder']),
         (LOADING, dict(num_workers=4), ['is 4: raise it, up to 8', 'persistent_workers=True']),
         (LOADING, dict(num_workers=8, persistent_workers=True), ['is 8 with 8 cores: more processes will not help']),
         (PREPROCESSING, dict(), ['ComputeFlow']),
         (OPTIMIZER, dict(), ['accumulative_counts', 'foreach=True']),
-        (NETWORK, dict(), ['--amp$', 'backbone.layer1 takes the most, 27% of a forward pass', 'compile=True']),
+        (NETWORK, dict(), ['--amp$', 'backbone.layer1 takes the most, 27 % of a forward pass', 'compile=True']),
         (NETWORK, dict(device='cpu'), ['--amp, bfloat16', 'a GPU']),
         (FLOW_SOLVER, dict(), [r'flow.num_iters \(30\) and flow.channels \(4\)', 'a later flow.after']),
         (FLOW_BLOCK, dict(), [r'flow.num_iters \(30\)']),
@@ -75,7 +75,7 @@ def test_no_advice_for_what_is_done():
     small = PipelineProfile(PIPELINE.seconds, (240, 320), (224, 224))
     assert '240' not in ' '.join(advise(LOADING, settings(), MODEL, NETWORK_PROFILE, small))
     computed = PipelineProfile(dict(VideoDecode=0.1, ComputeFlow=0.9), None, (224, 224))
-    assert 'ComputeFlow is 90% of the time for a sample: compute the flow once, with extract_flow' in advise(
+    assert 'ComputeFlow is 90 % of the time for a sample: compute the flow once, with extract_flow' in advise(
         LOADING, settings(), MODEL, NETWORK_PROFILE, computed
     )
 

@@ -424,6 +424,9 @@ def test_tables_go_into_the_docs(sweep):
     assert text.startswith('Before\n') and text.endswith('\nAfter\n') and 'old' not in text
     assert (sweep / 'work' / 'good.md').read_text().strip() in text
     assert '![good](results_good.png)' in text and (sweep / 'results_good.png').stat().st_size
+    docs.write_text('<!-- good-table: begin -->\n<!-- good-table: end -->\n')
+    ablate.main([*argv, '--write-docs', str(docs)], show=str)
+    assert '| low | 10.0 | 1 |' in docs.read_text() and '.png' not in docs.read_text()
     docs.write_text('no markers\n')
     with pytest.raises(SystemExit, match='error: .*results.md must have the lines <!-- good: begin --> and'):
         ablate.main([*argv, '--write-docs', str(docs)], show=str)
