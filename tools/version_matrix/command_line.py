@@ -83,8 +83,12 @@ def run_row(row: Row, folder: Path, most_gb: float) -> dict:
 
 
 def write_docs(folder: Path, docs: Path) -> None:
-    """Replace what stands between the markers of ``docs`` by the table of all results of a folder."""
-    results = [json.loads(path.read_text()) for row in rows() if (path := folder / f'{row.name}.json').is_file()]
+    """Replace what stands between the markers of ``docs`` by the table of all rows, with the results of a folder."""
+    results = []
+    for row in rows():
+        path = folder / f'{row.name}.json'
+        unknown = dict(row=row.name, versions={}, outcome='not run', summary='not run yet', failures=[])
+        results.append(json.loads(path.read_text()) if path.is_file() else unknown)
     lines = replace_section(docs.read_text(encoding='utf-8'), SECTION, section(results), docs).splitlines()
     write_text(docs, lines)
 
