@@ -118,7 +118,7 @@ def test_rows_are_run_once_and_the_table_has_them_all(tmp_path, monkeypatch, cap
     assert '| c |  |  |  |  |  |  |  | not run yet |' in docs.read_text()
     command_line.main(arguments)
     assert ran == ['a', 'b', 'c', 'c']
-    assert capsys.readouterr().out.splitlines()[1] == 'a: failed, 1 failed, 2 passed'
+    assert capsys.readouterr().out.splitlines()[1] == 'a: failed: 1 failed, 2 passed'
     text = docs.read_text()
     assert '| a | 3.11.7 | 2.13.0 |  |  |  |  |  | failed: 1 failed, 2 passed |' in text
     assert '| b |  |  |  |  |  |  |  | not run: with torch 9 it takes 4.0 GB, more than the 2 GB allowed |' in text

@@ -65,7 +65,7 @@ def _bring_up_to_date(row: Row, folder: Path, args: argparse.Namespace) -> None:
     sys.stdout.flush()
     result = run_row(row, folder, args.most_gb)
     write_text(path, [json.dumps(result, indent=1)])
-    sys.stdout.write(f'{row.name}: {result["outcome"]}, {result["summary"]}\n')
+    sys.stdout.write(f'{row.name}: {_words(result)}\n')
 
 
 def run_row(row: Row, folder: Path, most_gb: float) -> dict:
