@@ -82,7 +82,7 @@ def test_upstreams_networks_checkpoint_so(module, name):
 @pytest.mark.parametrize('depth', [18, 50])
 def test_upstreams_blocks(depth):
     torch.manual_seed(0)
-    cfg = dict(type='ResNet', depth=depth, num_stages=2, strides=(1, 2), dilations=(1, 1), out_indices=(1,))
+    cfg = dict(type='mmaction.ResNet', depth=depth, num_stages=2, strides=(1, 2), dilations=(1, 1), out_indices=(1,))
     plain, saving = MODELS.build(cfg), MODELS.build(dict(cfg, with_cp=True))
     saving.load_state_dict(plain.state_dict())
     assert saving.layer1[0].with_cp and not plain.layer1[0].with_cp

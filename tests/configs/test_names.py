@@ -25,9 +25,7 @@ def test_name_says_what_the_config_does(path):
     assert base_batch_size % batch_size == 0
     assert f'_{batch}-{clips}-{cfg.train_cfg.max_epochs}e_' in name
     if cfg.model.type == 'Recognizer3D' and 'num_segments' in cfg.model.backbone:
-        # T frames have T - 1 flows.
-        lost = cfg.model.data_preprocessor.type == 'FlowDataPreprocessor'
-        assert sampler.clip_len - lost == cfg.model.backbone.num_segments
+        assert sampler.clip_len == cfg.model.backbone.num_segments
     network = cfg.model.backbone.get('backbone', cfg.model.backbone)
     assert ('imagenet-pretrained' in name) == bool(network.get('pretrained'))
     assert ('-tsm-' in name) == (network.type == 'ResNetTSM')
