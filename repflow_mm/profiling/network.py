@@ -60,7 +60,7 @@ def profile_network(model: nn.Module, batch: dict, repeats: int) -> NetworkProfi
     """
     model.eval()
     prepared = model.data_preprocessor(batch, training=False)['inputs']  # (N, M, C, T, H, W) or (N, T, C, H, W)
-    run = _forward_of(prepared[:1])
+    run = forward_of(prepared[:1])
     parts = on_meta(model, lambda copy: parts_of(copy, run))
     amounts = time_parts(model, batch, parts, repeats)
     return NetworkProfile(
@@ -74,7 +74,7 @@ def profile_network(model: nn.Module, batch: dict, repeats: int) -> NetworkProfi
     )
 
 
-def _forward_of(inputs: Tensor) -> Callable[[nn.Module], object]:
+def forward_of(inputs: Tensor) -> Callable[[nn.Module], object]:
     """A forward pass with prepared inputs, where the model is."""
     return lambda model: model(inputs.to(device_of(model)), mode='tensor', stage='head')
 

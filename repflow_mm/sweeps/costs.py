@@ -15,7 +15,8 @@ from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 
 from repflow_mm.files import write_json
-from repflow_mm.profiling.operations import device_of, operations_by_part
+from repflow_mm.profiling.network import forward_of
+from repflow_mm.profiling.operations import operations_by_part
 from repflow_mm.testing.hardware import hardware
 from repflow_mm.testing.timing import seconds_of
 
@@ -115,8 +116,4 @@ def _test_step(model: BaseModel, sample: dict) -> Callable[[], Sequence]:
 def _operations(model: BaseModel, sample: dict) -> int:
     """Operations of a recognizer for what its preprocessor makes of a sample."""
     inputs = model.data_preprocessor(pseudo_collate([sample]), training=False)['inputs']
-
-    def run(network: BaseModel):
-        return network(inputs.to(device_of(network)), mode='tensor', stage='head')
-
-    return sum(operations_by_part(model, run, parts={}).values())
+    return sum(operations_by_part(model, forward_of(inputs), parts={}).values())
