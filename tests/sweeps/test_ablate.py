@@ -1,94 +1,17 @@
 import csv
 import json
-import pickle
 import threading
 from pathlib import Path
 
 import pytest
-import torch
 from helpers import other_run
+from small_sweep import CONFIG, calls, run
 
 from repflow_mm.apis.options import TRAINING_LOCK
 from repflow_mm.sweeps import ablate
 from repflow_mm.sweeps import runs as ablation_runs
-from repflow_mm.sweeps import tables as ablation_tables
 from repflow_mm.sweeps.costs import Cost, read_costs, write_costs
 from repflow_mm.sweeps.rows import load_tables
-from repflow_mm.sweeps.runs import Run
-
-CONFIG = """
-model = dict(scale={scale})
-pipeline = [dict(type='SampleFrames', clip_len=8, num_clips=2), dict(type='ThreeCrop', crop_size=32)]
-train_dataloader = dict(dataset=dict(ann_file='{lists}/train.txt'))
-test_dataloader = dict(dataset=dict(ann_file='{lists}/val.txt', pipeline=pipeline))
-"""
-# Stands in for training and testing: the accuracy is seed / 10 + scale, less 0.01 for each split after the first;
-# a scale of 9 makes the training fail.
-PROGRAM = """
-import json, os, pathlib, shutil, sys
-kind, scale, folder, seed, work_dir = sys.argv[1:]
-folder, scale = pathlib.Path(folder), float(scale)
-split = int(os.environ.get('HMDB51_SPLIT', 1))
-with open(pathlib.Path(work_dir) / 'calls.txt', 'a') as calls:
-    calls.write(f'{kind} {scale} {seed}\\n')
-if scale == 9:
-    sys.exit('broken')
-if kind == 'train':
-    shutil.copy(pathlib.Path(__file__).with_name('state.pth'), folder / 'epoch_1.pth')
-    (folder / 'last_checkpoint').write_text(str(folder / 'epoch_1.pth'))
-else:
-    out = folder / 'test' / 'now' / 'now.json'
-    out.parent.mkdir(parents=True)
-    out.write_text(json.dumps({'acc/top1': int(seed) / 10 + scale - (split - 1) / 100}))
-    shutil.copy(pathlib.Path(__file__).with_name(f'scores_{scale}.pkl'), folder / 'scores.pkl')
-"""
-
-
-@pytest.fixture
-def sweep(tmp_path, monkeypatch):
-    """A folder of configs and tables, with training and testing replaced by a small program."""
-    for name, count in (('train', 5), ('val', 2)):
-        (tmp_path / f'{name}.txt').write_text('clip.mp4 0\n' * count)
-    for name, scale in (('low', 0.1), ('high', 0.5), ('broken', 9)):
-        (tmp_path / f'{name}.py').write_text(CONFIG.format(scale=scale, lists=tmp_path))
-    splits = "split = '{{$HMDB51_SPLIT:1}}'\nsplits = dict(variable='HMDB51_SPLIT', count=3)\n"
-    (tmp_path / 'split.py').write_text(splits + CONFIG.format(scale=0.1, lists=tmp_path))
-    (tmp_path / 'tables.yml').write_text(
-        'tables:\n'
-        '  good: [[low, low.py], [high, high.py], [late, [low.py, high.py]]]\n'
-        '  bad: [[broken, broken.py], [low, low.py]]\n'
-        '  splits: [[low, split-low], [late, [split-low, split-high]]]\n'
-        'networks:\n'
-        '  low.py: {better: {model.scale: 0.5}}\n'
-        '  split.py: {split-low: {}, split-high: {model.scale: 0.5}}\n'
-    )
-    for scale, score in ((0.1, [0.9, 0.1]), (0.2, [0.9, 0.1]), (0.5, [0.2, 0.8])):
-        dump = [dict(filename=name, gt_label=torch.tensor([1]), pred_score=torch.tensor(score)) for name in 'ab']
-        (tmp_path / f'scores_{scale}.pkl').write_bytes(pickle.dumps(dump))
-    state = dict(state_dict={}, message_hub={}, meta=dict(epoch=1, iter=1))
-    torch.save(state, tmp_path / 'state.pth')
-    program = tmp_path / 'program.py'
-    program.write_text(PROGRAM)
-
-    def commands(self, gpus=1):
-        arguments = [str(self.cfg.model.scale), str(self.folder), str(self.seed), str(self.work_dir)]
-        return [[ablation_runs.sys.executable, str(program), kind, *arguments] for kind in ('train', 'test')]
-
-    monkeypatch.setattr(Run, 'commands', commands)
-    return tmp_path
-
-
-def run(sweep, *what, seeds='0 1', splits=None):
-    lines = []
-    work_dir = sweep / 'work'
-    argv = [*what, '--tables', str(sweep / 'tables.yml'), '--work-dir', str(work_dir), '--seeds', *seeds.split()]
-    argv += [] if splits is None else ['--splits', *splits.split()]
-    failed = ablate.main(argv, show=lines.append)
-    return failed, ''.join(lines), work_dir
-
-
-def calls(work_dir):
-    return (work_dir / 'calls.txt').read_text().splitlines()
 
 
 def test_table_has_mean_deviation_and_protocol(sweep):
@@ -346,89 +269,3 @@ def test_result_of_a_run_records_commit_and_config(sweep):
     _, _, work_dir = run(sweep, 'good', seeds='0')
     result = json.loads((work_dir / 'runs' / 'low' / 'seed0' / 'result.json').read_text())
     assert result['seed'] == 0 and result['network'].endswith('low.py') and result['code']
-
-
-def test_rows_are_compared_with_the_row_of_reference(sweep):
-    file = sweep / 'tables.yml'
-    tables = file.read_text()
-    file.write_text(tables + 'references: {good: low}\n')
-    _, _, work_dir = run(sweep, 'good')
-    text = (work_dir / 'good.md').read_text()
-    assert '| good | top-1, % | minus low | seeds |' in text and 'mean ± standard error over the seeds' in text
-    assert '| low | 15.0 ± 7.1 | – | 2 |' in text and '| high | 55.0 ± 7.1 | +40.0 ± 0.0 | 2 |' in text
-    file.write_text(tables + 'references: {good: lower}\n')
-    with pytest.raises(
-        SystemExit, match=r"reference of table 'good' must be one of \['low', 'high', 'late'\], got 'lo"
-    ):
-        run(sweep, 'good')
-
-
-def test_rows_may_have_references_of_their_own(sweep):
-    file = sweep / 'tables.yml'
-    rows = '[[low, low.py], [high, high.py, low], [late, [low.py, high.py], high]]'
-    file.write_text(file.read_text().replace('[[low, low.py], [high, high.py], [late, [low.py, high.py]]]', rows))
-    _, _, work_dir = run(sweep, 'good')
-    text = (work_dir / 'good.md').read_text()
-    assert '| good | top-1, % | difference to | seeds |' in text
-    assert '| low | 15.0 ± 7.1 | – | 2 |' in text
-    assert '| high | 55.0 ± 7.1 | low: +40.0 ± 0.0 | 2 |' in text and '| high: ' in text
-    file.write_text(file.read_text().replace('high.py, low]', 'high.py, lower]'))
-    with pytest.raises(SystemExit, match=r"reference of table 'good' must be one of .*, got 'lower'"):
-        run(sweep, 'good')
-
-
-def test_table_may_ask_for_accuracy_over_time(sweep, monkeypatch):
-    file, drawn = sweep / 'tables.yml', []
-    monkeypatch.setattr(ablation_tables, 'write_accuracy_over_ms', lambda *arguments: drawn.append(arguments))
-    file.write_text(file.read_text() + 'pictures: {good: {plot: accuracy_over_ms}}\nreferences: {good: low}\n')
-    work_dir = run(sweep, 'good')[2]
-    assert not drawn and (work_dir / 'good.png').is_file()  # bars, as no time is known
-    write_costs(work_dir, dict(low=Cost(0.002, 1, 1, 'a CPU'), high=Cost(0.005, 1, 1, 'a CPU')))
-    run(sweep, 'good')
-    ((path, title, means, milliseconds, references),) = drawn
-    assert (path, title) == (work_dir / 'good.png', 'good')
-    assert milliseconds == pytest.approx(dict(low=2, high=5, late=7)) and list(means) == list(milliseconds)
-    assert references == dict(high='low', late='low')
-    file.write_text(file.read_text().replace('accuracy_over_ms', 'pie'))
-    with pytest.raises(SystemExit, match="must have as plot 'bars', 'accuracy_over_ms', got 'pie'"):
-        run(sweep, 'good')
-
-
-def test_clips_make_intervals_and_confusion_matrices(sweep):
-    file = sweep / 'tables.yml'
-    pictures = 'pictures: {good: {confusion: [low, high]}}\n'
-    file.write_text(file.read_text() + 'references: {good: low}\n' + pictures)
-    (sweep / 'classes.txt').write_text('left\nright\n')
-    argv = ['good', '--tables', str(file), '--work-dir', str(sweep / 'work'), '--seeds', '0', '--per-clip']
-    ablate.main(argv, show=str)
-    text = (sweep / 'work' / 'good.md').read_text()
-    assert '| good | top-1, % | interval | mean class, % | minus low | seeds |' in text
-    # The stand-in's scores are right in one network and wrong in the other.
-    assert '| high | 50.0 | 100.0 to 100.0 | 100.0 | +40.0 (+100.0 to +100.0) | 1 |' in text
-    assert '| low | 10.0 | 0.0 to 0.0 | 0.0 | – | 1 |' in text
-    assert (sweep / 'work' / 'good_confusion.png').read_bytes().startswith(b'\x89PNG')
-    file.write_text(file.read_text().replace('[low, high]', '[lower]'))
-    with pytest.raises(SystemExit, match="pictures of table 'good' must be of rows 'low', 'high', 'late', got 'lower'"):
-        ablate.main(argv, show=str)
-    file.write_text(file.read_text().replace('confusion:', 'heat:'))
-    with pytest.raises(SystemExit, match="must have 'plot', 'confusion', 'flow', 'classes', got 'heat'"):
-        ablate.main(argv, show=str)
-
-
-def test_tables_go_into_the_docs(sweep):
-    docs = sweep / 'results.md'
-    docs.write_text('Before\n\n<!-- good: begin -->\nold\n<!-- good: end -->\n\nAfter\n')
-    argv = ['good', '--tables', str(sweep / 'tables.yml'), '--work-dir', str(sweep / 'work'), '--seeds', '0']
-    ablate.main([*argv, '--write-docs', str(docs)], show=str)
-    text = docs.read_text()
-    assert text.startswith('Before\n') and text.endswith('\nAfter\n') and 'old' not in text
-    assert (sweep / 'work' / 'good.md').read_text().strip() in text
-    assert '![good](results_good.png)' in text and (sweep / 'results_good.png').stat().st_size
-    docs.write_text('<!-- good-table: begin -->\n<!-- good-table: end -->\n')
-    ablate.main([*argv, '--write-docs', str(docs)], show=str)
-    assert '| low | 10.0 | 1 |' in docs.read_text() and '.png' not in docs.read_text()
-    docs.write_text('no markers\n')
-    with pytest.raises(SystemExit, match='error: .*results.md must have the lines <!-- good: begin --> and'):
-        ablate.main([*argv, '--write-docs', str(docs)], show=str)
-    with pytest.raises(SystemExit, match='error: .*nowhere.md does not exist'):
-        ablate.main([*argv, '--write-docs', str(sweep / 'nowhere.md')], show=str)
