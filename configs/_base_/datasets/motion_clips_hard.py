@@ -3,7 +3,7 @@
 # The environment variable MOTION_CLIPS_HARD names another folder of clips.
 data_root = '{{$MOTION_CLIPS_HARD:data/motion_clips_hard}}'
 command = f'python tools/data/make_motion_clips.py {data_root}'
-data_help = f'Make it with: {command} --variant hard --train 960 --val 320 --size 40 --length 8'
+data_help = f'Make it with: {command} --variant hard --train 960 --val 320 --size 80 --length 8 --seed 11'
 
 pipeline = [
     dict(type='VideoInit'),
