@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import functools
 
-from repflow_mm.compat.checkpoint_files import find_usable_checkpoints, write_checkpoints_whole
+from repflow_mm.compat.checkpoint_files import (
+    find_usable_checkpoints,
+    remove_own_checkpoints_alone,
+    write_checkpoints_whole,
+)
 from repflow_mm.compat.checkpoint_forms import give_runners_a_state_dict
 from repflow_mm.compat.checkpointing import checkpoint_basic_blocks, checkpoint_without_traces
 from repflow_mm.compat.checkpoints import load_checkpoints_safely
@@ -32,6 +36,7 @@ WORKAROUNDS = {
     'mmengine: the config in a checkpoint is run': read_config_text_as_data,
     'mmengine: checkpoints are rewritten in place': write_checkpoints_whole,
     'mmengine: a damaged last checkpoint is resumed from': find_usable_checkpoints,
+    'mmengine: a resumed run removes the files that its checkpoint names': remove_own_checkpoints_alone,
     'mmaction2, mmengine: activation checkpointing moves running statistics twice': checkpoint_without_traces,
     'mmaction2: basic blocks do not checkpoint activations': checkpoint_basic_blocks,
     'mmengine: distributed launchers need CUDA': run_distributed_on_cpu,
