@@ -134,7 +134,7 @@ def test_flow_of_flow_rows_say_which_form_it_has(file):
     all_flows = load_config('configs/_base_/models/fcf_all_flows.py').fcf.to_dict()
     assert residual.pop('steps') == all_flows.pop('steps') == STEPS['FcF']
     seen = set()
-    for row in (row for rows in tables(file).values() for row in rows):
+    for row in (row for table, rows in tables(file).items() if table != 'fcf_settings' for row in rows):
         flow = models(file, row)[-1].backbone.get('flow') or {}
         form = row.name.removesuffix(', 12 epochs')
         name = form.removesuffix(', all flows')
@@ -147,6 +147,20 @@ def test_flow_of_flow_rows_say_which_form_it_has(file):
         assert flow.get('fusion', 'none') == 'none' or kind not in STEPS or kind in ('FcF', 'FcFcF')
         seen.add(kind)
     assert seen >= set(STEPS)
+
+
+def test_settings_of_flow_of_flow_change_what_the_row_says():
+    rows = {
+        row.name: models(DEMO_TABLES, row)[0].backbone.flow.to_dict() for row in tables(DEMO_TABLES)['fcf_settings']
+    }
+    form = rows.pop('FcF, all flows')
+    assert {name: {key: flow[key] for key in flow if flow[key] != form.get(key)} for name, flow in rows.items()} == {
+        '20 iterations': dict(num_iters=20),
+        '50 iterations': dict(num_iters=50),
+        'lam from 0.6': dict(lam=0.6),
+        'theta from 1.2, tau from 1': dict(theta=1.2, tau=1.0),
+        'scaled by root mean square': dict(normalize='clip_rms'),
+    }
 
 
 @pytest.mark.parametrize('file', sorted(ROOT.glob('configs/**/tables.yml')), ids=lambda file: file.parent.name)
