@@ -155,8 +155,10 @@ def test_settings_of_flow_of_flow_change_what_the_row_says():
     }
     form = rows.pop('FcF, all flows')
     assert {name: {key: flow[key] for key in flow if flow[key] != form.get(key)} for name, flow in rows.items()} == {
+        '5 iterations': dict(num_iters=5),
         '20 iterations': dict(num_iters=20),
         '50 iterations': dict(num_iters=50),
+        'lam from 0.04': dict(lam=0.04),
         'lam from 0.6': dict(lam=0.6),
         'theta from 1.2, tau from 1': dict(theta=1.2, tau=1.0),
         'scaled by root mean square': dict(normalize='clip_rms'),
