@@ -47,8 +47,8 @@ NOT_RUN = {
     ],
     'it takes minutes or hours, or a cluster': [
         ('README.md', 'bash tools/demo.sh'),
-        ('docs/ablations.md', 'python tools/ablate.py where'),
-        ('docs/ablations.md', 'python tools/ablate.py flow-conv-flow_r18'),
+        ('docs/ablations.md', 'python tools/data/make_motion_clips.py'),
+        ('docs/ablations.md', 'python tools/ablate.py two_stream'),
         ('docs/cluster.md', ''),
         ('docs/datasets.md', 'repflow-mm ablate main'),
         ('docs/flow_of_flow.md', 'python tools/data/make_motion_clips.py'),

@@ -55,7 +55,7 @@ def fill(folder: Path, clips: Path, flow: Path) -> None:
 
 def _write_scores(folder: Path) -> None:
     """Dumps of scores as ``test --dump`` writes them, by the names that pages give them."""
-    sweep = 'work_dirs/ablations_demo_16e/runs/flow-conv-flow_r18/seed0'
+    sweep = 'work_dirs/ablations/runs/fcf-all-flows_r18/seed0'
     (folder / sweep).mkdir(parents=True)
     for name in ('rgb.pkl', 'flow.pkl', 'val_rgb.pkl', 'val_flow.pkl', f'{sweep}/scores.pkl'):
         split = 'val' if name.startswith('val') else 'test'
