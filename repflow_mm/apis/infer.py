@@ -45,6 +45,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--device', help='cpu, cuda, ...; default: a GPU if there is one')
     parser.add_argument('--batch-size', type=int, default=1, help='videos or windows at a time (default: 1)')
     parser.add_argument('--video-root', help="folder of a list's videos; default: the list's own")
+    parser.add_argument('--allow-outside', action='store_true', help="take a list's paths that lead out of that folder")
     parser.add_argument('--json', type=Path, help='file of all scores')
     parser.add_argument('--csv', type=Path, help='table of the classes that are shown')
     slide = parser.add_argument_group('windows that slide over a video, in place of one prediction for all of it')
@@ -138,7 +139,7 @@ def infer(recognizer: Recognizer, args: argparse.Namespace, show: Callable[[str]
 def _infer_videos(recognizer, args, windows: Windows, show, predictions: list, failed: dict[str, str]) -> None:
     """Predict videos and write the files of each; predictions and failures are added as they come."""
     slides = args.slide or args.timeline is not None or (args.window, args.stride) != (None, None)
-    videos = find_videos(args.source, args.video_root)
+    videos = find_videos(args.source, args.video_root, args.allow_outside)
     groups = _groups(videos, 1 if slides else args.batch_size)
     for group in progress_bar(groups, desc='videos', disable=len(videos) < 2):
         for video, result in _predicted(recognizer, group, windows if slides else None, args.batch_size):
