@@ -12,8 +12,8 @@ CHROMIUM = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 
 
 
 @contextmanager
-def browser_page(**options) -> Iterator[tuple[object, list[str]]]:
-    """A page of Chromium with Playwright's options of a context, and the addresses that it asks for.
+def browser_page(*flags: str, **options) -> Iterator[tuple[object, list[str]]]:
+    """A page of Chromium with its flags and Playwright's options of a context, and the addresses that it asks for.
 
     The test is skipped where there is no Chromium (``apt-get install chromium``) or no Playwright.
     """
@@ -21,7 +21,8 @@ def browser_page(**options) -> Iterator[tuple[object, list[str]]]:
     if CHROMIUM is None:
         pytest.skip('no chromium on the PATH')
     with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=['--no-sandbox', '--disable-gpu'])
+        flags = ['--no-sandbox', '--disable-gpu', *flags]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         page, requests = browser.new_context(**options).new_page(), []
         page.on('request', lambda request: requests.append(request.url))
         try:

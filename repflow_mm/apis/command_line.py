@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,20 +15,32 @@ MOST_LINES = 22
 def one_line_errors(goes_on: bool = False) -> Iterator[None]:
     """End the program in one line instead of a traceback where what the user gave, or a file, is at fault.
 
-    Of the processes of a distributed run the first one alone says it.
+    An interrupt ends it in one line too. Of the processes of a distributed run the first one alone says it.
 
     Args:
         goes_on (bool): Whether the command goes on where it was interrupted, which an interrupt then says. Defaults to
             False.
     """
     try:
-        yield
+        with one_line_interrupt(goes_on):
+            yield
     except (OSError, ValueError, FloatingPointError) as error:
         sys.exit(f'error: {error}' if os.environ.get('RANK', '0') == '0' else 1)
+
+
+@contextmanager
+def one_line_interrupt(goes_on: bool = False) -> Iterator[None]:
+    """End the program in one line, and with the status of a program that Ctrl-C ends, instead of a traceback.
+
+    Args:
+        goes_on (bool): Whether the command goes on where it was interrupted, which is said then. Defaults to False.
+    """
+    try:
+        yield
     except KeyboardInterrupt:
-        if not goes_on:
-            raise
-        sys.exit('interrupted; the same command goes on from here')
+        if os.environ.get('RANK', '0') == '0':
+            sys.stderr.write(f'interrupted{"; the same command goes on from here" if goes_on else ""}\n')
+        sys.exit(128 + signal.SIGINT)
 
 
 def show(*lines: str) -> None:

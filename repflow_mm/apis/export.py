@@ -13,12 +13,13 @@ import torch
 from mmaction.structures import ActionDataSample
 from torch import Tensor
 
+from repflow_mm.apis.checkpoint import checkpoint_of
 from repflow_mm.apis.command_line import one_line_errors
 from repflow_mm.apis.recognizer import Recognizer, load_recognizer
 from repflow_mm.apis.videos import find_videos
 from repflow_mm.datasets.motion_clips.clips import MotionClipOptions, render_clip
 from repflow_mm.datasets.video_files import write_video
-from repflow_mm.export.formats import FORMATS, load_network, write_network
+from repflow_mm.export.formats import FORMATS, check_format, load_network, write_network
 from repflow_mm.export.network import ScoringNetwork
 from repflow_mm.files import check_writable
 
@@ -32,7 +33,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the flags of ``tools/export.py``."""
     parser = argparse.ArgumentParser(description='Export a recognizer and compare it with the original on clips.')
     parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('checkpoint', help='checkpoint file, or the folder of a training, for its newest one')
     parser.add_argument('--format', choices=FORMATS, default='onnx', help='format (default: onnx)')
     parser.add_argument('--out', type=Path, help="the file; default: the checkpoint's name with the format's suffix")
     parser.add_argument('--with-preprocessing', action='store_true', help='take pixels, uint8, and normalise them')
@@ -110,9 +111,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Export as the command line says; returns 1 if the file does not compute what the recognizer does."""
     args = parse_args(argv)
     with one_line_errors():
-        path = args.out or Path(args.checkpoint).with_suffix(SUFFIXES[args.format])
+        check_format(args.format)
+        checkpoint = checkpoint_of(args.checkpoint)
+        path = args.out or Path(checkpoint).with_suffix(SUFFIXES[args.format])
         check_writable(path, 'file')
-        recognizer = load_recognizer(args.config, args.checkpoint, device='cpu')
+        recognizer = load_recognizer(args.config, checkpoint, device='cpu')
         path.parent.mkdir(parents=True, exist_ok=True)
         difference, count = export_recognizer(recognizer, path, args)
     sys.stdout.write(f'{preprocessing_note(recognizer, args.with_preprocessing)}\n')

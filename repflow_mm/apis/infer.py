@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from repflow_mm.apis.annotation import annotate_video, draw_timeline
+from repflow_mm.apis.checkpoint import checkpoint_of
 from repflow_mm.apis.command_line import one_line_errors
 from repflow_mm.apis.predictions import (
     RATE,
@@ -27,7 +28,7 @@ from repflow_mm.apis.predictions import (
 )
 from repflow_mm.apis.recognizer import Recognizer, load_recognizer
 from repflow_mm.apis.videos import find_videos
-from repflow_mm.files import completed, write_json, write_text
+from repflow_mm.files import check_writable, completed, write_json, write_text
 from repflow_mm.progress import progress_bar
 
 FEATURES = ('pooled', 'maps')
@@ -38,7 +39,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Say what a video, the videos of a folder or list, or a camera show.')
     parser.add_argument('source', help="a video, a folder, an annotation list (.txt), or a camera's number")
     parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('checkpoint', help='checkpoint file, or the folder of a training, for its newest one')
     parser.add_argument('--classes', help="file of the classes' names, one a line; default: classes.txt by the list")
     parser.add_argument('--top', type=int, default=5, help='classes that are shown (default: 5)')
     parser.add_argument('--device', help='cpu, cuda, ...; default: a GPU if there is one')
@@ -114,29 +115,39 @@ def camera_frames(number: int, seconds: float | None = None) -> tuple[float, Ite
 
 
 def infer(recognizer: Recognizer, args: argparse.Namespace, show: Callable[[str], object]) -> dict[str, str]:
-    """Predict what the command line says and write its files; returns the videos that failed, and why."""
-    windows = Windows(args.window, args.stride)
+    """Predict what the command line says and write its files; returns the videos that failed, and why.
+
+    Ctrl-C keeps what is predicted by then.
+    """
+    windows, predictions, failed = Windows(args.window, args.stride), [], {}
     if args.source.isdecimal() and not Path(args.source).exists():
         rate, frames = camera_frames(int(args.source), args.seconds)
-        stream, predictions = predict_stream(recognizer, frames, rate, windows, f'camera {args.source}'), []
+        stream = predict_stream(recognizer, frames, rate, windows, f'camera {args.source}')
         with suppress(KeyboardInterrupt):  # which is how most of them end
             for prediction in _shown(stream, recognizer, args, show):
                 predictions.append(prediction)
-        _report(recognizer, args, predictions, {})
-        return {}
+    else:
+        try:
+            _infer_videos(recognizer, args, windows, show, predictions, failed)
+        except KeyboardInterrupt:
+            _report(recognizer, args, predictions, failed)
+            raise
+    _report(recognizer, args, predictions, failed)
+    return failed
+
+
+def _infer_videos(recognizer, args, windows: Windows, show, predictions: list, failed: dict[str, str]) -> None:
+    """Predict videos and write the files of each; predictions and failures are added as they come."""
     slides = args.slide or args.timeline is not None or (args.window, args.stride) != (None, None)
-    videos, predictions, failed = find_videos(args.source, args.video_root, args.allow_outside), [], {}
-    for group in progress_bar(
-        _groups(videos, 1 if slides else args.batch_size), desc='videos', disable=len(videos) < 2
-    ):
+    videos = find_videos(args.source, args.video_root, args.allow_outside)
+    groups = _groups(videos, 1 if slides else args.batch_size)
+    for group in progress_bar(groups, desc='videos', disable=len(videos) < 2):
         for video, result in _predicted(recognizer, group, windows if slides else None, args.batch_size):
             if isinstance(result, Exception):
                 failed[str(video)] = str(result)
                 continue
-            predictions += list(_shown(result, recognizer, args, show))
+            predictions += _shown(result, recognizer, args, show)
             _write_files(recognizer, args, video, result, windows)
-    _report(recognizer, args, predictions, failed)
-    return failed
 
 
 def _groups(videos: Sequence[Path], size: int) -> list[Sequence[Path]]:
@@ -188,7 +199,18 @@ def _name(args: argparse.Namespace, video: Path) -> str:
     return '_'.join(inside.with_suffix('').parts)
 
 
+def check_outputs(args: argparse.Namespace) -> None:
+    """Raise OSError if a file or folder that the command line names cannot be written."""
+    folders = dict(annotate=args.annotate, timeline=args.timeline)
+    folders |= dict(features_dir=args.features_dir if args.features else None)
+    for name, path in dict(json=args.json, csv=args.csv, **folders).items():
+        if path is not None:
+            check_writable(path, f'--{name.replace("_", "-")}')
+
+
 def _report(recognizer: Recognizer, args: argparse.Namespace, predictions: list, failed: dict[str, str]) -> None:
+    for file in filter(None, (args.json, args.csv)):
+        file.parent.mkdir(parents=True, exist_ok=True)
     if args.json is not None:
         rows = [as_json(prediction, recognizer.classes, args.top) for prediction in predictions]
         what = dict(config=args.config, checkpoint=args.checkpoint, classes=list(recognizer.classes))
@@ -201,7 +223,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Predict as the command line says; returns the number of videos that failed."""
     args = parse_args(argv)
     with one_line_errors():
-        recognizer = load_recognizer(args.config, args.checkpoint, args.device, args.classes)
+        check_outputs(args)
+        recognizer = load_recognizer(args.config, checkpoint_of(args.checkpoint), args.device, args.classes)
         failed = infer(recognizer, args, sys.stdout.write)
     for reason in failed.values():
         sys.stderr.write(f'error: {reason}\n')

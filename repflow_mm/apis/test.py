@@ -10,7 +10,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from repflow_mm.apis.checkpoint import checkpoint_of
-from repflow_mm.apis.command_line import one_line_errors
+from repflow_mm.apis.command_line import one_line_errors, one_line_interrupt
 from repflow_mm.apis.data_errors import one_line_data_errors
 from repflow_mm.apis.options import (
     add_common_arguments,
@@ -87,6 +87,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     with one_line_errors():
         runner = build_runner(config_from_args(args), ('test',))
-    with one_line_data_errors(runner):
+    with one_line_interrupt(), one_line_data_errors(runner):
         runner.test()
     leave_process_group()

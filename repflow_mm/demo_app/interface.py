@@ -8,6 +8,7 @@ import gradio as gr
 
 from repflow_mm.apis.flow_viewers import SolverSettings
 from repflow_mm.demo_app.explorer import Explorer, Shot
+from repflow_mm.demo_app.recordings import whole_recording
 from repflow_mm.visualization.clip_flow import MEAN
 
 # Range and step of each term that can be set.
@@ -64,7 +65,8 @@ def _showing(explorer: Explorer, clips: Mapping[str, str]) -> Callable[..., tupl
 
     def show(name, uploaded, place, channel, frame, *values):
         settings = SolverSettings(int(values[0]), *values[1:])
-        shot = _shot(explorer, uploaded or clips.get(name), place, channel, int(frame) - 1, settings)
+        video = whole_recording(uploaded) if uploaded else clips.get(name)
+        shot = _shot(explorer, video, place, channel, int(frame) - 1, settings)
         number = gr.Slider(maximum=max(shot.num_steps, 2), value=min(int(frame), shot.num_steps))
         return shot.picture, gr.Label(shot.scores or None, visible=bool(shot.scores)), number
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -14,6 +15,8 @@ from repflow_mm.export.network import choose_solver
 from repflow_mm.files import completed
 
 FORMATS = ('onnx', 'pt2', 'torchscript')
+# What a format needs beside torch, to be written and to be run.
+PACKAGES = {'onnx': ('onnx', 'onnxscript', 'onnxruntime')}
 INPUT, OUTPUT = 'clips', 'scores'
 # The solver's operators, each of which the exporter may meet in the place of a flow layer.
 OPERATORS = ('rep_flow_cpu', 'rep_flow_triton')
@@ -35,11 +38,9 @@ def write_network(
             ``repflow_mm.ops`` must be imported where the file is loaded. Defaults to False.
 
     Raises:
-        ImportError: If ONNX's packages are missing.
-        ValueError: If there is no such format.
+        ValueError: If there is no such format, or ONNX's packages are missing.
     """
-    if kind not in FORMATS:
-        raise ValueError(f'format must be one of {FORMATS}, got {kind!r}')
+    check_format(kind)
     choose_solver(network, unrolled)
     with completed(path) as temporary, torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter('ignore')  # the exporters' remarks on themselves
@@ -53,15 +54,22 @@ def write_network(
             torch.jit.trace(network, example, check_trace=False).save(temporary)
 
 
+def check_format(kind: str) -> None:
+    """Raise ValueError if there is no such format, or if one of its packages is missing."""
+    if kind not in FORMATS:
+        raise ValueError(f'format must be one of {FORMATS}, got {kind!r}')
+    missing = [name for name in PACKAGES.get(kind, ()) if find_spec(name) is None]
+    if missing:
+        raise ValueError(f"{kind} needs {', '.join(missing)}: pip install 'repflow_mm[export]'")
+
+
 def _shapes(dynamic_batch: bool) -> tuple[dict] | None:
     return ({0: torch.export.Dim('batch', min=1, max=4096)},) if dynamic_batch else None
 
 
 def _write_onnx(network: nn.Module, example: Tensor, path: Path, dynamic_batch: bool) -> None:
-    try:
-        import onnx
-    except ImportError as error:
-        raise ImportError(f"export to ONNX needs pip install 'repflow_mm[export]' ({error})") from error
+    import onnx
+
     from repflow_mm.export.onnx_solver import rep_flow_onnx
 
     operators = [getattr(torch.ops.repflow_mm, name).default for name in OPERATORS]

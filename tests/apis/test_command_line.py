@@ -22,12 +22,13 @@ def test_other_errors_keep_their_traceback():
         raise ZeroDivisionError
 
 
-def test_an_interrupt_says_whether_the_command_goes_on():
-    with pytest.raises(KeyboardInterrupt), one_line_errors():
+@pytest.mark.parametrize(
+    ('goes_on', 'said'), [(False, 'interrupted\n'), (True, 'interrupted; the same command goes on from here\n')]
+)
+def test_an_interrupt_says_whether_the_command_goes_on(goes_on, said, capsys):
+    with pytest.raises(SystemExit) as ended, one_line_errors(goes_on):
         raise KeyboardInterrupt
-    with pytest.raises(SystemExit) as ended, one_line_errors(goes_on=True):
-        raise KeyboardInterrupt
-    assert ended.value.code == 'interrupted; the same command goes on from here'
+    assert (ended.value.code, capsys.readouterr().err) == (130, said)
 
 
 def test_a_long_report_is_cut(capsys):

@@ -1,9 +1,12 @@
+import importlib.util
+
 import pytest
 import torch
 from helpers import ROOT
 
 from repflow_mm.apis import export
 from repflow_mm.apis.recognizer import load_recognizer
+from repflow_mm.export import formats
 
 CONFIG = ROOT / 'configs' / 'demo' / 'repflow_r18_motion_clips.py'
 
@@ -41,6 +44,13 @@ def test_a_file_that_is_not_the_same_is_an_exit_code(checkpoint, tmp_path, capsy
     assert (
         f'{out} (' in (shown := capsys.readouterr().out) and 'NOT the same scores as the original on 2 clips' in shown
     )
+
+
+def test_missing_packages_are_one_line(checkpoint, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(formats, 'find_spec', lambda name: None if name == 'onnxscript' else find(name))
+    with pytest.raises(SystemExit, match=r"^error: onnx needs onnxscript: pip install 'repflow_mm\[export\]'$"):
+        export.main([str(CONFIG), str(checkpoint)])
 
 
 def test_missing_files(checkpoint, tmp_path):

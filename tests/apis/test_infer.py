@@ -6,6 +6,7 @@ import pytest
 import torch
 from helpers import ROOT
 
+from repflow_mm.apis import infer
 from repflow_mm.apis.infer import main, parse_args
 from repflow_mm.apis.predictions import Windows, clip_span, predict_stream, predict_windows, sampler_of
 from repflow_mm.apis.recognizer import load_recognizer
@@ -148,6 +149,42 @@ def test_camera(setting, tmp_path, monkeypatch, capsys, flags, by_interrupt, sta
     frames = open_video(str(folder / 'videos' / 'long.mp4')).frames()
     for row, expected in zip(found['predictions'], predict_stream(recognizer, frames, 8.0, Windows(8, 8))):
         assert np.abs(np.array(row['scores']) - expected.scores).max() <= 1e-5
+
+
+def test_an_interrupt_keeps_what_is_predicted(setting, tmp_path, monkeypatch, capsys):
+    _, folder = setting
+    predict = infer.predict_videos
+
+    def interrupted(recognizer, videos, batch_size):
+        if videos[0].parent.name != 'inner':  # which is the first
+            raise KeyboardInterrupt
+        return predict(recognizer, videos, batch_size)
+
+    monkeypatch.setattr(infer, 'predict_videos', interrupted)
+    out = tmp_path / 'new' / 'o.json'
+    with pytest.raises(SystemExit, match='^130$'):
+        run(setting, folder / 'videos', '--json', out)
+    (row,) = json.loads(out.read_text())['predictions']
+    assert row['video'].endswith('inner/long.mp4') and capsys.readouterr().err.splitlines()[-1] == 'interrupted'
+
+
+@pytest.mark.parametrize('flag', ['--json', '--csv', '--annotate', '--timeline', '--features-dir'])
+def test_places_that_cannot_be_written_are_named_first(flag):
+    arguments = ['none.mp4', 'none.py', 'none.pth', '--features', 'pooled', flag, '/proc/new/place']
+    with pytest.raises(SystemExit, match=f'^error: {flag} /proc/new/place cannot be written: '):
+        main(arguments)
+
+
+def test_the_folder_of_a_training_stands_for_its_newest_checkpoint(setting, tmp_path, capsys):
+    _, folder = setting
+    content = torch.load(folder / 'model.pth', weights_only=True)
+    torch.save(dict(content, meta=dict(epoch=3, iter=12), message_hub={}), tmp_path / 'epoch_3.pth')
+    video = folder / 'videos' / 'inner' / 'long.mp4'
+    shown = []
+    for checkpoint in (tmp_path, folder / 'model.pth'):
+        assert main([str(video), str(CONFIG), str(checkpoint), '--device', 'cpu']) == 0
+        shown.append(capsys.readouterr().out)
+    assert shown[0] == shown[1] != ''
 
 
 def test_windows_reach_the_end():

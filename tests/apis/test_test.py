@@ -1,5 +1,6 @@
 import inspect
 import os
+from types import SimpleNamespace
 
 import pytest
 from helpers import ROOT
@@ -104,3 +105,14 @@ def test_cfg_options_work_dir_and_launcher(config, tmp_path):
     flags = ['--work-dir', str(tmp_path), '--launcher', 'pytorch', '--local-rank', '1']
     cfg = config(*flags, '--cfg-options', 'test_dataloader.num_workers=1')
     assert (cfg.work_dir, cfg.launcher, cfg.test_dataloader.num_workers) == (str(tmp_path), 'pytorch', 1)
+
+
+def test_an_interrupt_is_a_line(monkeypatch, tmp_path, capsys):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(test_api, 'build_runner', lambda cfg, modes: SimpleNamespace(test=interrupted, hooks=[]))
+    (tmp_path / 'a.pth').touch()
+    with pytest.raises(SystemExit, match='^130$'):
+        test_api.main([str(ROOT / KINETICS), str(tmp_path / 'a.pth')])
+    assert capsys.readouterr().err == 'interrupted\n'

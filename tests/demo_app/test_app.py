@@ -10,12 +10,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from browser import browser_page
 from helpers import ROOT
 
 from repflow_mm.apis.flow_viewers import FramesViewer
+from repflow_mm.datasets.motion_clips.clips import MotionClipOptions, render_clip
 from repflow_mm.demo_app.explorer import Explorer
 
 pytest.importorskip('gradio')
@@ -88,48 +91,90 @@ def test_names_of_other_pages_are_refused():
     assert client.get('/', headers=dict(host='other.example')).status_code == 400
 
 
+def opened(page, address):
+    """Open the app; returns the address of its first picture."""
+    page.set_default_timeout(1000 * SECONDS)
+    page.goto(address)
+    page.wait_for_selector('#picture img')
+    return page.locator('#picture img').first.get_attribute('src')
+
+
+def changed(page, before):
+    """Wait for a picture that is another than before; returns its address."""
+    script = "before => { const i = document.querySelector('#picture img'); return i && i.src !== before; }"
+    page.wait_for_function(script, arg=before)
+    return page.locator('#picture img').first.get_attribute('src')
+
+
+def hosts(requests):
+    """Where the requests went, those aside that stay inside of the page."""
+    return {urlsplit(url).netloc for url in requests if not url.startswith(('data:', 'blob:'))}
+
+
 def test_a_control_changes_the_picture(app, motion_clips):
     with browser_page(viewport=dict(width=1280, height=1000)) as (page, requests):
-        page.set_default_timeout(1000 * SECONDS)
-        page.goto(app)
-
-        def source():
-            return page.locator('#picture img').first.get_attribute('src')
-
-        def changed(before):
-            script = "before => { const i = document.querySelector('#picture img'); return i && i.src !== before; }"
-            page.wait_for_function(script, arg=before)
-            return source()
-
-        page.wait_for_selector('#picture img')
-        first = source()
+        source = opened(page, app)
         assert 'class' in page.locator('#prediction').inner_text()
-        for name, value in (('num_iters', '1'), ('theta', '0.9'), ('frame', '3')):
+        values = dict(tau='0.05', lam='0.9', theta='0.9', num_iters='1', frame='3')
+        for name, value in values.items():
             number = page.locator(f'#{name} input[type=number]')
             number.fill(value)
             number.press('Enter')
-            first = changed(first)
+            source = changed(page, source)
 
         page.locator('#place input').click()
         page.get_by_role('option', name='frames').click()
-        first = changed(first)
+        source = changed(page, source)
         page.locator('#channel input').click()
         page.get_by_role('option', name='green').click()
-        first = changed(first)
+        source = changed(page, source)
 
         video = sorted((motion_clips / 'val').glob('up_*'))[0]
         page.locator('#upload input[type=file]').first.set_input_files(str(video))
-        first = changed(first)
+        changed(page, source)
+        assert hosts(requests) == {urlsplit(app).netloc}
 
-        hosts = {urlsplit(url).netloc for url in requests if not url.startswith(('data:', 'blob:'))}
-        assert hosts == {urlsplit(app).netloc}
+
+COUNT_BYTES = """
+const start = MediaRecorder.prototype.start;
+MediaRecorder.prototype.start = function (...given) {
+    window.recorded = 0;
+    this.addEventListener('dataavailable', event => { window.recorded += event.data.size; });
+    return start.apply(this, given);
+};
+"""
+
+
+@pytest.fixture
+def camera(tmp_path):
+    """Flags of a browser whose camera shows a moving texture, and which lets pages see it."""
+    path = tmp_path / 'camera.y4m'
+    with path.open('wb') as file:
+        file.write(b'YUV4MPEG2 W64 H64 F8:1 Ip A1:1 C420\n')
+        for frame in render_clip(MotionClipOptions(train=1, val=1, size=64, length=24), 'train', 0):
+            planes = cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_BGR2YUV_I420)
+            file.write(b'FRAME\n' + planes.tobytes())
+    device = '--use-fake-device-for-media-stream', f'--use-file-for-fake-video-capture={path}'
+    return *device, '--use-fake-ui-for-media-stream'
+
+
+def test_a_recording_of_the_camera_is_shown(app, camera):
+    with browser_page(*camera) as (page, requests):
+        page.add_init_script(COUNT_BYTES)
+        source = opened(page, app)
+        page.get_by_label('Capture from camera').click()
+        page.get_by_text('Click to Access Webcam').click()
+        page.get_by_role('button', name='start recording').click()
+        page.wait_for_function('window.recorded > 8000')
+        page.get_by_role('button', name='start recording').click()  # which says "Stop"
+        changed(page, source)
+        assert page.get_by_text('cannot be read').count() == 0
+        assert hosts(requests) == {urlsplit(app).netloc}
 
 
 def test_what_is_no_video_is_said(app, tmp_path):
     (tmp_path / 'text.mp4').write_text('no video')
     with browser_page() as (page, _):
-        page.set_default_timeout(1000 * SECONDS)
-        page.goto(app)
-        page.wait_for_selector('#picture img')
+        opened(page, app)
         page.locator('#upload input[type=file]').first.set_input_files(str(tmp_path / 'text.mp4'))
         page.get_by_text('text.mp4 is no video that can be read').first.wait_for()

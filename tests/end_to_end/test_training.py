@@ -12,6 +12,7 @@ from mmengine.runner import CheckpointLoader
 
 from repflow_mm.apis import test as test_api
 from repflow_mm.apis import train as train_api
+from repflow_mm.apis.flow_viewers import NetworkViewer
 from repflow_mm.apis.fuse import fuse_streams
 from repflow_mm.engine import StepSeedHook
 
@@ -117,6 +118,17 @@ def test_training_writes_logs_and_checkpoints(trained):
     moved = {name.split('.')[-1] for name in before
              if '.steps.flow0.' in name and not torch.equal(before[name], after[name])}  # fmt: skip
     assert moved == FLOW_TERMS
+
+
+@pytest.mark.parametrize(('axis', 'backward', 'forward'), [(0, 'left', 'right'), (1, 'up', 'down')])
+def test_the_learned_layer_tells_opposite_motions_apart(config, trained, motion_clips, axis, backward, forward):
+    viewer = NetworkViewer(config, trained / 'epoch_2.pth')
+    means = []
+    for motion in (backward, forward):
+        (flow,) = viewer.see(motion_clips / 'val' / f'{motion}_00000.mp4').flows.values()  # (2, C, T-1, H, W)
+        means.append(flow.flatten(1).mean(dim=1))
+        assert means[-1][axis].abs() > 2 * means[-1][1 - axis].abs(), 'it is along the motion'
+    assert means[0][axis] < 0 < means[1][axis]
 
 
 def test_test_dumps_scores(config, trained, tmp_path):

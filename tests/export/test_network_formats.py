@@ -83,6 +83,29 @@ def test_onnx_of_a_2d_recognizer(tmp_path):
     check(model, network, tmp_path / 'a.onnx', 'onnx', clips[1:])
 
 
+@needs_onnx
+def test_onnx_of_another_backbone_takes_any_number_of_clips(tmp_path):
+    backbone = dict(type='ResNetTSM', depth=18, num_segments=6, pretrained2d=False)
+    flow = dict(after='layer2', channels=4, num_iters=5, fusion='add')
+    cfg = dict(
+        type='Recognizer2D',
+        backbone=dict(type='WithFlow', backbone=backbone, flow=flow),
+        cls_head=dict(
+            type='TSMHead', num_classes=5, in_channels=512, num_segments=6, average_clips='prob', init_std=0.5
+        ),
+        data_preprocessor=dict(type='ActionDataPreprocessor', mean=[127.5] * 3, std=[50.0] * 3, format_shape='NCHW'),
+    )
+    init_default_scope('mmaction')
+    torch.manual_seed(0)
+    model = MODELS.build(cfg)
+    model.cls_head.init_weights()
+    network = ScoringNetwork(model.eval()).eval()
+    shape = 6, 3, 24, 24  # (T, C, H, W)
+    write_network(network, network.normalize(clips_of(2, shape)), tmp_path / 'a.onnx', 'onnx')
+    for number in (1, 3):
+        check(model, network, tmp_path / 'a.onnx', 'onnx', clips_of(number, shape))
+
+
 @pytest.mark.parametrize('unrolled', [False, True], ids=['operator', 'unrolled'])
 @pytest.mark.parametrize('kind', ['pt2', 'torchscript'])
 def test_torchs_formats_compute_the_scores(kind, unrolled, tmp_path):

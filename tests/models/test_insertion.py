@@ -8,62 +8,13 @@ from mmaction.registry import MODELS
 from mmengine.model import ExponentialMovingAverage
 from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint, save_checkpoint
+from small_networks import FLOW, RESIDUAL, SHORT_3D, Plain, T, clips, frames, resnet, resnet3d
 from torch import nn
 from torch.testing import assert_close
 
 import repflow_mm.models  # noqa: F401
 from repflow_mm.models import insert_flow
 from repflow_mm.models.insertion import FlowHook
-
-T = 4
-FLOW = dict(after='layer1', channels=4, num_iters=2)
-RESIDUAL = dict(fusion='add', zero_init_norm=True)
-SHORT = dict(num_stages=2, strides=(1, 2), dilations=(1, 1), out_indices=(1,))
-SHORT_3D = dict(
-    pretrained=None, num_stages=2, spatial_strides=(1, 2), temporal_strides=(1, 1), dilations=(1, 1), out_indices=(1,)
-)
-
-
-def resnet(flow=FLOW, seed=0, **kwargs):
-    torch.manual_seed(seed)
-    backbone = dict(dict(type='ResNet', depth=18, **SHORT), **kwargs)
-    return MODELS.build(dict(type='WithFlow', backbone=backbone, flow=flow, num_segments=T))
-
-
-def resnet3d(flow=FLOW, seed=0, **kwargs):
-    torch.manual_seed(seed)
-    return MODELS.build(
-        dict(type='WithFlow', backbone=dict(dict(type='ResNet3d', depth=18, **SHORT_3D), **kwargs), flow=flow)
-    )
-
-
-def frames(num_clips=2, size=32, seed=1):
-    return torch.randn(num_clips * T, 3, size, size, generator=torch.Generator().manual_seed(seed))
-
-
-def clips(num_clips=2, length=8, size=32, seed=1):
-    return torch.randn(num_clips, 3, length, size, size, generator=torch.Generator().manual_seed(seed))
-
-
-class Plain(nn.Module):
-    """A network of two 3D convolutions, of which the second can be called twice."""
-
-    def __init__(self, calls=1):
-        super().__init__()
-        self.first, self.second, self.calls = nn.Conv3d(3, 6, 3, padding=1), nn.Conv3d(6, 6, 3, padding=1), calls
-
-    def forward(self, x):
-        x = self.first(x)
-        for _ in range(self.calls):
-            x = self.second(x)
-        return x
-
-
-class Both(nn.Module):
-    """Two outputs."""
-
-    def forward(self, x):
-        return x, x
 
 
 class TestInsertion:
@@ -135,100 +86,6 @@ class TestInsertion:
         network = insert_flow(network.eval(), dict(FLOW, after='first'))
         assert all(parameter.is_meta for parameter in network.parameters())
         assert not any(module.training for module in network.modules())
-
-
-class TestGuards:
-    @pytest.mark.parametrize(
-        'flow, error, message',
-        [
-            ('layer1', TypeError, "flow must be None, a dict or a list of dicts, got 'layer1'"),
-            (dict(after='layr2'), ValueError, r"a module of ResNet, got 'layr2'; the nearest are \['layer2'"),
-            (dict(channels=4), ValueError, "must be 'input' or a module of ResNet, got None"),
-            ([FLOW, FLOW], ValueError, "flow has two blocks after 'layer1'; for flow of flow use one block's 'steps'"),
-            (dict(FLOW, chanels=4), ValueError, "flow has no argument 'chanels', nearest is 'channels'; there are"),
-            (dict(FLOW, fusion='mul'), ValueError, "fusion must be one of .* got 'mul'"),
-            (dict(FLOW, layout='maps'), ValueError, r"kind must be one of \('frames', 'clips', 'tokens'\), got 'maps'"),
-            (
-                dict(FLOW, layout=dict(kind='frames', order='thw')),
-                ValueError,
-                r"settings of the layout 'frames' are \('channels_last',\), got {'order': 'thw'}",
-            ),
-            (
-                dict(FLOW, layout=dict(kind='tokens', order='twh')),
-                ValueError,
-                r"order of the layout 'tokens' must be one of \('thw', 'hwt', 'hw'\), got 'twh'",
-            ),
-            (
-                dict(FLOW, layout=dict(kind='tokens', order='thw', grid='stem')),
-                ValueError,
-                "grid must be a module of ResNet, got 'stem'",
-            ),
-        ],
-        ids=['text', 'name', 'no_name', 'same', 'argument', 'fusion', 'layout', 'layout_setting', 'order', 'grid'],
-    )
-    def test_bad_flow(self, flow, error, message):
-        with pytest.raises(error, match=message):
-            resnet(flow)
-
-    def test_module_that_serves_several_places(self):
-        with pytest.raises(ValueError, match="'second' must be called once in a forward pass .* got 2 calls"):
-            insert_flow(Plain(calls=2), dict(FLOW, after='second'))
-
-    def test_list_of_modules(self):
-        network = nn.ModuleDict(dict(parts=nn.ModuleList([nn.Conv3d(3, 3, 1)])))
-        network.forward = lambda x: network.parts[0](x)
-        with pytest.raises(ValueError, match="'parts' must be called once .* got 0 calls: name a module that computes"):
-            insert_flow(network, dict(FLOW, after='parts'))
-
-    @pytest.mark.parametrize(
-        'last, found',
-        [(nn.Flatten(), r'a tensor of shape \(2, \d+\)'), (Both(), 'a tuple of a tensor .*, a tensor of shape')],
-        ids=['features', 'tuple'],
-    )
-    def test_outputs_that_are_not_supported(self, last, found):
-        network = nn.Sequential(nn.Conv3d(3, 1, 1), last)
-        message = rf"no flow block fits after '1' of Sequential: supported are frames .* found is {found}.* N = 2 clips"
-        with pytest.raises(ValueError, match=message):
-            insert_flow(network, dict(FLOW, after='1'))
-
-    def test_frames_need_num_segments(self):
-        with pytest.raises(ValueError, match='takes frames .*, give num_segments, the frames T of one clip'):
-            MODELS.build(dict(type='WithFlow', backbone=dict(type='ResNet', depth=18), flow=FLOW))
-        network = insert_flow(Plain(), dict(FLOW, after='first'))
-        with pytest.raises(ValueError, match='8 frames .* need num_segments, the frames of one clip, got None'):
-            network(frames())
-
-    def test_num_segments_is_that_of_the_network(self):
-        backbone = dict(type='ResNetTSM', depth=18, num_segments=8, pretrained2d=False)
-        with pytest.raises(ValueError, match='num_segments must be that of ResNetTSM, 8, got 4'):
-            MODELS.build(dict(type='WithFlow', backbone=backbone, flow=FLOW, num_segments=4))
-
-    def test_bad_input(self):
-        network = resnet()
-        with pytest.raises(ValueError, match='7 frames .* are no whole clips of num_segments=4'):
-            network(frames()[:7])
-        with pytest.raises(ValueError, match=r'x must be .* got shape \(3, 32, 32\)'):
-            network(frames()[0])
-        with pytest.raises(ValueError, match='x must be .* got NoneType as the first argument'):
-            network(x=frames())
-
-    def test_module_outside_of_a_forward_pass(self):
-        with pytest.raises(RuntimeError, match='can be called in a forward pass of its network only'):
-            resnet().layer1(torch.rand(2 * T, 64, 8, 8))
-
-    def test_tokens_keep_their_number(self):
-        backbone = dict(type='VisionTransformer', img_size=32, patch_size=8, embed_dims=8, depth=1, num_heads=1)
-        flow = dict(FLOW, after='blocks.0', keep_length=False)
-        with pytest.raises(ValueError, match="keep_length must be True for the tokens of 'blocks.0', .* got False"):
-            MODELS.build(dict(type='WithFlow', backbone=backbone, flow=flow))
-
-    def test_inserting_twice(self):
-        with pytest.raises(ValueError, match='ResNet has flow blocks already: insert all of them at once'):
-            insert_flow(resnet(), FLOW)
-
-    def test_bad_input_shape(self):
-        with pytest.raises(ValueError, match=r'input_shape must be \(C, T, H, W\) or \(C, H, W\), got \(3, 8\)'):
-            insert_flow(Plain(), dict(FLOW, after='first'), input_shape=(3, 8))
 
 
 class TestCopies:
