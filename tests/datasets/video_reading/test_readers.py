@@ -113,6 +113,9 @@ def test_two_hours_at_one_frame_a_second(tmp_path):
     assert len(reader) == 7200 and reader.average_fps == 1
     assert numbers(reader.get_frames(asked)) == [index % 256 for index in asked]
     assert reader.in_order == ''
+    for decoder in DECODERS:
+        if not unusable_reason(decoder):
+            assert numbers(open_video(str(path), decoder).get_frames(asked)) == [index % 256 for index in asked]
 
 
 def test_bytes_in_place_of_a_file(good_videos):
