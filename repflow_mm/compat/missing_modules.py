@@ -12,8 +12,8 @@ import warnings
 def add_missing_drn() -> bool:
     """Put a stub in place of ``mmaction.models.localizers.drn``, which the 1.2.0 wheel lacks (mmaction2#2714).
 
-    The wheel of otxmmaction2 has it, but it imports torchvision, which that does not require; without torchvision all of
-    ``mmaction.models`` fails, and the stub is needed as well.
+    The wheel of otxmmaction2 has it, but it imports torchvision, which its metadata do not name; without torchvision
+    all of ``mmaction.models`` fails, and the stub is needed as well.
 
     Returns:
         bool: Whether the stub was needed.
