@@ -77,7 +77,7 @@ def test_foreign_code_is_refused_and_does_not_run(tmp_path):
     [
         ((HistoryBuffer, '__init__'), r"getattr of '__init__' on <class '.*HistoryBuffer'>"),
         ((torch.Tensor, 'mean'), r"getattr of 'mean' on <class 'torch.Tensor'>"),
-        ((RunsCode(__import__, 'os'), 'system'), r'it needs __import__'),
+        ((RunsCode(__import__, 'os'), 'system'), r'it needs (builtins\.)?__import__'),
     ],
 )
 def test_getattr_reaches_nothing_but_the_historys_statistics(tmp_path, arguments, culprit):
