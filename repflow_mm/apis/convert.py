@@ -10,11 +10,11 @@ from pathlib import Path
 import torch
 from mmaction.registry import MODELS
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
 from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
 from repflow_mm.apis.command_line import one_line_errors
+from repflow_mm.apis.scope import scope_of
 from repflow_mm.compat.checkpoint_forms import state_dict_of
 from repflow_mm.files import check_writable, completed
 from repflow_mm.models.convert import Conversion, convert_released_weights, fit_to
@@ -60,8 +60,8 @@ def convert_file(
 def _model_state(config: str | Path) -> dict[str, Tensor]:
     """State dict of the config's model, without weights from elsewhere."""
     cfg = Config.fromfile(config)
-    init_default_scope(cfg.get('default_scope', 'mmaction'))
-    return MODELS.build(cfg.model).state_dict()
+    with scope_of(cfg):
+        return MODELS.build(cfg.model).state_dict()
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from mmaction.registry import MODELS
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
 
 from repflow_mm.apis.command_line import one_line_errors
+from repflow_mm.apis.scope import scope_of
 from repflow_mm.files import check_writable, completed, write_json
 
 
@@ -60,8 +60,8 @@ def read_top1(test_dir: str | Path) -> float:
 def count_parameters(config: str | Path) -> int:
     """Number of parameters of a config's model."""
     cfg = Config.fromfile(config)
-    init_default_scope(cfg.get('default_scope', 'mmaction'))
-    return sum(parameter.numel() for parameter in MODELS.build(cfg.model).parameters())
+    with scope_of(cfg):
+        return sum(parameter.numel() for parameter in MODELS.build(cfg.model).parameters())
 
 
 def summarise(work_dir: str | Path, configs: dict[str, str], seed: int) -> dict[str, dict]:

@@ -10,15 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from mmaction.registry import DATASETS
 from mmengine.dataset import BaseDataset
 from mmengine.model import BaseModel
-from mmengine.registry import init_default_scope
 from torch import Tensor
 
 from repflow_mm.apis.checkpoint import checkpoint_of
 from repflow_mm.apis.command_line import one_line_errors
 from repflow_mm.apis.recognizer import load_recognizer
+from repflow_mm.apis.scope import build_test_set
 from repflow_mm.files import check_writable, completed
 from repflow_mm.visualization import flow_legend, flow_to_image
 from repflow_mm.visualization.recognizer_flow import see_sample
@@ -99,6 +98,5 @@ def main(argv: Sequence[str] | None = None) -> None:
         check_writable(Path(args.out), '--out')
     recognizer = load_recognizer(args.config, checkpoint_of(args.checkpoint), 'cpu')
     Path(args.out).parent.mkdir(parents=True, exist_ok=True)
-    init_default_scope(recognizer.cfg.get('default_scope', 'mmaction'))
-    draw_picture(see_clips(recognizer.model, DATASETS.build(recognizer.dataset)), args.out)
+    draw_picture(see_clips(recognizer.model, build_test_set(recognizer.cfg)), args.out)
     sys.stdout.write(f'learned flow:    {args.out}\n')

@@ -15,7 +15,6 @@ from mmaction.registry import DATASETS, MODELS
 from mmengine.config import Config, DictAction
 from mmengine.dataset import pseudo_collate
 from mmengine.optim import OptimWrapper, build_optim_wrapper
-from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from mmengine.utils.dl_utils import set_multi_processing
 from torch import nn
@@ -24,6 +23,7 @@ from torch.utils.data import DataLoader
 from repflow_mm.apis.command_line import one_line_errors
 from repflow_mm.apis.config_names import check_names, config_errors, read_config, set_num_classes
 from repflow_mm.apis.preflight import check_config, datasets_of
+from repflow_mm.apis.scope import scope_of
 from repflow_mm.apis.train import use_amp
 from repflow_mm.engine.hooks.bad_data_hook import parts_with
 from repflow_mm.files import check_writable, write_json
@@ -201,7 +201,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if args.json is not None:
             check_writable(args.json, 'file')
         cfg = load_config(args, device)
-        with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmaction')):
+        with scope_of(cfg):
             training = build_training(cfg, device)
             report = profile_training(training, args.config, device, args.repeats, args.size)
         if args.json is not None:

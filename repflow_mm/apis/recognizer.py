@@ -12,12 +12,12 @@ from mmaction.apis import init_recognizer
 from mmaction.registry import TRANSFORMS
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
-from mmengine.registry import DefaultScope
 from mmengine.runner import load_checkpoint
 from torch import Tensor, nn
 
 from repflow_mm.apis.checkpoint import check_checkpoint
 from repflow_mm.apis.config_names import config_errors, read_config
+from repflow_mm.apis.scope import scope_of
 from repflow_mm.datasets.lists.class_names import class_names_beside
 from repflow_mm.resources import config_of
 
@@ -47,7 +47,7 @@ class Recognizer:
         """The test pipeline, in the scope of the config whatever scope is set; ``change`` alters its steps before."""
         steps = [dict(step) for step in self.dataset.pipeline]
         steps = steps if change is None else change(steps)
-        with DefaultScope.overwrite_default_scope(self.cfg.get('default_scope', 'mmaction')):
+        with scope_of(self.cfg):
             return Compose([TRANSFORMS.build(step) if isinstance(step, dict) else step for step in steps])
 
     def sample(self, **content: Any) -> dict:
@@ -92,7 +92,7 @@ def load_recognizer(
     cfg = config if isinstance(config, Config) else read_config(str(config))
     classes = _class_names(cfg, class_names)
     device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
-    with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmaction')):
+    with scope_of(cfg):
         with config_errors():
             model = init_recognizer(cfg, None, device)
         if checkpoint is not None:

@@ -125,7 +125,7 @@ def check_block(data: st.DataObject) -> None:
             _mostly(st.sampled_from((('flow',), ('flow', 'conv', 'flow'), ('flow', 'flow'))), st.just(('conv',)))
         ),
         num_iters=data.draw(COUNTS),
-        normalize=data.draw(_mostly(st.sampled_from(('clip', 'batch')), st.just('frame'))),
+        normalize=data.draw(_mostly(st.sampled_from(('clip', 'batch', 'clip_rms')), st.just('frame'))),
         expand_kernel_size=data.draw(_mostly(st.sampled_from((1, 3)), st.just(2))),
         fusion=data.draw(_mostly(st.sampled_from(('none', 'add', 'concat')), st.just('other'))),
         keep_length=data.draw(st.booleans()),

@@ -25,8 +25,7 @@ from repflow_mm.sweeps.tables import write_table
 TABLES = 'configs/tiny_kinetics/tables.yml'
 
 
-def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parse the flags of ``tools/ablate.py``."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description='Train and test the networks of a table with several seeds; goes on where it was stopped.'
     )
@@ -47,6 +46,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--write-docs', type=Path, help='put the tables between the markers of this Markdown file')
     parser.add_argument('--tables-only', action='store_true', help='run nothing: tables of the runs that are finished')
     parser.add_argument('--list', action='store_true', help='print the rows of the tables without running them')
+    return parser
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the flags of ``tools/ablate.py``."""
+    parser = _parser()
     args = parser.parse_args(argv)
     for flag, number in (('--gpus', args.gpus), ('--jobs', args.jobs)):
         if number < 1:

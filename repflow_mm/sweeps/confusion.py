@@ -9,7 +9,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from repflow_mm.files import completed
+from repflow_mm.sweeps.pictures import save_figure
 from repflow_mm.sweeps.results import Predictions
 
 MOST_COLUMNS = 3
@@ -37,8 +37,7 @@ def write_confusions(path: Path, predictions: dict[str, Predictions], names: Seq
         image = _draw(place, found, names)
         place.set_title(f'{row}: {100 * found.right.mean():.1f} %', fontsize=10)
     figure.colorbar(image, ax=axes, label='% of the class', shrink=0.6)
-    with completed(path) as temporary:
-        figure.savefig(temporary, dpi=100)
+    save_figure(figure, path, dpi=100)
 
 
 def _draw(place: Axes, found: Predictions, names: Sequence[str]):

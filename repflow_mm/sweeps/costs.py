@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from mmaction.registry import DATASETS, MODELS
+from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.model import BaseModel
-from mmengine.registry import init_default_scope
 
+from repflow_mm.apis.scope import build_test_set, scope_of
 from repflow_mm.files import write_json
 from repflow_mm.profiling.network import forward_of
 from repflow_mm.profiling.operations import operations_by_part
@@ -81,7 +81,7 @@ def costs_of(
         FileNotFoundError: If a test set or its first video does not exist.
     """
     models = {name: _model_of(cfg, device) for name, cfg in configs.items()}
-    samples = {name: DATASETS.build(cfg.test_dataloader.dataset)[0] for name, cfg in configs.items()}
+    samples = {name: build_test_set(cfg)[0] for name, cfg in configs.items()}
     calls = {name: _test_step(models[name], samples[name]) for name in configs}
     seconds = seconds_of(calls, repeats, device, progress)
     return {name: _cost(models[name], samples[name], min(seconds[name]), _machine(device)) for name in configs}
@@ -100,9 +100,9 @@ def _machine(device: str) -> str:
 
 
 def _model_of(cfg: Config, device: str) -> BaseModel:
-    init_default_scope(cfg.get('default_scope', 'mmaction'))
     torch.manual_seed(0)
-    return MODELS.build(cfg.model).to(device).eval()
+    with scope_of(cfg):
+        return MODELS.build(cfg.model).to(device).eval()
 
 
 def _test_step(model: BaseModel, sample: dict) -> Callable[[], Sequence]:

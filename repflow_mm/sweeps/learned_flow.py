@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmaction.registry import DATASETS
-from mmengine.registry import DefaultScope
 from torch.utils.data import Dataset
 
 from repflow_mm.apis.recognizer import load_recognizer
+from repflow_mm.apis.scope import build_test_set
 from repflow_mm.datasets.lists.class_names import class_names_beside
 from repflow_mm.sweeps.runs import Run
 from repflow_mm.visualization.clip_flow import ClipFlow, layer_tracks
@@ -30,7 +29,7 @@ def write_learned_flow(path: Path, runs: dict[str, Run], classes: Sequence[str])
         ValueError: If the data set has no such class, or no test clip of it, or a network has no flow layer.
     """
     first = next(iter(runs.values()))
-    indices = _first_clips(_test_set(first), class_names_beside(_ann_file(first)), classes)
+    indices = _first_clips(build_test_set(first.cfg), class_names_beside(_ann_file(first)), classes)
     seen = {row: _see(run, indices) for row, run in runs.items()}
     # The networks' pictures of a clip below each other.
     clips = [(f'{name} · {row}', seen[row][number]) for number, name in enumerate(classes) for row in runs]
@@ -39,11 +38,6 @@ def write_learned_flow(path: Path, runs: dict[str, Run], classes: Sequence[str])
 
 def _ann_file(run: Run) -> str:
     return run.cfg.test_dataloader.dataset.ann_file
-
-
-def _test_set(run: Run) -> Dataset:
-    with DefaultScope.overwrite_default_scope(run.cfg.get('default_scope', 'mmaction')):
-        return DATASETS.build(run.cfg.test_dataloader.dataset)
 
 
 def _first_clips(dataset: Dataset, names: Sequence[str], classes: Sequence[str]) -> list[int]:
@@ -60,7 +54,7 @@ def _first_clips(dataset: Dataset, names: Sequence[str], classes: Sequence[str])
 
 def _see(run: Run, indices: Sequence[int]) -> list[ClipFlow]:
     """What the network of a run sees in samples of its test set, with its prediction."""
-    recognizer, dataset = load_recognizer(run.cfg, run.folder / 'last.pth', 'cpu'), _test_set(run)
+    recognizer, dataset = load_recognizer(run.cfg, run.folder / 'last.pth', 'cpu'), build_test_set(run.cfg)
     clips = []
     for index in indices:
         seen = see_sample(recognizer.model, dataset[index])

@@ -34,7 +34,7 @@ def write_bars(path: Path, title: str, means: dict[str, dict[int, float]]) -> No
             axes.plot(percent, [position] * len(percent), 'k.', markersize=5)
     axes.set(yticks=range(len(means)), yticklabels=means, ylim=(len(means) - 0.5, -0.5))
     axes.set(xlabel='top-1 accuracy, %', title=title, xlim=(0, 100))
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def write_accuracy_over_ms(
@@ -73,7 +73,7 @@ def write_accuracy_over_ms(
         axes.annotate(references.get(row, row), place, xytext=(5, -3), textcoords='offset points', va='top', fontsize=8)
     _scale_axes(axes, title)
     figure.legend(loc='outside lower center', ncols=len(set(kinds.values())))
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _scale_axes(axes: Axes, title: str) -> None:
@@ -85,6 +85,7 @@ def _scale_axes(axes: Axes, title: str) -> None:
     axes.xaxis.set_minor_formatter('')
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path, dpi: int = 120) -> None:
+    """Write a figure as a PNG that appears whole."""
     with completed(path) as temporary:
-        figure.savefig(temporary, dpi=120)
+        figure.savefig(temporary, dpi=dpi)

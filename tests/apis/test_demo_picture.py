@@ -7,6 +7,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from repflow_mm.apis import demo_picture
+from repflow_mm.apis.scope import build_test_set
 
 CONFIG = 'configs/demo/repflow_r18_motion_clips.py'
 
@@ -32,7 +33,7 @@ def test_picture_of_every_motion(config, tmp_path, capsys):
 
 def test_sights_are_of_one_clip_a_class(config):
     model = MODELS.build(config.model).eval()
-    sights = demo_picture.see_clips(model, demo_picture.DATASETS.build(config.test_dataloader.dataset))
+    sights = demo_picture.see_clips(model, build_test_set(config))
     names = ['left', 'right', 'up', 'down', 'zoom_in', 'zoom_out', 'clockwise', 'anticlockwise']
     assert [sight.motion for sight in sights] == names
     assert all(sight.predicted in names and sight.flow.shape == (2, 8, 8) for sight in sights)

@@ -38,6 +38,23 @@ def test_tables_are_whole(file):
     assert {network.config for network in networks} == set(file.parent.glob('*.py')) - from_disk
 
 
+def epochs(file, row):
+    """The epochs that each of a row's networks is trained for."""
+    return [RUNS[file][network.name].cfg.train_cfg.max_epochs for network in row.networks]
+
+
+def test_longer_rows_have_twice_the_schedule_of_the_rows_beside_them():
+    rows = {row.name: row for row in tables(DEMO_TABLES)['longer']}
+    longer = [row for row in rows.values() if row.reference]
+    assert 2 * len(longer) == len(rows)
+    for row in longer:
+        name, number = row.name.rsplit(', ', 1)
+        assert row.reference == name and number == f'{epochs(DEMO_TABLES, row)[0]} epochs'
+        run, other = (RUNS[DEMO_TABLES][row.networks[0].name].cfg for row in (row, rows[name]))
+        assert run.train_cfg.max_epochs == run.train_cfg.val_interval == run.param_scheduler[0].T_max
+        assert run.train_cfg.max_epochs == 2 * other.train_cfg.max_epochs and run.model == other.model
+
+
 def reads_flow(cfg):
     return cfg.train_dataloader.dataset.get('modality') == 'Flow'
 
@@ -50,7 +67,8 @@ def test_networks_differ(file):
 
 @pytest.mark.parametrize(('file', 'table'), EVERY_TABLE, ids=lambda value: getattr(value, 'parent', value))
 def test_rows_of_a_table_differ_in_their_networks(file, table):
-    found = [[model.to_dict() for model in models(file, row)] for row in tables(file)[table]]
+    rows = tables(file)[table]
+    found = [([model.to_dict() for model in models(file, row)], epochs(file, row)) for row in rows]
     assert all(found[i] != found[j] for i in range(len(found)) for j in range(i))
 
 
@@ -62,7 +80,7 @@ def test_overrides_replace_settings_that_are_there(file):
             *path, last = key.split('.')
             part = load_config(network.config)
             for name in path if not key.startswith('model.backbone.flow.') else ():
-                part = part[name]
+                part = part[int(name) if name.isdigit() else name]
             assert last in part or key.startswith('model.backbone.flow.') or last == 'num_flows', key
 
 
@@ -116,17 +134,35 @@ def test_flow_of_flow_rows_say_which_form_it_has(file):
     all_flows = load_config('configs/_base_/models/fcf_all_flows.py').fcf.to_dict()
     assert residual.pop('steps') == all_flows.pop('steps') == STEPS['FcF']
     seen = set()
-    for row in (row for rows in tables(file).values() for row in rows):
-        flow, name = models(file, row)[-1].backbone.get('flow') or {}, row.name.removesuffix(', all flows')
+    for row in (row for table, rows in tables(file).items() if table != 'fcf_settings' for row in rows):
+        flow = models(file, row)[-1].backbone.get('flow') or {}
+        form = row.name.removesuffix(', 12 epochs')
+        name = form.removesuffix(', all flows')
         kind = name.split(', ')[-1]
-        assert (kind in ('FcF', 'FcFcF') and name == row.name) == ({key: flow.get(key) for key in residual} == residual)
-        assert (name != row.name) == (flow.get('outputs', 'last') == 'all')
+        assert (kind in ('FcF', 'FcFcF') and name == form) == ({key: flow.get(key) for key in residual} == residual)
+        assert (name != form) == (flow.get('outputs', 'last') == 'all')
         if 'conv' in flow.get('steps', ()):
-            assert (name != row.name) == ({key: flow.get(key) for key in all_flows} == all_flows)
+            assert (name != form) == ({key: flow.get(key) for key in all_flows} == all_flows)
         assert len(flow.get('steps', ())) < 2 or tuple(flow.steps) == STEPS[kind]
         assert flow.get('fusion', 'none') == 'none' or kind not in STEPS or kind in ('FcF', 'FcFcF')
         seen.add(kind)
     assert seen >= set(STEPS)
+
+
+def test_settings_of_flow_of_flow_change_what_the_row_says():
+    rows = {
+        row.name: models(DEMO_TABLES, row)[0].backbone.flow.to_dict() for row in tables(DEMO_TABLES)['fcf_settings']
+    }
+    form = rows.pop('FcF, all flows')
+    assert {name: {key: flow[key] for key in flow if flow[key] != form.get(key)} for name, flow in rows.items()} == {
+        '5 iterations': dict(num_iters=5),
+        '20 iterations': dict(num_iters=20),
+        '50 iterations': dict(num_iters=50),
+        'lam from 0.04': dict(lam=0.04),
+        'lam from 0.6': dict(lam=0.6),
+        'theta from 1.2, tau from 1': dict(theta=1.2, tau=1.0),
+        'scaled by root mean square': dict(normalize='clip_rms'),
+    }
 
 
 @pytest.mark.parametrize('file', sorted(ROOT.glob('configs/**/tables.yml')), ids=lambda file: file.parent.name)

@@ -3,6 +3,7 @@ import torch
 from torch.testing import assert_close
 
 from repflow_mm.ops import normalize_flow_input
+from repflow_mm.ops.normalize import SCOPES
 
 
 @pytest.fixture
@@ -27,11 +28,19 @@ def test_batch_scope_spans_the_range_over_all_clips(x):
     assert y[0].max() - y[0].min() < 10
 
 
-def test_a_clip_does_not_depend_on_its_batch_mates(x):
-    assert_close(normalize_flow_input(x)[1:2], normalize_flow_input(x[1:2]), rtol=0, atol=0)
+def test_each_clip_has_the_mean_and_the_root_mean_square(x):
+    y = normalize_flow_input(x, scope='clip_rms')
+    assert_close(y.mean((1, 2, 3, 4)), torch.zeros(3), rtol=0, atol=1e-4)
+    assert_close(y.square().mean((1, 2, 3, 4)).sqrt(), torch.full((3,), 64.0))
+    assert_close(y[1], (x[1] - x[1].mean()) / x[1].std(correction=0) * 64, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize('scope', ['clip', 'batch'])
+@pytest.mark.parametrize('scope', ['clip', 'clip_rms'])
+def test_a_clip_does_not_depend_on_its_batch_mates(x, scope):
+    assert_close(normalize_flow_input(x, scope)[1:2], normalize_flow_input(x[1:2], scope), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize('scope', SCOPES)
 @pytest.mark.parametrize('value', [0.0, -3.5, 1e30])
 def test_constant_input_gives_zeros_and_a_finite_gradient(value, scope):
     x = torch.full((2, 1, 2, 3, 3), value, requires_grad=True)
@@ -48,7 +57,7 @@ def test_a_constant_clip_beside_another(x):
     assert x.grad.isfinite().all()
 
 
-@pytest.mark.parametrize('scope', ['clip', 'batch'])
+@pytest.mark.parametrize('scope', SCOPES)
 def test_gradcheck(scope):
     x = torch.rand(2, 1, 2, 3, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     assert torch.autograd.gradcheck(lambda x: normalize_flow_input(x, scope), x.requires_grad_())
@@ -81,7 +90,7 @@ def test_no_clips():
 
 
 def test_unknown_scope(x):
-    with pytest.raises(ValueError, match=r"scope must be one of \('clip', 'batch'\), got 'video'"):
+    with pytest.raises(ValueError, match=r"scope must be one of \('clip', 'batch', 'clip_rms'\), got 'video'"):
         normalize_flow_input(x, scope='video')
 
 

@@ -51,8 +51,11 @@ class FlowBlock(BaseModule):
         learn (Sequence[str]): What each flow layer learns, see :class:`RepresentationFlow`.
             Defaults to ``('theta', 'lam', 'tau', 'div')``.
         image_gradient (str): ``'central'`` or ``'sobel'``. Defaults to ``'central'``.
-        normalize (str): Scope of the normalisation, ``'clip'`` or ``'batch'`` (the released code).
-            Defaults to ``'clip'``.
+        theta (float): Start value in each flow layer. Defaults to 0.3.
+        lam (float): Start value in each flow layer. Defaults to 0.15.
+        tau (float): Start value in each flow layer. Defaults to 0.25.
+        normalize (str): How the input of each flow layer is scaled, ``'clip'``, ``'batch'`` (the released code) or
+            ``'clip_rms'``, see :func:`repflow_mm.ops.normalize_flow_input`. Defaults to ``'clip'``.
         expand_kernel_size (int): 1 or 3, the size of the expanding convolution. Defaults to 1.
         outputs (str): Which flows are expanded: ``'last'``, the last step's (the paper); ``'all'``, those of all flow
             steps, each averaged over the neighbouring frames that the last one is made of, side by side and normalised.
@@ -94,6 +97,9 @@ class FlowBlock(BaseModule):
         num_iters: int = 20,
         learn: Sequence[str] = ('theta', 'lam', 'tau', 'div'),
         image_gradient: str = 'central',
+        theta: float = 0.3,
+        lam: float = 0.15,
+        tau: float = 0.25,
         normalize: str = 'clip',
         expand_kernel_size: int = 1,
         outputs: str = 'last',
@@ -122,7 +128,8 @@ class FlowBlock(BaseModule):
         self.keep_length, self.init = keep_length, init
         self.num_flows = list(steps).count('flow')
         self.reduce = nn.Conv2d(in_channels, channels, 1, bias=False)
-        flow_cfg = dict(num_iters=num_iters, learn=learn, image_gradient=image_gradient, backend=backend)
+        starts = dict(theta=theta, lam=lam, tau=tau)
+        flow_cfg = dict(num_iters=num_iters, learn=learn, image_gradient=image_gradient, backend=backend, **starts)
         flow_channels = self._add_steps(steps, channels, flow_cfg, conv_padding)
         self.expanded_channels = flow_channels if outputs == 'all' else flow_channels[-1:]
         several = len(self.expanded_channels) > 1

@@ -123,6 +123,19 @@ def test_a_clip_does_not_depend_on_its_batch_mates(clips, steps):
     assert (changed[0] - together[0]).abs().max() > 1e-3
 
 
+def test_start_values_and_scale_are_those_of_every_flow_layer(clips):
+    arguments = dict(theta=0.5, lam=0.2, tau=0.125, normalize='clip_rms')
+    block = FlowBlock(6, channels=4, steps=('flow', 'conv', 'flow'), **arguments)
+    seen = []
+    for layer in (block.steps['flow0'], block.steps['flow2']):
+        assert [float(term) for term in (layer.theta, layer.lam, layer.tau)] == pytest.approx([0.5, 0.2, 0.125])
+        layer.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    block(clips)
+    assert len(seen) == 2
+    for x in seen:
+        assert_close(x.square().mean((1, 2, 3, 4)).sqrt(), torch.full((len(clips),), 64.0))
+
+
 def test_batch_scope_is_that_of_the_released_code(clips):
     block = build_block(normalize='batch').eval()
     together = block(clips)
@@ -233,7 +246,7 @@ def test_clip_too_short(clips, steps):
         (dict(steps=()), r'steps must be a sequence .* got \(\)'),
         (dict(steps=('flow', 'conv')), r"start and end with 'flow'.* got \('flow', 'conv'\)"),
         (dict(steps=('flow', 'conv', 'conv', 'flow')), "each 'conv' right after a 'flow', got"),
-        (dict(normalize='video'), r"normalize must be one of \('clip', 'batch'\), got 'video'"),
+        (dict(normalize='video'), r"normalize must be one of \('clip', 'batch', 'clip_rms'\), got 'video'"),
         (dict(expand_kernel_size=5), r'expand_kernel_size must be one of \(1, 3\), got 5'),
         (dict(outputs='first'), r"outputs must be one of \('last', 'all'\), got 'first'"),
         (dict(init='zeros'), r"init must be one of \('kaiming', 'mean'\), got 'zeros'"),
