@@ -87,6 +87,13 @@ def test_getattr_reaches_nothing_but_the_historys_statistics(tmp_path, arguments
         CheckpointLoader.load_checkpoint(str(path))
 
 
+def test_what_torch_2_6_says_of_the_culprit():
+    asks = 'Please file an issue so that we can make `weights_only=True` compatible with your use case'
+    message = f'Weights only load failed.\n\n{asks}: WeightsUnpickler error: getattr of .mean. on Tensor'
+    documentation = '\n\nCheck the documentation of torch.load to learn more.'
+    assert checkpoints._refusal(message + documentation) == 'getattr of .mean. on Tensor'
+
+
 def test_missing_checkpoint(tmp_path):
     with pytest.raises(FileNotFoundError, match=f'checkpoint {tmp_path}/none.pth does not exist'):
         CheckpointLoader.load_checkpoint(f'{tmp_path}/none.pth')
