@@ -96,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     with one_line_errors():
         check_writable(Path(args.out), '--out')
-    recognizer = load_recognizer(args.config, checkpoint_of(args.checkpoint), 'cpu')
+        recognizer = load_recognizer(args.config, checkpoint_of(args.checkpoint), 'cpu')
     Path(args.out).parent.mkdir(parents=True, exist_ok=True)
     draw_picture(see_clips(recognizer.model, build_test_set(recognizer.cfg)), args.out)
     sys.stdout.write(f'learned flow:    {args.out}\n')

@@ -44,6 +44,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--device', help='cpu, cuda, ...; default: a GPU if there is one')
     parser.add_argument('--batch-size', type=int, default=1, help='videos or windows at a time (default: 1)')
     parser.add_argument('--video-root', help="folder of a list's videos; default: the list's own")
+    parser.add_argument('--allow-outside', action='store_true', help="take a list's paths that lead out of that folder")
     parser.add_argument('--json', type=Path, help='file of all scores')
     parser.add_argument('--csv', type=Path, help='table of the classes that are shown')
     slide = parser.add_argument_group('windows that slide over a video, in place of one prediction for all of it')
@@ -124,7 +125,7 @@ def infer(recognizer: Recognizer, args: argparse.Namespace, show: Callable[[str]
         _report(recognizer, args, predictions, {})
         return {}
     slides = args.slide or args.timeline is not None or (args.window, args.stride) != (None, None)
-    videos, predictions, failed = find_videos(args.source, args.video_root), [], {}
+    videos, predictions, failed = find_videos(args.source, args.video_root, args.allow_outside), [], {}
     for group in progress_bar(
         _groups(videos, 1 if slides else args.batch_size), desc='videos', disable=len(videos) < 2
     ):

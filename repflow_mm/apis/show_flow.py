@@ -25,7 +25,7 @@ from repflow_mm.apis.flow_viewers import (
     see_clip,
 )
 from repflow_mm.classical_flow.methods import METHODS
-from repflow_mm.datasets.lists.list_files import ListEntry, read_list
+from repflow_mm.datasets.lists.list_files import ListEntry, check_inside, read_list
 from repflow_mm.files import check_writable
 from repflow_mm.progress import progress_bar
 from repflow_mm.visualization.flow_files import FORMATS, write_flow_files, write_png
@@ -59,6 +59,7 @@ def show_list(
     out: str | Path,
     per_class: int = 4,
     class_names: Sequence[str] = (),
+    allow_outside: bool = False,
     **options,
 ) -> list[Path]:
     """Write a contact sheet for each class of a list: the first videos of the class, each at its middle.
@@ -70,20 +71,23 @@ def show_list(
         out (str | Path): Folder of the sheets; made if it does not exist.
         per_class (int): Videos of a class. Defaults to 4.
         class_names (Sequence[str]): Names of the classes. Defaults to their numbers.
+        allow_outside (bool): Whether paths may lead out of the folder of videos. Defaults to False.
         **options: Those of :func:`repflow_mm.apis.flow_viewers.see_clip`.
 
     Returns:
         list[Path]: The sheets, in the order of the labels.
     """
+    entries = read_list(file)
+    check_inside(file, [(entry.number, entry.path) for entry in entries], videos, allow_outside)
     classes: dict[int, list[ListEntry]] = {}
-    for entry in read_list(file):
+    for entry in entries:
         classes.setdefault(entry.label, []).append(entry)
     Path(out).mkdir(parents=True, exist_ok=True)
     paths = []
     for label in progress_bar(sorted(classes), 'contact sheets', unit='class'):
         name = class_name(label, class_names)
-        entries = classes[label][:per_class]
-        clips = [(Path(entry.path).name, see_clip(viewer, Path(videos, entry.path), **options)) for entry in entries]
+        shown = classes[label][:per_class]
+        clips = [(Path(entry.path).name, see_clip(viewer, Path(videos, entry.path), **options)) for entry in shown]
         paths.append(Path(out, f'{label:03d}_{re.sub(r"[^0-9A-Za-z]+", "_", name)}.png'))
         write_png(paths[-1], clips_sheet(clips, name))
     return paths
@@ -106,6 +110,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--device', default='cpu', help='where the network runs; default: cpu')
     group = parser.add_argument_group('for a list')
     group.add_argument('--videos', default='.', help='folder that its paths are relative to; default: this folder')
+    group.add_argument('--allow-outside', action='store_true', help='take paths that lead out of that folder')
     group.add_argument('--per-class', type=int, default=4, help='videos of each class; default: 4')
     group = parser.add_argument_group('without a config')
     group.add_argument('--short-side', type=int, default=128, help='shorter side of the frames; default: 128')
@@ -145,6 +150,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         viewer = viewer_from_args(args)
         if Path(args.video).suffix == '.txt':
             names = read_class_names(args.classes) if args.classes else viewer.class_names
+            options['allow_outside'] = args.allow_outside
             paths = show_list(viewer, args.video, args.videos, out, args.per_class, names, **options)
         else:
             paths = show_video(viewer, args.video, out, args.formats, args.fps, **options)

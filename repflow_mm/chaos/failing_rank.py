@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
+from pathlib import Path
 
+import torch
 from mmaction.registry import HOOKS
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
@@ -12,6 +15,10 @@ from mmengine.runner import Runner
 
 # The last one takes the longest: the others wait for it.
 FAILURES = ('raises', 'runs out of memory', 'exits', 'is killed', 'is stopped')
+
+
+# Bytes that a process that runs out of memory still gets, for its last words.
+ROOM = 2**26
 
 
 @HOOKS.register_module()
@@ -39,7 +46,15 @@ class FailingRankHook(Hook):
         if self.how == 'raises':
             raise RuntimeError('this process fails on purpose')
         if self.how == 'runs out of memory':
-            raise MemoryError('this process fails on purpose')
+            _allocate_beyond(ROOM)
         if self.how == 'exits':
             os._exit(3)
         os.kill(os.getpid(), signal.SIGKILL if self.how == 'is killed' else signal.SIGSTOP)
+
+
+def _allocate_beyond(room: int) -> None:
+    """Ask for more memory than this process may have, which is so many bytes more than it has."""
+    pages = int(Path('/proc/self/statm').read_text().split()[0])
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + room, most))
+    torch.empty(2 * room, dtype=torch.uint8)

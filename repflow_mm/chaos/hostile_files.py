@@ -1,8 +1,9 @@
-"""Files from strangers, given to every tool that reads such: nothing in them runs, nothing is written elsewhere."""
+"""Files from strangers, given to every tool that reads such: nothing in them runs, nothing is changed elsewhere."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -10,7 +11,7 @@ import torch
 from repflow_mm.chaos.hostile.caches import cache_offers
 from repflow_mm.chaos.hostile.checkpoints import checkpoint_offers
 from repflow_mm.chaos.hostile.lists import list_offers
-from repflow_mm.chaos.hostile.offer import Offer
+from repflow_mm.chaos.hostile.offer import OF_OTHERS, Offer
 from repflow_mm.chaos.hostile.scores import score_offers
 from repflow_mm.chaos.kills import preload, prepare
 from repflow_mm.chaos.parts import emit_untried, run_in_child, tries_of
@@ -27,7 +28,8 @@ def run(emit: Emit, context: Context) -> None:
     folder = context.folder / 'hostile_files'
     config = prepare(folder)
     preload(config, folder / 'own')
-    all_offers = offers(config, folder / 'own' / 'epoch_2.pth')
+    video = sorted((folder / 'clips').rglob('*.mp4'))[0]
+    all_offers = by_turns(offers(config, folder / 'own' / 'epoch_2.pth', video))
     all_offers = all_offers[: tries_of(context, len(all_offers))]
     seconds = 0.0
     for number, offer in enumerate(all_offers):
@@ -40,9 +42,16 @@ def run(emit: Emit, context: Context) -> None:
         seconds = before - context.seconds_left()
 
 
-def offers(config: Path, checkpoint: Path) -> list[Offer]:
+def offers(config: Path, checkpoint: Path, video: Path) -> list[Offer]:
     """Hostile checkpoints, dumps of scores, lists and caches, each for every tool that reads such."""
-    return [*checkpoint_offers(config, checkpoint), *score_offers(), *list_offers(config), *cache_offers(config)]
+    of_checkpoints, of_lists = checkpoint_offers(config, checkpoint, video), list_offers(config, checkpoint)
+    return [*of_checkpoints, *score_offers(), *of_lists, *cache_offers(config)]
+
+
+def by_turns(all_offers: Sequence[Offer]) -> list[Offer]:
+    """The same offers, the first of each kind before the others."""
+    first = {offer.kind: offer for offer in reversed(all_offers)}
+    return sorted(all_offers, key=lambda offer: offer is not first[offer.kind])
 
 
 def accept(offer: Offer, folder: Path) -> str:
@@ -55,6 +64,7 @@ def accept(offer: Offer, folder: Path) -> str:
         offer.tool(arguments)
 
     arguments = offer.make(inside, mark)
+    (folder / OF_OTHERS).touch()
     before = _listing(folder, inside)
     try:
         status = run_in_child(call, folder.with_suffix('.log'), MOST_SECONDS)
@@ -62,8 +72,10 @@ def accept(offer: Offer, folder: Path) -> str:
         return str(error)
     if mark.exists():
         return 'what is in it was executed'
-    if new := _listing(folder, inside) - before:
-        return f'wrote {sorted(new)} outside of its folder'
+    after = _listing(folder, inside)
+    for what, paths in (('wrote', after - before), ('removed', before - after)):
+        if paths:
+            return f'{what} {sorted(paths)} outside of its folder'
     return f'ended by signal {-status}' if status < 0 else ''
 
 

@@ -6,12 +6,14 @@ import contextlib
 import functools
 import importlib
 import itertools
+import json
 import os
 import random
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,14 +24,20 @@ from repflow_mm.chaos.parts import emit_untried, run_in_child, seed_of, tries_of
 from repflow_mm.compat.checkpoints import load_from_local
 from repflow_mm.datasets.motion_clips.clips import MotionClipOptions
 from repflow_mm.datasets.motion_clips.files import make_motion_clips
+from repflow_mm.files import write_json
 from repflow_mm.gpu_check.context import Context, Emit
 
 WANTED = 50
 # A child that takes longer hangs.
 MOST_SECONDS = 300
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-# Each of them at a change on disk, and at a random moment.
-KINDS_OF_KILLS = 2 * len(SIGNALS)
+# Changes on disk, by what makes them; what torch.save writes is counted beside.
+CHANGES = dict(fsync='an fsync', rename='a rename', replace='a rename', unlink='a removal', remove='a removal')
+WRITE = 'a write'
+# When a signal comes: before a change of some kind, or at any time.
+PLACES = (WRITE, *dict.fromkeys(CHANGES.values()))
+AT_RANDOM = 'a random moment'
+KINDS_OF_KILLS = tuple(itertools.product(SIGNALS, (*PLACES, AT_RANDOM)))
 CONFIG = """
 _base_ = 'repflow_mm::demo/repflow_r18_motion_clips.py'
 model = dict(
@@ -50,27 +58,53 @@ def run(emit: Emit, context: Context) -> None:
     rng, folder = random.Random(seed_of(context)), context.folder / 'kills'
     config = prepare(folder)
     preload(config, folder / 'first')
-    moments, seconds, expected = undisturbed_run(config, folder / 'undisturbed')
-    kills = list(itertools.islice(_kinds_of_kills(rng), tries_of(context, WANTED)))
-    for number, (kind, at_a_change) in enumerate(kills):
+    counts, seconds, expected = undisturbed_run(config, folder / 'undisturbed')
+    kills = list(itertools.islice(_kills(rng, counts, seconds), tries_of(context, WANTED)))
+    for number, kill in enumerate(kills):
         if context.seconds_left() < 4 * seconds + 5:
-            emit_untried(emit, [_named_kill(*left) for left in kills[number:KINDS_OF_KILLS]])
+            emit_untried(emit, [left.name for left in kills[number : len(KINDS_OF_KILLS)]])
             return
-        moment = rng.randint(1, moments) if at_a_change else rng.uniform(0, seconds)
-        where = f'at change {moment} of {moments}' if at_a_change else f'after {moment:.2f} s'
-        why = _killed_run(config, folder / f'run{number}', kind, moment, at_a_change, expected)
-        emit(kind=_named_kill(kind, at_a_change), count=1, ok=not why, why=why and f'{where}: {why}')
+        why = _killed_run(config, folder / f'run{number}', kill, expected)
+        emit(kind=kill.name, count=1, ok=not why, why=why and f'{kill.where(counts)}: {why}')
 
 
-def _kinds_of_kills(rng: random.Random) -> Iterator[tuple[signal.Signals, bool]]:
-    """Signals, and whether they come at a change on disk: each pair once, then all of them again."""
-    kinds = list(itertools.product(SIGNALS, (True, False)))
+class Kill(NamedTuple):
+    """A signal, and when it comes.
+
+    Attributes:
+        signal: The signal.
+        place: One of ``PLACES``, or ``AT_RANDOM``.
+        moment: Of the changes of that kind the number of the one that it comes before; or seconds after the start.
+    """
+
+    signal: signal.Signals
+    place: str
+    moment: float
+
+    @property
+    def name(self) -> str:
+        """What the table calls such a kill."""
+        return f'{self.signal.name}, at {self.place}'
+
+    def where(self, counts: Mapping[str, int]) -> str:
+        """The moment, in words."""
+        if self.place == AT_RANDOM:
+            return f'after {self.moment:.2f} s'
+        return f'at {self.place}, number {self.moment} of {counts[self.place]}'
+
+
+def _kills(rng: random.Random, counts: Mapping[str, int], seconds: float) -> Iterator[Kill]:
+    """Kills of every kind once, then of every kind again; no change is met twice before all of its kind have been."""
+    places = {place: _dealt(rng, range(1, counts[place] + 1)) for place in PLACES}
     while True:
-        yield from rng.sample(kinds, KINDS_OF_KILLS)
+        for kind, place in rng.sample(KINDS_OF_KILLS, len(KINDS_OF_KILLS)):
+            yield Kill(kind, place, rng.uniform(0, seconds) if place == AT_RANDOM else next(places[place]))
 
 
-def _named_kill(kind: signal.Signals, at_a_change: bool) -> str:
-    return f'{kind.name}, {"at a change on disk" if at_a_change else "at a random moment"}'
+def _dealt(rng: random.Random, moments: Sequence[int]) -> Iterator[int]:
+    """All of some moments in a random order, then all of them in another one, and so on."""
+    while True:
+        yield from rng.sample(moments, len(moments))
 
 
 def prepare(folder: Path) -> Path:
@@ -101,9 +135,9 @@ def preload(config: Path, work_dir: Path) -> None:
             importlib.import_module(name)
 
 
-def undisturbed_run(config: Path, work_dir: Path) -> tuple[int, float, dict]:
-    """Train without a disturbance; returns the number of changes on disk, the seconds, and what it leaves."""
-    counted = work_dir.with_suffix('.count')
+def undisturbed_run(config: Path, work_dir: Path) -> tuple[dict[str, int], float, dict]:
+    """Train without a disturbance; returns the number of changes of each kind, the seconds, and what it leaves."""
+    counted = work_dir.with_suffix('.json')
     start = os.times().elapsed
 
     def count() -> None:
@@ -111,29 +145,32 @@ def undisturbed_run(config: Path, work_dir: Path) -> tuple[int, float, dict]:
         try:
             _train(config, work_dir)
         finally:
-            counted.write_text(str(changes.number), encoding='utf-8')
+            write_json(counted, changes.counts)
 
     status = run_in_child(count, work_dir.with_suffix('.log'), MOST_SECONDS)
     if status:
         raise RuntimeError(f'the undisturbed training ended with status {status}, see {work_dir.with_suffix(".log")}')
-    return int(counted.read_text(encoding='utf-8')), os.times().elapsed - start, final_state(work_dir)
+    counts = json.loads(counted.read_text(encoding='utf-8'))
+    if not all(counts.values()):
+        raise RuntimeError(f'the undisturbed training lacks changes of a kind: {counts}')
+    return counts, os.times().elapsed - start, final_state(work_dir)
 
 
-def _killed_run(
-    config: Path, work_dir: Path, kind: signal.Signals, moment: float, at_a_change: bool, expected: dict
-) -> str:
+def _killed_run(config: Path, work_dir: Path, kill: Kill, expected: dict) -> str:
     """Kill a training once and let it go on; returns what is wrong then, '' if nothing is."""
-    log = work_dir.with_suffix('.log')
+    log, is_at_random = work_dir.with_suffix('.log'), kill.place == AT_RANDOM
 
     def disturbed() -> None:
-        if at_a_change:
-            Changes(int(moment), kind)
+        if not is_at_random:
+            Changes(kill)
         _train(config, work_dir)
 
     try:
-        status = run_in_child(disturbed, log, MOST_SECONDS, None if at_a_change else (kind, moment))
+        status = run_in_child(disturbed, log, MOST_SECONDS, (kill.signal, kill.moment) if is_at_random else None)
         if status == 1:
-            return f'the training that got {kind.name} failed, see {log}'
+            return f'the training that got {kill.signal.name} failed, see {log}'
+        if not is_at_random and kill.signal == signal.SIGKILL != -status:
+            return f'the training ended with status {status}, it was not killed'
         resumed = run_in_child(functools.partial(_train, config, work_dir, '--resume'), log, MOST_SECONDS)
     except TimeoutError as error:
         return str(error)
@@ -150,27 +187,29 @@ class Changes:
     """Counts a process's changes of files: writes of a checkpoint, waits for the disk, names given and taken.
 
     Args:
-        last (int): The number of the change at which the process gets a signal. Defaults to 0: none.
-        kind (signal.Signals): The signal. Defaults to SIGKILL.
+        kill (Kill, optional): The change before which the process gets a signal. Defaults to None.
+
+    Attributes:
+        counts (dict[str, int]): How many there were, of each of ``PLACES``.
     """
 
-    def __init__(self, last: int = 0, kind: signal.Signals = signal.SIGKILL) -> None:
-        self.number, self.last, self.kind = 0, last, kind
-        for name in ('fsync', 'replace', 'unlink', 'remove'):
-            setattr(os, name, self._counted(getattr(os, name)))
+    def __init__(self, kill: Kill | None = None) -> None:
+        self.kill, self.counts = kill, dict.fromkeys(PLACES, 0)
+        for name, place in CHANGES.items():
+            setattr(os, name, self._counted(getattr(os, name), place))
         save = torch.save
         torch.save = lambda content, file, *args, **kwargs: save(content, _CountedFile(file, self), *args, **kwargs)
 
-    def happen(self) -> None:
+    def happen(self, place: str) -> None:
         """Count a change that is about to happen."""
-        self.number += 1
-        if self.number == self.last:
-            os.kill(os.getpid(), self.kind)
+        self.counts[place] += 1
+        if self.kill is not None and (self.kill.place, self.kill.moment) == (place, self.counts[place]):
+            os.kill(os.getpid(), self.kill.signal)
 
-    def _counted(self, change: Callable) -> Callable:
+    def _counted(self, change: Callable, place: str) -> Callable:
         @functools.wraps(change)
         def counted(*args, **kwargs):
-            self.happen()
+            self.happen(place)
             return change(*args, **kwargs)
 
         return counted
@@ -186,7 +225,7 @@ class _CountedFile:
         return getattr(self._file, name)
 
     def write(self, content: bytes) -> int:
-        self._changes.happen()
+        self._changes.happen(WRITE)
         return self._file.write(content)
 
 

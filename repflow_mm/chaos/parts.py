@@ -23,12 +23,12 @@ from repflow_mm.gpu_check.parts import Part
 _HERE = 'repflow_mm.chaos'
 # The least that is kept for a part is for one try of each kind; fifty kills take longer than all that is beyond it.
 PARTS = (
-    Part('hostile_files', 'Hostile files', f'{_HERE}.hostile_files', 60, least=100),
+    Part('hostile_files', 'Hostile files', f'{_HERE}.hostile_files', 60, least=140),
     Part('arguments', 'Random arguments', f'{_HERE}.arguments', 100, least=10, needs=('hypothesis',)),
     Part('videos', 'Damaged and odd videos', f'{_HERE}.videos', 60, least=10),
     Part('ranks', 'Failing ranks', f'{_HERE}.ranks', 40, least=180),
     Part('half_precision', 'Half precision', f'{_HERE}.half_precision', 80, least=270),
-    Part('kills', 'Killed trainings', f'{_HERE}.kills', 250, least=60),
+    Part('kills', 'Killed trainings', f'{_HERE}.kills', 250, least=90),
 )
 SETTINGS = 'settings.json'
 

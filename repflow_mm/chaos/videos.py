@@ -8,7 +8,7 @@ import numpy as np
 
 from repflow_mm.chaos.parts import seed_of, tries_of
 from repflow_mm.datasets.lists.check_videos import check_videos
-from repflow_mm.datasets.video_reading import open_video
+from repflow_mm.datasets.video_reading import BadVideoError, open_video
 from repflow_mm.gpu_check.context import Context, Emit
 from repflow_mm.testing.video_corpus import CorpusVideo, make_random_videos, picture_number
 
@@ -52,11 +52,25 @@ def _wrong_result(video: CorpusVideo, reported: str) -> str:
     if any(reported.startswith(status) for status in ('timeout', 'crash')):
         return reported
     if video.is_silent:
-        return ''
+        return '' if reported else _unreadable(video)
     if not video.is_good:
         return '' if reported else f'{video.state}, {video.why}: not reported'
     if reported:
         return f'good, and reported as {reported}'
+    return _wrong_frames(video)
+
+
+def _unreadable(video: CorpusVideo) -> str:
+    """Why a damaged video that passes for a good one cannot be read, '' if it can."""
+    try:
+        frames = sum(1 for _ in open_video(str(video.path)).frames())
+    except BadVideoError as error:
+        return f'not reported, and then {error}'
+    return '' if frames else 'not reported, and without a frame'
+
+
+def _wrong_frames(video: CorpusVideo) -> str:
+    """Of a good video, how some random frames differ from what was written, '' if they do not."""
     indices = np.random.default_rng(len(video.numbers)).integers(0, len(video.numbers), FRAMES_READ).tolist()
     found = [picture_number(image) for image in open_video(str(video.path)).get_frames(indices)]
     expected = [video.numbers[index] for index in indices]

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import functools
 
-from repflow_mm.compat.checkpoint_files import find_usable_checkpoints, write_checkpoints_whole
+from repflow_mm.compat.checkpoint_files import (
+    find_usable_checkpoints,
+    remove_own_checkpoints_alone,
+    write_checkpoints_whole,
+)
 from repflow_mm.compat.checkpoint_forms import give_runners_a_state_dict
 from repflow_mm.compat.checkpointing import checkpoint_basic_blocks, checkpoint_without_traces
 from repflow_mm.compat.checkpoints import load_checkpoints_safely
@@ -14,7 +18,7 @@ from repflow_mm.compat.distributed import run_distributed_on_cpu
 from repflow_mm.compat.feature_extraction import heed_video_root
 from repflow_mm.compat.gradcam import show_layers_of_folded_frames
 from repflow_mm.compat.heads import accept_bfloat16_scores
-from repflow_mm.compat.inferencers import infer_by_the_pipelines_decoder
+from repflow_mm.compat.inferencers import infer_by_the_pipelines_decoder, refuse_videos_where_frames_are_read
 from repflow_mm.compat.missing_modules import add_missing_drn, leave_out_multimodal, silence_missing_mmcv_ops
 from repflow_mm.compat.optimizers import group_parameters_in_plain_dicts
 from repflow_mm.compat.recognizers import divide_views_of_any_batch
@@ -32,6 +36,7 @@ WORKAROUNDS = {
     'mmengine: the config in a checkpoint is run': read_config_text_as_data,
     'mmengine: checkpoints are rewritten in place': write_checkpoints_whole,
     'mmengine: a damaged last checkpoint is resumed from': find_usable_checkpoints,
+    'mmengine: a resumed run removes the files that its checkpoint names': remove_own_checkpoints_alone,
     'mmaction2, mmengine: activation checkpointing moves running statistics twice': checkpoint_without_traces,
     'mmaction2: basic blocks do not checkpoint activations': checkpoint_basic_blocks,
     'mmengine: distributed launchers need CUDA': run_distributed_on_cpu,
@@ -40,6 +45,7 @@ WORKAROUNDS = {
     'mmaction2: max_testing_views takes batches of one alone': divide_views_of_any_batch,
     'mmaction2: Grad-CAM fails on layers that see single frames': show_layers_of_folded_frames,
     'mmaction2: inferencers read videos with decord, whatever the config names': infer_by_the_pipelines_decoder,
+    'mmaction2: pipelines of frames fail with a KeyError on a video': refuse_videos_where_frames_are_read,
     'mmaction2: clip_feature_extraction.py heeds --video-root for its own data sets alone': heed_video_root,
     'mmengine: _base_ takes configs of known packages alone': find_own_configs,
     'mmengine: mmaction:: is looked for in the distribution mmaction2 alone': find_configs_of_fork,

@@ -5,17 +5,21 @@ from __future__ import annotations
 import logging
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 from repflow_mm.compat.checkpoints import load_from_local
+from repflow_mm.compat.patching import replace
 from repflow_mm.files import completed
 
 # The text file beside a run's checkpoints that names the newest one.
 POINTER = 'last_checkpoint'
 # Where a run that was asked to stop saves its state.
 INTERRUPTED = 'interrupted.pth'
+# What a run knows of its checkpoints, in its message hub: the path of the best, or of each that is, and numbers.
+_BEST, _KEPT = 'best_ckpt', 'keep_ckpt_ids'
 # Names as of CheckpointHook.filename_tmpl, with the number of epochs or iterations.
 _NUMBERED = re.compile(r'(?!best_)(.*_)(\d+)\.pth')
 
@@ -63,6 +67,52 @@ def find_usable_checkpoints() -> bool:
     for module in (mmengine.runner, mmengine.runner.runner, mmengine.runner.checkpoint):
         module.find_latest_checkpoint = find_latest_checkpoint
     return True
+
+
+def remove_own_checkpoints_alone() -> bool:
+    """Let a resumed run remove checkpoints in its own folder alone (mmengine ``checkpoint_hook.py``, no thread).
+
+    Upstream removes a former best checkpoint by the path that the resumed checkpoint says: any file of a stranger's
+    choice, and of a copied folder the one in the folder that it was copied from.
+
+    Returns:
+        bool: Whether the workaround is in place.
+    """
+    from mmengine.hooks import CheckpointHook
+
+    def make(upstream: Callable) -> Callable:
+        def before_train(self, runner):
+            info = runner.message_hub.runtime_info
+            _forget_foreign_names(info)
+            upstream(self, runner)
+            for key in filter(_names_a_best, info):
+                info[key] = own = self.file_backend.join_path(self.out_dir, os.path.basename(info[key]))
+                if key == _BEST:
+                    self.best_ckpt_path = own
+                elif hasattr(self, 'best_ckpt_path_dict'):
+                    self.best_ckpt_path_dict[key.removeprefix(f'{_BEST}_')] = own
+
+        return before_train
+
+    replace(CheckpointHook, 'before_train', make)
+    return True
+
+
+def _forget_foreign_names(info: dict) -> None:
+    """Take out of a message hub what no run has written there of its checkpoints."""
+    if _KEPT in info:
+        info[_KEPT] = [step for step in info[_KEPT] if isinstance(step, int)]
+    # The name of a folder, such as '..', would be that of what is removed with all that is in it.
+    for key in [key for key in info if _names_a_best(key) and not _is_best(info[key])]:
+        del info[key]
+
+
+def _names_a_best(key: str) -> bool:
+    return key == _BEST or key.startswith(f'{_BEST}_')
+
+
+def _is_best(path: object) -> bool:
+    return isinstance(path, str) and os.path.basename(path).startswith('best_')
 
 
 def write_checkpoint(checkpoint: dict, path: Path) -> None:

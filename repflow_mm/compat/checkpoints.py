@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import hashlib
 import http.client
 import importlib
@@ -11,7 +12,6 @@ import logging
 import os
 import pickle
 import re
-import struct
 import sys
 import zipfile
 from collections.abc import Callable
@@ -24,8 +24,8 @@ import torch
 from repflow_mm.compat.checkpoint_forms import is_safetensors, read_safetensors, with_plain_names
 from repflow_mm.compat.config_text import parse_config_text
 
-# What torch.load raises for bytes that are no pickle, or not all of one.
-_DAMAGE = (RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, struct.error, zipfile.BadZipFile)
+# Of errors of the system, those that damaged bytes lead to: a place before the file's start, or no number at all.
+_ERRNOS_OF_DAMAGE = (None, errno.EINVAL)
 # Torch's own names: a hyphen and the first digits of the file's SHA-256, before the suffix.
 _HASH = re.compile(r'-([0-9a-f]{8,64})\.')
 
@@ -188,8 +188,9 @@ def _read(source: str | io.BytesIO, name: str, map_location: str | Callable | No
             'tensors, numbers, strings, containers, and the log history of MMEngine; code is never run from a '
             'checkpoint'
         ) from error
-    except _DAMAGE as error:
-        if 'deserialize object on' in str(error):  # the device's absence, not the file's fault
+    except Exception as error:  # damaged bytes lead to errors of any kind, in torch, pickle, zipfile and zlib
+        is_systems = isinstance(error, OSError) and error.errno not in _ERRNOS_OF_DAMAGE
+        if is_systems or 'deserialize object on' in str(error):  # the device's absence, not the file's fault
             raise
         reason = str(error).partition('\n')[0] or type(error).__name__
         raise ValueError(f'checkpoint {name} is damaged or incomplete: {reason}') from error

@@ -1,4 +1,4 @@
-"""Inferencers that read videos as the config says."""
+"""Inference that reads videos as the config says, and says so where the config reads something else."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ from repflow_mm.compat.patching import replace
 # The steps that open and decode a video in configs of this package, by the names they may have there.
 OPENING = ('VideoInit', 'CheckedDecordInit')
 DECODING = ('VideoDecode', 'CheckedDecordDecode')
+# Upstream's samplers of frames.
+SAMPLERS = ('SampleFrames', 'DenseSampleFrames', 'UniformSample', 'UniformSampleFrames', 'UntrimmedSampleFrames')
+ADVICE = (
+    'extract_flow writes the flow of videos, which a list of CheckedRawframeDataset names; configs with ComputeFlow or '
+    'FlowDataPreprocessor take videos'
+)
 
 
 def infer_by_the_pipelines_decoder() -> bool:
@@ -25,10 +31,40 @@ def infer_by_the_pipelines_decoder() -> bool:
     return True
 
 
+def refuse_videos_where_frames_are_read() -> bool:
+    """Let pipelines of frames say what they take when they are given a video (mmaction2 ``loading.py``, no thread).
+
+    Upstream's samplers, and with them ``inference_recognizer``, fail with KeyError: 'total_frames', as no step has
+    opened the video.
+
+    Returns:
+        bool: Whether the workaround is in place.
+    """
+    from mmaction.datasets import transforms
+
+    for name in SAMPLERS:
+        replace(getattr(transforms, name), 'transform', _with_a_look_at_the_sample)
+    return True
+
+
+def _with_a_look_at_the_sample(upstream):
+    def transform(self, results):
+        if 'total_frames' not in results and 'filename' in results:
+            raise ValueError(
+                f'{results["filename"]} is given as a video, but the pipeline reads folders of frames or of flow: no '
+                f'step before {type(self).__name__} opens a video. {ADVICE}'
+            )
+        return upstream(self, results)
+
+    return transform
+
+
 def _with_own_decoder(upstream):
     def init_pipeline(self, cfg):
         from mmaction.registry import TRANSFORMS
 
+        if self.input_format == 'video' and cfg.test_dataloader.dataset.get('modality') == 'Flow':
+            raise ValueError(f'the config takes flow from the disk, and cannot take videos. {ADVICE}')
         steps = copy.deepcopy(list(cfg.test_dataloader.dataset.pipeline))
         opening = next((step for step in steps if step['type'] in OPENING), None)
         decoding = next((step for step in steps if step['type'] in DECODING), None)

@@ -31,6 +31,13 @@ def test_picture_of_every_motion(config, tmp_path, capsys):
     )
 
 
+def test_a_checkpoint_that_is_none_is_one_line(tmp_path):
+    (tmp_path / 'a.pth').write_bytes(b'half')
+    for name, message in (('a.pth', 'a.pth is no checkpoint'), ('none.pth', 'none.pth does not exist')):
+        with pytest.raises(SystemExit, match=f'^error: checkpoint .*{message}'):
+            demo_picture.main([CONFIG, str(tmp_path / name), '--out', str(tmp_path / 'flow.png')])
+
+
 def test_sights_are_of_one_clip_a_class(config):
     model = MODELS.build(config.model).eval()
     sights = demo_picture.see_clips(model, build_test_set(config))

@@ -170,6 +170,11 @@ def test_wrong_arguments(setting, tmp_path):
     (tmp_path / 'list.txt').write_text('none.mp4 0\n')
     with pytest.raises(FileNotFoundError, match='list.txt names .*none.mp4, which does not exist; --video-root says'):
         find_videos(tmp_path / 'list.txt')
+    (tmp_path / 'list.txt').write_text('../a.mp4 0\n')
+    with pytest.raises(ValueError, match=r"list.txt, line 1: '../a.mp4' lies outside of the folder"):
+        find_videos(tmp_path / 'list.txt')
+    with pytest.raises(FileNotFoundError, match='list.txt names .*a.mp4, which does not exist'):
+        find_videos(tmp_path / 'list.txt', allow_outside=True)
     (tmp_path / 'names.txt').write_text('a\nb\n')
     with pytest.raises(ValueError, match='names.txt has 2 names of classes, but the head has 8 classes'):
         load_recognizer(CONFIG, device='cpu', class_names=tmp_path / 'names.txt')

@@ -21,6 +21,11 @@ def test_contact_sheets_of_a_list(motion_clips, tmp_path):
     paths = show_flow.show_list(viewer, motion_clips / 'train.txt', motion_clips, tmp_path, **options)
     assert [path.name for path in paths[:3]] == ['000_to_the_left.png', '001_to_the_right.png', '002_class_2.png']
     assert len(paths) == 8 and all(path.stat().st_size for path in paths)
+    (tmp_path / 'list.txt').write_text('../a.mp4 0\n')
+    with pytest.raises(ValueError, match=r"list.txt, line 1: '../a.mp4' lies outside of the folder"):
+        show_flow.show_list(viewer, tmp_path / 'list.txt', motion_clips, tmp_path, **options)
+    with pytest.raises(FileNotFoundError, match='a.mp4 does not exist'):
+        show_flow.show_list(viewer, tmp_path / 'list.txt', motion_clips, tmp_path, allow_outside=True, **options)
 
 
 def test_the_command_takes_a_list(motion_clips, tmp_path, capsys):

@@ -4,6 +4,7 @@ import random
 import signal
 import time
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from repflow_mm.chaos import cli, half_precision, hostile_files, kills, ranks, v
 from repflow_mm.chaos.failing_rank import FAILURES, FailingRankHook
 from repflow_mm.chaos.hostile.caches import cache_offers, ways_to_plant, write_library
 from repflow_mm.chaos.hostile.checkpoints import write_pickle
-from repflow_mm.chaos.hostile.offer import Offer, maker
+from repflow_mm.chaos.hostile.offer import OF_OTHERS, Offer, maker
 from repflow_mm.chaos.parts import PARTS, emit_untried, run_in_child, seed_of, tries_of, write_settings
 from repflow_mm.chaos.report import is_as_wanted, rows_of, table, write_docs
 from repflow_mm.datasets.motion_clips.clips import MotionClipOptions
@@ -66,9 +67,16 @@ def test_parts_without_time_say_so(tmp_path, monkeypatch, part, ways):
 
 
 def test_each_kind_of_kill_comes_once_before_any_comes_again():
-    kills_by_turns = kills._kinds_of_kills(random.Random(0))
-    first, second = ([next(kills_by_turns) for _ in range(kills.KINDS_OF_KILLS)] for _ in range(2))
-    assert set(first) == set(second) and len(set(first)) == 6 and first != second
+    counts = dict.fromkeys(kills.PLACES, 4)
+    dealt = kills._kills(random.Random(0), counts, 7.0)
+    first, second = ([next(dealt) for _ in kills.KINDS_OF_KILLS] for _ in range(2))
+    assert {kill.name for kill in first} == {kill.name for kill in second} and len({kill.name for kill in first}) == 15
+    assert [kill.name for kill in first] != [kill.name for kill in second]
+    for place in kills.PLACES:
+        moments = [kill.moment for kill in first + second if kill.place == place]
+        assert sorted(moments[:4]) == [1, 2, 3, 4], 'each change, before one is met again'
+    assert all(0 <= kill.moment <= 7 for kill in first if kill.place == kills.AT_RANDOM)
+    assert kills.Kill(signal.SIGINT, 'an fsync', 2).where(counts) == 'at an fsync, number 2 of 4'
 
 
 def test_table_goes_between_the_markers(tmp_path):
@@ -146,21 +154,26 @@ def test_children_have_a_status_an_output_and_a_limit(tmp_path):
         run_in_child(lambda: time.sleep(60), log, 0.2)
 
 
-def test_changes_on_disk_are_counted_and_can_be_the_last(tmp_path):
-    def change(last):
-        changes = kills.Changes(last)
+@pytest.mark.parametrize('place', kills.PLACES)
+def test_changes_on_disk_are_counted_and_can_be_the_last(tmp_path, place):
+    def change(kill):
+        changes = kills.Changes(kill)
         with open(tmp_path / 'a.tmp', 'wb') as file:
             torch.save(dict(a=torch.zeros(3)), file)
             os.fsync(file.fileno())
-        os.replace(tmp_path / 'a.tmp', tmp_path / 'a.pth')
-        (tmp_path / 'count').write_text(str(changes.number))
+        (tmp_path / 'a.tmp').rename(tmp_path / 'b.tmp')
+        os.replace(tmp_path / 'b.tmp', tmp_path / 'a.pth')
+        (tmp_path / 'a.pth').unlink()
+        (tmp_path / 'count').write_text(json.dumps(changes.counts))
 
-    assert run_in_child(lambda: change(0), tmp_path / 'log', 60) == 0
-    count = int((tmp_path / 'count').read_text())
-    assert count > 3
-    (tmp_path / 'a.pth').unlink()
-    assert run_in_child(lambda: change(count), tmp_path / 'log', 60) == -signal.SIGKILL
-    assert (tmp_path / 'a.tmp').exists() and not (tmp_path / 'a.pth').exists()
+    assert run_in_child(lambda: change(None), tmp_path / 'log', 60) == 0
+    counts = json.loads((tmp_path / 'count').read_text())
+    writes = counts.pop('a write')
+    assert writes > 3 and counts == {'an fsync': 1, 'a rename': 2, 'a removal': 1}
+    kill = kills.Kill(signal.SIGKILL, place, {'a write': writes}.get(place) or counts[place])
+    assert run_in_child(lambda: change(kill), tmp_path / 'log', 60) == -signal.SIGKILL
+    left = {'a write': 'a.tmp', 'an fsync': 'a.tmp', 'a rename': 'b.tmp', 'a removal': 'a.pth'}[place]
+    assert [path.name for path in tmp_path.glob('[ab].*')] == [left]
 
 
 def test_differences_between_runs_are_named():
@@ -175,6 +188,10 @@ def test_videos_are_held_to_what_is_known_of_them(tmp_path):
     corpus = make_corpus(tmp_path / 'videos', names=['mpeg4.mp4', 'sound_only.m4a'])
     assert videos.wrong_results(tmp_path / 'videos', corpus) == ['', '']
     good, bad = corpus if corpus[0].is_good else corpus[::-1]
+    silent = type(good)(bad.path, 'damaged', is_silent=True)
+    assert videos._wrong_result(silent, 'corrupt, odd') == ''
+    assert videos._wrong_result(silent, '').startswith('not reported, and then ')
+    assert videos._wrong_result(type(good)(good.path, 'damaged', is_silent=True), '') == ''
     assert 'good, and reported as' in videos._wrong_result(good, 'corrupt, odd')
     assert 'not reported' in videos._wrong_result(bad, '')
     shifted = type(good)(good.path, 'good', numbers=tuple(number + 1 for number in good.numbers), size=good.size)
@@ -202,6 +219,15 @@ def test_hostile_file_that_is_executed(offer):
 
 def test_hostile_file_that_is_written_elsewhere(offer):
     assert 'outside of its folder' in offer(lambda arguments: open('../escaped', 'w').close())
+
+
+def test_hostile_file_that_removes_what_lies_elsewhere(offer):
+    assert offer(lambda arguments: os.remove(f'../{OF_OTHERS}')).startswith('removed ')
+
+
+def test_each_kind_of_hostile_file_comes_first_once():
+    made = [Offer(kind, name, None, None) for kind, name in ('a1', 'a2', 'b3', 'a4', 'b5', 'c6')]
+    assert [offer.name for offer in hostile_files.by_turns(made)] == ['1', '3', '6', '2', '4', '5']
 
 
 def test_hostile_file_that_crashes_its_tool(offer):
@@ -251,6 +277,14 @@ def test_planted_download_is_not_run(tmp_path, monkeypatch):
     (offer,) = [offer for offer in offers if offer.name.startswith('downloads, load_from=')]
     assert hostile_files.accept(offer, tmp_path / 'offer') == ''
     assert 'it is no plain checkpoint' in (tmp_path / 'offer.log').read_text()
+
+
+def test_a_rank_runs_out_of_memory_and_says_so(tmp_path):
+    hook, runner = FailingRankHook('runs out of memory', rank=0, iteration=5), SimpleNamespace(iter=4)
+    hook.before_train_iter(runner, 4)
+    runner.iter = 5
+    assert run_in_child(lambda: hook.before_train_iter(runner, 5), tmp_path / 'log', 60) == 1
+    assert ranks.SHOWN['runs out of memory'] in (tmp_path / 'log').read_text()
 
 
 def test_failures_of_ranks_have_names():

@@ -25,7 +25,7 @@ def test_some_of_them_are_right(monkeypatch):
     compared = []
     compare = arguments._compare
     monkeypatch.setattr(arguments, '_compare', lambda *args, **kwargs: compared.append(compare(*args, **kwargs)))
-    for name in ('rep_flow', 'RepresentationFlow', 'FlowBlock'):
+    for name in ('rep_flow', 'RepresentationFlow', 'FlowBlock', 'tvl1_flow'):
         compared.clear()
         arguments.try_batch(arguments.CHECKS[name], 7, 40)
         assert len(compared) >= 2, name
@@ -35,17 +35,29 @@ def fail(*args, **kwargs):
     raise OverflowError('int too large')
 
 
+def wrong_gradient(x, theta, lam, *args, **kwargs):
+    u = rep_flow(x, theta, lam, *args, **kwargs)
+    return u - (lam - lam.detach()) if torch.is_tensor(lam) else u
+
+
 @pytest.mark.parametrize(
     ('name', 'check', 'fault', 'why'),
     [
         ('rep_flow', 'rep_flow', lambda *args, **kwargs: rep_flow(*args, **kwargs) + 1, 'AssertionError: off by'),
         ('rep_flow', 'rep_flow', lambda *args, **kwargs: rep_flow(*args, **kwargs)[1:], 'AssertionError: torch.'),
+        ('rep_flow', 'rep_flow', wrong_gradient, 'AssertionError: off by'),
         ('rep_flow', 'rep_flow', fail, 'OverflowError: int too large'),
         (
             'tvl1_flow',
             'tvl1_flow',
             lambda *a, **k: tvl1_flow(*a, **k) * float('nan'),
             'the flow of finite images is not',
+        ),
+        (
+            'tvl1_flow',
+            'tvl1_flow',
+            lambda *a, backend='auto', **k: tvl1_flow(*a, backend=backend, **k) + (backend == 'auto'),
+            'AssertionError: off by',
         ),
     ],
 )

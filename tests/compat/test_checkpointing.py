@@ -1,5 +1,6 @@
 import copy
 import importlib
+import multiprocessing
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ NETWORKS = {
     'no running statistics': lambda: nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6, track_running_stats=False)),
     'instances': lambda: nn.Sequential(nn.Conv1d(4, 6, 1), nn.InstanceNorm1d(6, track_running_stats=True), nn.ReLU()),
 }
+SMALL = dict(type='mmaction.ResNet', num_stages=2, strides=(1, 2), dilations=(1, 1), out_indices=(1,))
 
 
 def train(network, call, x, steps=2):
@@ -82,7 +84,7 @@ def test_upstreams_networks_checkpoint_so(module, name):
 @pytest.mark.parametrize('depth', [18, 50])
 def test_upstreams_blocks(depth):
     torch.manual_seed(0)
-    cfg = dict(type='mmaction.ResNet', depth=depth, num_stages=2, strides=(1, 2), dilations=(1, 1), out_indices=(1,))
+    cfg = dict(SMALL, depth=depth)
     plain, saving = MODELS.build(cfg), MODELS.build(dict(cfg, with_cp=True))
     saving.load_state_dict(plain.state_dict())
     assert saving.layer1[0].with_cp and not plain.layer1[0].with_cp
@@ -119,3 +121,33 @@ def test_processes_that_find_unused_parameters(tmp_path):
     expected = train(plain, plain, torch.ones(5, 4).cumsum(0).cos())
     used = [gradient for gradient in found[0] if gradient.shape[-1:] != (2,)]
     assert_equal((used, found[1]), expected)
+
+
+def steps_of_a_rank(rank, folder, find_unused_parameters):
+    """Two steps of a network that checkpoints and of one that does not, each in two processes, on other data."""
+    dist.init_process_group('gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2)
+    x = torch.linspace(-1, 1, 2 * 3 * 16 * 16).view(2, 3, 16, 16).mul(rank + 1).cos()
+    results = []
+    for with_cp in (True, False):
+        torch.manual_seed(0)
+        network = MODELS.build(dict(SMALL, depth=50, with_cp=with_cp))
+        network.unused = nn.Linear(2, 2) if find_unused_parameters else nn.Identity()
+        parallel = nn.parallel.DistributedDataParallel(network, find_unused_parameters=find_unused_parameters)
+        results.append(train(network, parallel, x))
+    assert_equal(*results)
+    torch.save(results[0], f'{folder}/{rank}.pth')
+
+
+@pytest.mark.parametrize('find_unused_parameters', [False, True])
+def test_two_processes(tmp_path, find_unused_parameters):
+    context = multiprocessing.get_context('fork')
+    ranks = [context.Process(target=steps_of_a_rank, args=(k, tmp_path, find_unused_parameters)) for k in range(2)]
+    for process in ranks:
+        process.start()
+    for process in ranks:
+        process.join(100)
+    assert [process.exitcode for process in ranks] == [0, 0]
+    (gradients, buffers), (others, other_buffers) = (torch.load(tmp_path / f'{rank}.pth') for rank in range(2))
+    of_parameters = [(one, other) for one, other in zip(gradients, others) if one.shape != (2, 3, 16, 16)]
+    assert len(of_parameters) > 40 and all(torch.equal(*pair) for pair in of_parameters), 'they are averaged'
+    assert not all(map(torch.equal, buffers, other_buffers)), 'each process has statistics of its own data'

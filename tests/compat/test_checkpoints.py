@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import http.server
 import json
@@ -108,6 +109,37 @@ def test_truncated_checkpoint(tmp_path, share, in_zip):
     with pytest.raises(ValueError, match=rf'checkpoint {path} is (damaged or incomplete|refused): ..+') as error:
         CheckpointLoader.load_checkpoint(str(path))
     assert '\n' not in str(error.value)
+
+
+def test_parts_that_say_they_are_compressed(checkpoint):
+    """zlib has an error of its own for what is no stream of it."""
+    content = bytearray(checkpoint.read_bytes())
+    for signature, place in ((b'PK\3\4', 8), (b'PK\1\2', 10)):
+        content[content.rindex(signature) + place] = zipfile.ZIP_DEFLATED
+    checkpoint.write_bytes(content)
+    with pytest.raises(ValueError, match=rf'checkpoint {checkpoint} is damaged or incomplete: .*decompressing data'):
+        CheckpointLoader.load_checkpoint(str(checkpoint))
+
+
+def test_numbers_of_no_tensor_in_the_old_format(tmp_path):
+    """Torch has an assertion for them."""
+    path = tmp_path / 'epoch_1.pth'
+    weight = torch.zeros(2)
+    torch.save(dict(state_dict=dict(w=weight)), path, _use_new_zipfile_serialization=False)
+    head, key, rest = path.read_bytes().rpartition(str(weight.untyped_storage()._cdata).encode())
+    path.write_bytes(head + b'9' * len(key) + rest)
+    with pytest.raises(ValueError, match=rf'checkpoint {path} is damaged or incomplete: storage key .* not found'):
+        CheckpointLoader.load_checkpoint(str(path))
+
+
+@pytest.mark.parametrize(('number', 'expected'), [(errno.EIO, OSError), (errno.EINVAL, ValueError)])
+def test_the_disks_errors_are_no_damage(checkpoint, monkeypatch, number, expected):
+    def load(*args, **kwargs):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(torch, 'load', load)
+    with pytest.raises(expected, match=os.strerror(number)):
+        CheckpointLoader.load_checkpoint(str(checkpoint))
 
 
 def test_missing_device_is_not_taken_for_damage(checkpoint, monkeypatch):

@@ -1,5 +1,6 @@
 """Signals to trainings in processes of their own, and in several processes."""
 
+import functools
 import itertools
 import multiprocessing
 import os
@@ -13,6 +14,7 @@ from mmengine.runner import CheckpointLoader
 from tiny_training import CONFIG, assert_same, final_state, stop, train
 
 from repflow_mm.apis import train as train_api
+from repflow_mm.chaos.failing_rank import FailingRankHook
 
 pytestmark = pytest.mark.usefixtures('quick_start')
 SIGNAL = "custom_hooks = [*_base_.custom_hooks, dict(type='SendSignal', step={step}, signals={signals}, {more})]\n"
@@ -127,6 +129,13 @@ def test_another_number_of_ranks_goes_on_with_the_same_samples(tmp_path, undistu
     assert found['position'] == expected['position']
     for name, value in expected['state_dict'].items():
         assert (found['state_dict'][name] - value).norm() <= 1e-6 * value.norm(), name
+
+
+def test_a_rank_that_dies_ends_the_others(tmp_path):
+    """What waits for it gets an error, and does not wait for ever."""
+    dies = FailingRankHook('is killed', iteration=3)
+    action = functools.partial(dies.before_train_iter, batch_idx=3)
+    assert run_ranks(tmp_path / 'run', 2, 'before_train_iter', 4, action, disturbed=1, **HALF) == [1, -signal.SIGKILL]
 
 
 def test_torchrun_passes_a_signal_on(write_config, tmp_path):

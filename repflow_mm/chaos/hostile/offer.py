@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 Write = Callable[[Path, Path], Path]
+# What lies beside the folder that a tool works in, under a name as a run's best checkpoint has.
+OF_OTHERS = 'best_of_others.pth'
 
 
 class Payload:

@@ -53,7 +53,8 @@ class ResumableCheckpointHook(CheckpointHook):
                 runner.logger.info(f'{path}, half-written, is removed')
         self.file_backend = _LateRemoval(self.file_backend)
         # What the killed run was about to remove.
-        self._remove_late(runner.message_hub.runtime_info.get(_OUTDATED, []))
+        named = runner.message_hub.runtime_info.get(_OUTDATED, [])
+        self._remove_late([osp.basename(name) for name in named if _is_checkpoint(name)])
         self._remove_outdated()
         last = runner.message_hub.runtime_info.get('last_ckpt')
         if last is not None:
@@ -173,6 +174,11 @@ class ResumableCheckpointHook(CheckpointHook):
     def _remove_outdated(self) -> None:
         best = getattr(self, 'best_ckpt_path', None), *getattr(self, 'best_ckpt_path_dict', {}).values()
         self.file_backend.remove_outdated(keep=best)
+
+
+def _is_checkpoint(name: object) -> bool:
+    """Whether what a checkpoint says to be removed can be one itself; it may come from a stranger."""
+    return isinstance(name, str) and name.endswith('.pth')
 
 
 def _buffers_of_all_ranks(model: nn.Module) -> list[dict[str, Tensor]] | None:

@@ -106,6 +106,22 @@ def test_nan_in_a_scalar_gives_nan_everywhere(name, num_iters, backend):
     assert x.grad[:, :, 1:].isnan().any(dim=(3, 4)).all()
 
 
+@pytest.mark.parametrize('terms', [dict(lam=-0.15), dict(lam=0.0), dict(theta=-0.3)], ids=str)
+def test_limits_that_are_none_have_the_gradients_of_the_reference(terms):
+    """A lower limit of the step that is not below the upper one: lam may be anything, and theta as a tensor."""
+    torch.manual_seed(0)
+    inputs = [torch.rand(1, 2, 3, 7, 9, dtype=torch.float64) * 255]
+    inputs += [torch.tensor(value) for value in (dict(theta=0.3, lam=0.15, tau=0.25) | terms).values()]
+    inputs = [tensor.double().requires_grad_() for tensor in inputs]
+    grad_u = torch.randn(1, 4, 2, 7, 9, dtype=torch.float64)
+    found, expected = (
+        torch.autograd.grad(rep_flow(*inputs, num_iters=3, backend=backend), inputs, grad_u)
+        for backend in ('cpu', 'reference')
+    )
+    for one, other in zip(found, expected):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
+
+
 def _folded(x):
     n, c, t, h, w = x.shape
     return x.transpose(1, 2).reshape(n * t, c, h, w).reshape(n, t, c, h, w).transpose(1, 2)

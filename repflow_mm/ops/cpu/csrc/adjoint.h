@@ -81,6 +81,8 @@ INLINE void NAME(adjoint_u_row)(
     const ptrdiff_t stride = plane->stride, below = row_size(plane, ADJOINT_FIELDS);
     const REAL theta = terms->theta, limit = terms->limit, div_y0 = terms->div_y[0], div_y1 = terms->div_y[1];
     const REAL *div_x0 = terms->div_row[0], *div_x1 = terms->div_row[1];
+    /* Where the lower limit is not below the upper one, the upper one has the gradient of every step, as in torch. */
+    const REAL low_by_limit = limit > 0 ? -1 : limit < 0 ? 1 : 0;
     const REAL *total_x = adjoint + D_TOTAL_X * stride, *total_y = adjoint + D_TOTAL_Y * stride;
     for (ptrdiff_t block = 0; block < plane->length; block += LANES) {
         SIMD for (ptrdiff_t lane = 0; lane < LANES; lane++) {
@@ -110,10 +112,11 @@ INLINE void NAME(adjoint_u_row)(
             REAL step = free_step < -limit ? -limit : free_step;
             step = step > limit ? limit : step;
             const REAL d_clamped = x * grad_x + y * grad_y;
-            const REAL d_low = free_step < -limit ? d_clamped : 0, d_high = free_step > limit ? d_clamped : 0;
+            const REAL d_low = free_step < -limit ? low_by_limit * d_clamped : 0;
+            const REAL d_limit = free_step > limit ? d_clamped : d_low;
             const REAL d_step = free_step < -limit || free_step > limit ? 0 : d_clamped;
             const REAL d_rho = d_step * neg_inv_norm;
-            sums->lanes[SUM_LIMIT][lane] += d_high - d_low;
+            sums->lanes[SUM_LIMIT][lane] += d_limit;
             adjoint[D_STEP * stride + j] += d_step;
             adjoint[STEP_D_STEP * stride + j] += d_step * step;
             adjoint[D_GRAD_X * stride + j] += step * x + d_rho * u_x;
