@@ -51,7 +51,7 @@ setup(
             # MMEngine asks for the one and MMAction2 for the other; of one version they can lie over each other.
             'opencv-python==4.13.0.92',
             'opencv-contrib-python==4.13.0.92',
-            'av>=15',
+            'av>=15,<19',
             'importlib_metadata',
             'matplotlib',
             'tqdm',
@@ -61,6 +61,8 @@ setup(
         'torchcodec': ['torchcodec'],
         # Checkpoints that are files of safetensors.
         'safetensors': ['safetensors>=0.4'],
+        # Tests and linters, with the versions of continuous integration.
+        'dev': ROOT.joinpath('requirements', 'tests.txt').read_text().split(),
         'docs': ['mkdocs-material>=9.6', 'mkdocstrings[python]>=1.0', 'latex2mathml>=3.77'],
         'export': ['onnx>=1.17', 'onnxscript>=0.5', 'onnxruntime>=1.20'],
     },

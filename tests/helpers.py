@@ -29,7 +29,7 @@ def run(*command, cwd, path: tuple = (), **env) -> subprocess.CompletedProcess:
     programs = f'{Path(sys.executable).parent}:{os.environ["PATH"]}'
     environment = {**os.environ, 'PATH': programs, 'PYTHONPATH': ':'.join(folders), 'OMP_NUM_THREADS': '1', **env}
     command = [str(part) for part in command]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
 
 
 HOLD_LOCK = """

@@ -12,6 +12,12 @@ def test_links_and_pictures_exist(page):
     assert not missing
 
 
+def test_every_tool_is_on_its_page():
+    text = (ROOT / 'docs' / 'configs.md').read_text()
+    tools = {path.name for path in (ROOT / 'tools').iterdir() if path.suffix in ('.py', '.sh')}
+    assert len(tools) > 20 and [name for name in sorted(tools) if name not in text] == []
+
+
 def test_the_readme_shows_where_everything_is():
     text = (ROOT / 'README.md').read_text()
     pages = {page.name for page in (ROOT / 'docs').glob('*.md')}

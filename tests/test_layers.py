@@ -1,6 +1,7 @@
 """Which part of the package may import which: every import statement counts, also those inside of functions."""
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -77,6 +78,14 @@ def test_every_part_has_a_layer():
     assert parts == {name for layer in LAYERS for name in layer}
 
 
+def test_the_map_for_contributors_has_every_part_in_its_order():
+    table = ROOT.joinpath('CONTRIBUTING.md').read_text().partition('in `repflow_mm/` |')[2].partition('\n\n')[0]
+    parts = [name for row in table.split('\n|')[1:] for name in re.findall(r'`(\w+)(?:/|\.py)`', row.partition('|')[0])]
+    heights = [next(k for k, layer in enumerate(LAYERS) if part in layer) for part in parts]
+    assert heights == sorted(heights)
+    assert sorted(parts) == sorted(name for layer in LAYERS for name in layer)
+
+
 @pytest.mark.parametrize('path', [path for path in MODULES if part_of(path) != '__init__'], ids=str)
 def test_nothing_imports_what_is_above_it(path):
     assert wrong_imports(part_of(path), imported(ast.parse((ROOT / path).read_text()))) == []
@@ -103,3 +112,10 @@ def test_triton_is_imported_by_its_own_folder_alone():
 )  # fmt: skip
 def test_nested_and_lazy_imports_are_found(part, text, wrong):
     assert wrong_imports(part, imported(ast.parse(text))) == wrong
+
+
+def test_folders_of_tests_hide_no_package():
+    """pytest puts the folders of tests on the path, where one passes for a package that is not installed."""
+    lists = [path.read_text() for path in (ROOT / 'requirements').glob('*.txt')]
+    packages = {'triton', *re.findall(r'^([\w-]+)==', '\n'.join(lists), re.MULTILINE)}
+    assert [path for path in (ROOT / 'tests').rglob('*') if path.is_dir() and path.name in packages] == []

@@ -72,6 +72,9 @@ def test_wheel_has_configs_sources_and_data(wheel):
     wanted = {name for name in configs | sources | data | code | others if '__pycache__' not in name}
     assert wanted - names == set()
     assert not [name for name in names if name.startswith('tests') or '__pycache__' in name]
+    (metadata,) = (name for name in names if name.endswith('.dist-info/METADATA'))
+    extras = re.findall(r'^Provides-Extra: (\w+)$', zipfile.ZipFile(wheel).read(metadata).decode(), re.MULTILINE)
+    assert set(extras) == {'app', 'decord', 'dev', 'docs', 'export', 'mmaction', 'safetensors', 'torchcodec'}
 
 
 def test_sdist_holds_what_the_wheel_is_made_of(source, tmp_path):
@@ -87,6 +90,11 @@ def test_sdist_holds_what_the_wheel_is_made_of(source, tmp_path):
 def test_index_names_every_metafile():
     index = yaml.safe_load((ROOT / 'model-index.yml').read_text())['Import']
     assert index == sorted(str(path.relative_to(ROOT)) for path in ROOT.glob('configs/*/metafile.yml'))
+
+
+def test_changes_and_citation_are_of_this_version():
+    assert yaml.safe_load((ROOT / 'CITATION.cff').read_text())['version'] == __version__
+    assert re.findall(r'^## ([\d.]+)', (ROOT / 'CHANGELOG.md').read_text(), re.MULTILINE)[0] == __version__
 
 
 def test_training_and_testing_from_the_wheel_alone(python, tmp_path):

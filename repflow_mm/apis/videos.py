@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from repflow_mm.datasets.list_makers.clip_files import VIDEO_SUFFIXES
 from repflow_mm.datasets.lists.list_files import check_inside, read_list
-
-SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.mpg', '.mpeg', '.m4v', '.wmv', '.flv', '.ts', '.3gp', '.gif')
 
 
 def find_videos(place: str | Path, root: str | Path | None = None, allow_outside: bool = False) -> list[Path]:
@@ -26,9 +25,9 @@ def find_videos(place: str | Path, root: str | Path | None = None, allow_outside
     """
     place = Path(place)
     if place.is_dir():
-        videos = sorted(path for path in place.rglob('*') if path.suffix.lower() in SUFFIXES and path.is_file())
+        videos = sorted(path for path in place.rglob('*') if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file())
         if not videos:
-            raise ValueError(f'folder {place} holds no video ({", ".join(SUFFIXES)})')
+            raise ValueError(f'folder {place} holds no video ({", ".join(VIDEO_SUFFIXES)})')
         return videos
     if not place.is_file():
         raise FileNotFoundError(f'video, folder or list {place} does not exist')

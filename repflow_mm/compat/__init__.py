@@ -12,7 +12,7 @@ from repflow_mm.compat.checkpoint_files import (
 from repflow_mm.compat.checkpoint_forms import give_runners_a_state_dict
 from repflow_mm.compat.checkpointing import checkpoint_basic_blocks, checkpoint_without_traces
 from repflow_mm.compat.checkpoints import load_checkpoints_safely
-from repflow_mm.compat.config_paths import find_own_configs, find_own_models
+from repflow_mm.compat.config_paths import find_configs_of_fork, find_own_configs, find_own_models
 from repflow_mm.compat.config_text import read_config_text_as_data
 from repflow_mm.compat.distributed import run_distributed_on_cpu
 from repflow_mm.compat.feature_extraction import heed_video_root
@@ -48,6 +48,7 @@ WORKAROUNDS = {
     'mmaction2: pipelines of frames fail with a KeyError on a video': refuse_videos_where_frames_are_read,
     'mmaction2: clip_feature_extraction.py heeds --video-root for its own data sets alone': heed_video_root,
     'mmengine: _base_ takes configs of known packages alone': find_own_configs,
+    'mmengine: mmaction:: is looked for in the distribution mmaction2 alone': find_configs_of_fork,
     'mmengine: inferencers know models of known packages alone': find_own_models,
     'mmengine: compile=True fails with paramwise_cfg': group_parameters_in_plain_dicts,
 }

@@ -243,7 +243,8 @@ def _refusal(message: str) -> str:
     if 'GLOBAL' in message:
         return 'it needs ' + message.split('GLOBAL', 1)[1].split()[0]
     paragraphs = [part for part in message.split('\n\n') if part and not part.startswith('Check the documentation')]
-    return paragraphs[-1].splitlines()[-1].strip()
+    # torch 2.6 asks to file an issue before it says what is wrong, on the same line.
+    return paragraphs[-1].splitlines()[-1].rpartition('WeightsUnpickler error: ')[2].strip()
 
 
 def _checkpoint_globals() -> list:

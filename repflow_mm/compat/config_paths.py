@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from repflow_mm.compat.patching import replace
+from repflow_mm.compat.versions import SUPPORTED_VERSIONS, installed_versions
 from repflow_mm.resources import configs_folder, named_configs
 
 PREFIX = 'repflow_mm::'
@@ -32,6 +33,23 @@ def find_own_configs() -> bool:
         return _get_cfg_path
 
     replace(Config, '_get_cfg_path', make, static=True)
+    return True
+
+
+def find_configs_of_fork() -> bool:
+    """Let ``'mmaction::...'`` find the configs of otxmmaction2 (mmengine ``config/utils.py``, no thread).
+
+    MMEngine knows packages by the names of their distributions, and of ``mmaction`` that of mmaction2 alone.
+
+    Returns:
+        bool: Whether the workaround is in place, that is, whether the fork is installed.
+    """
+    from mmengine.config.utils import MODULE2PACKAGE
+
+    found = installed_versions(SUPPORTED_VERSIONS['mmaction'][0])
+    if not found or 'mmaction2' in found:
+        return False
+    MODULE2PACKAGE['mmaction'] = next(iter(found))
     return True
 
 

@@ -12,6 +12,9 @@ import warnings
 def add_missing_drn() -> bool:
     """Put a stub in place of ``mmaction.models.localizers.drn``, which the 1.2.0 wheel lacks (mmaction2#2714).
 
+    The wheel of otxmmaction2 has it, but it imports torchvision, which its metadata do not name; without torchvision
+    all of ``mmaction.models`` fails, and the stub is needed as well.
+
     Returns:
         bool: Whether the stub was needed.
     """
@@ -19,7 +22,8 @@ def add_missing_drn() -> bool:
     folder = importlib.util.find_spec('mmaction').submodule_search_locations[0]
     if package in sys.modules:
         return not hasattr(sys.modules[package], '__file__')
-    if os.path.isfile(os.path.join(folder, 'models', 'localizers', 'drn', 'drn.py')):
+    is_there = os.path.isfile(os.path.join(folder, 'models', 'localizers', 'drn', 'drn.py'))
+    if is_there and importlib.util.find_spec('torchvision') is not None:
         return False
     for name in (package, f'{package}.drn'):
         sys.modules[name] = types.ModuleType(name, 'Stand-in for a module that the wheel lacks.')

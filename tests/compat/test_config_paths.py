@@ -2,8 +2,10 @@ import pytest
 from helpers import ROOT
 from mmaction.apis.inferencers import ActionRecogInferencer
 from mmengine.config import Config
+from mmengine.config.utils import MODULE2PACKAGE
 
 import repflow_mm.registration  # noqa: F401
+from repflow_mm.compat import config_paths
 from repflow_mm.resources import configs_folder, named_configs
 
 
@@ -31,6 +33,14 @@ def test_bases_of_other_packages_are_as_before(tmp_path):
     config = tmp_path / 'mine.py'
     config.write_text("_base_ = 'mmaction::_base_/default_runtime.py'\n")
     assert Config.fromfile(config).default_scope == 'mmaction'
+
+
+def test_configs_of_mmaction_are_those_of_the_fork_that_is_installed(monkeypatch):
+    for name, is_fork in (('mmaction2', False), ('otxmmaction2', True)):
+        monkeypatch.setitem(MODULE2PACKAGE, 'mmaction', 'mmaction2')
+        monkeypatch.setattr(config_paths, 'installed_versions', lambda names, name=name: {name: '1.2.0'})
+        assert config_paths.find_configs_of_fork() is is_fork
+        assert MODULE2PACKAGE['mmaction'] == name
 
 
 def test_every_name_is_one_config():

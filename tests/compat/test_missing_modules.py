@@ -33,6 +33,18 @@ def test_drn_stub_is_absent_where_the_real_one_exists(fake_mmaction):
     assert 'mmaction.models.localizers.drn' not in sys.modules
 
 
+def test_drn_stub_is_put_where_the_real_one_lacks_torchvision(fake_mmaction, monkeypatch):
+    drn = fake_mmaction / 'models' / 'localizers' / 'drn'
+    drn.mkdir()
+    (drn / 'drn.py').write_text('import torchvision')
+    find = missing_modules.importlib.util.find_spec
+    monkeypatch.setattr(
+        missing_modules.importlib.util, 'find_spec', lambda name: None if name == 'torchvision' else find(name)
+    )
+    assert missing_modules.add_missing_drn()
+    assert sys.modules['mmaction.models.localizers.drn.drn'].DRN is None
+
+
 def test_imported_drn_is_left_alone(fake_mmaction, monkeypatch):
     real = types.ModuleType('mmaction.models.localizers.drn')
     real.__file__ = 'drn/__init__.py'

@@ -28,7 +28,9 @@ NOT_RUN = {
     ],
     'tests/end_to_end/test_datasets_page.py runs it': [
         ('docs/datasets.md', 'repflow-mm folders data/mine/videos data/mine --name mine --val 0.2 --seed 0'),
-        ('docs/datasets.md', "_base_ = 'configs/hmdb51"),
+        ('docs/datasets.md', 'repflow-mm folders data/mine/videos data/mine --name mine --val 0.2 --group'),
+        *(('docs/datasets.md', f'repflow-mm {maker} ') for maker in MAKERS),
+        ('docs/datasets.md', "_base_ = 'repflow_mm::hmdb51"),
         ('docs/datasets.md', 'flip = dict'),
     ],
     'tests/docs/test_site.py runs it': [
@@ -39,6 +41,9 @@ NOT_RUN = {
         ('docs/export.md', 'pip install'),
         ('docs/pictures.md', 'clips=data/motion_clips/seed0'),
         ('docs/profiling.md', 'tools/profile_model.py'),
+    ],
+    'tests/test_packaging.py makes a wheel and installs it': [
+        ('docs/install.md', 'pip wheel'),
     ],
     'it installs': [
         ('README.md', 'bash tools/setup_env.sh'),
@@ -62,10 +67,6 @@ NOT_RUN = {
     ],
     'it needs a camera': [
         ('docs/inference.md', 'tools/infer.py 0'),
-    ],
-    'it needs a download; tests/datasets has its list makers': [
-        ('docs/datasets.md', 'repflow-mm folders data/mine/videos data/mine --name mine --val 0.2 --group'),
-        *(('docs/datasets.md', f'repflow-mm {maker} ') for maker in MAKERS),
     ],
 }
 

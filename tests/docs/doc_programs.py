@@ -11,6 +11,7 @@ from helpers import ROOT
 
 from repflow_mm.__main__ import COMMANDS
 from repflow_mm.sweeps.rows import load_tables
+from repflow_mm.version import __version__
 
 # Scripts that start a command in several processes: the command, and its arguments among theirs.
 LAUNCHERS = {
@@ -87,6 +88,8 @@ def _check_pip(words: list[str]) -> None:
     assert words[0] in ('install', 'wheel')
     lists = [after for word, after in zip(words, words[1:]) if word == '-r']
     assert [name for name in lists if not (ROOT / name).is_file()] == []
-    extras = re.findall(r'(?:repflow_mm|\.)\[(\w+)\]', ' '.join(words))
+    extras = re.findall(r'(?:repflow_mm|\.|\.whl)\[(\w+)\]', ' '.join(words))
+    wheels = re.findall(r'repflow_mm-([\d.]+)-py3', ' '.join(words))
+    assert set(wheels) <= {__version__}
     setup = (ROOT / 'setup.py').read_text(encoding='utf-8')
     assert [name for name in extras if f"'{name}': [" not in setup] == []

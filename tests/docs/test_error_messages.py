@@ -11,12 +11,16 @@ import torch
 from doc_blocks import blocks
 from helpers import ROOT
 
+from repflow_mm.compat import WORKAROUNDS
+
 PAGE = 'docs/errors.md'
 # Whose messages the page quotes besides this package's.
 UPSTREAM = (
     'mmaction',
     'mmaction.datasets.transforms.loading',
     'mmaction.models.recognizers.recognizer3d',
+    'mmengine.config.utils',
+    'mmengine.infer.infer',
     'mmengine.registry.build_functions',
     'torch.cuda',
     'torch.serialization',
@@ -66,6 +70,11 @@ def _is_text(node: ast.AST) -> bool:
 def test_quoted_message_is_given(message):
     for part in re.split(r"…|'[\w.]+'", message):
         assert part.strip(" '.") in words_of_sources(), part
+
+
+def test_every_workaround_is_on_the_page():
+    text = (ROOT / PAGE).read_text(encoding='utf-8').partition('## Every breakage of upstream')[2]
+    assert re.findall(r'^\| (.+?) \| [^|]+ \|$', text, re.MULTILINE)[1:] == list(WORKAROUNDS)
 
 
 def test_messages_are_worth_looking_up():

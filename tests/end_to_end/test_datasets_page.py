@@ -1,28 +1,66 @@
 """What docs/datasets.md says is typed here."""
 
-import importlib
+import json
 import re
 import shlex
 import shutil
 
 import pytest
+from downloads import write_downloads
 from helpers import ROOT, shrink_config
 from mmengine.config import Config
 from mmengine.runner import Runner
 
 from repflow_mm.__main__ import COMMANDS, main
 from repflow_mm.apis.preflight import check_config
+from repflow_mm.datasets.lists.list_files import read_frame_list, read_video_list
 
 PAGE = (ROOT / 'docs' / 'datasets.md').read_text()
 BLOCKS = re.findall(r'```(bash|python)\n(.*?)```', PAGE, re.DOTALL)
 TYPED = [shlex.split(line) for kind, text in BLOCKS if kind == 'bash' for line in text.replace('\\\n', '').splitlines()]
 
 
-@pytest.mark.parametrize('words', TYPED, ids=' '.join)
-def test_commands_are_understood(words):
-    program, command, *arguments = words
-    assert program == 'repflow-mm'
-    importlib.import_module(COMMANDS[command][0]).parse_args(arguments)
+# What the configs of each data set read.
+LISTS = [path for path in sorted((ROOT / 'configs/_base_/lists').glob('*.py')) if not path.stem.endswith('_flow')]
+
+
+@pytest.fixture(scope='module')
+def downloads(tmp_path_factory):
+    """A folder with all data sets, where every command that makes lists was typed."""
+    folder = tmp_path_factory.mktemp('downloads')
+    write_downloads(folder / 'data')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for program, *words in TYPED:
+            assert program == 'repflow-mm'
+            if words[0] != 'ablate':
+                assert main(words) == 0
+    return folder
+
+
+def test_commands_find_every_clip(downloads):
+    reports = {path.name: json.loads(path.read_text()) for path in downloads.glob('data/*/*_report.json')}
+    tiny = reports.pop('tiny_kinetics_report.json')
+    assert [tiny[split]['found'] for split in ('train', 'val')] == [150, 150]
+    assert len(reports) == 11
+    for name, report in reports.items():
+        counts = report['lists'].values()
+        assert all(count['found'] == count['listed'] > 0 and count['missing'] == [] for count in counts), name
+        assert report['extra'] == [] and report['incomplete'] == [], name
+    assert reports['mine_report.json']['groups'] == 10
+    sthv2 = json.loads((downloads / 'data/sthv2/sthv2_flip_labels.json').read_text())
+    assert sthv2 == {'0': 1, '1': 0}
+
+
+@pytest.mark.parametrize('file', LISTS, ids=lambda file: file.stem)
+def test_configs_read_the_lists_that_the_commands_write(downloads, file, monkeypatch):
+    monkeypatch.chdir(downloads)
+    cfg = Config.fromfile(file)
+    for data in (cfg.train_data, cfg.val_data):
+        ((kind, folder),) = data.data_prefix.items()
+        read = read_frame_list if kind == 'img' else read_video_list
+        entries = read(data.ann_file, with_offset=data.get('with_offset', False))
+        assert entries and all((downloads / folder / entry.path).exists() for entry in entries)
 
 
 def test_every_list_command_is_on_the_page():

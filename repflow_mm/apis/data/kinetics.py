@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from repflow_mm.apis.command_line import one_line_errors, show
 from repflow_mm.datasets.list_makers.kinetics import SUBSETS, VERSIONS, make_kinetics_lists
-from repflow_mm.datasets.list_makers.making import summary_lines
+from repflow_mm.datasets.list_makers.making import counted, summary_lines
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -36,6 +36,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     videos = {subset: args[f'{subset}_videos'] for subset in SUBSETS}
     with one_line_errors():
         report = make_kinetics_lists(tables, args['out'], videos, args['version'])
-    no_ids = report['no_ids']
-    lines = [f'lines without an id of a video: {len(no_ids)}, the first {no_ids[0]}'] if no_ids else []
+    notes = dict(no_ids='lines without an id of a video', in_several='clips in more than one table')
+    lines = [f'{text}: {counted(report[key])}' for key, text in notes.items() if report[key]]
     show(*lines, *summary_lines(report, args['out']))

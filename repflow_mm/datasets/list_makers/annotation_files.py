@@ -74,12 +74,15 @@ def read_classes(file: Path) -> list[str]:
     return list(classes)
 
 
-def read_semicolons(file: Path, labels: Mapping[str, int], labelled: bool = True) -> dict[str, int | None]:
+def read_semicolons(
+    file: Path, labels: Mapping[str, int], seen: dict[str, str], labelled: bool = True
+) -> dict[str, int | None]:
     """The label of each clip of a file with lines ``id;class name``, or ``id`` where labels are not known.
 
     Args:
         file (Path): The file.
         labels (Mapping[str, int]): The label of each class name.
+        seen (dict[str, str]): See :func:`check_new`.
         labelled (bool): Whether lines have a class name; what stands there is passed over otherwise. Defaults to True.
 
     Raises:
@@ -87,13 +90,25 @@ def read_semicolons(file: Path, labels: Mapping[str, int], labelled: bool = True
     """
     clips = {}
     for number, line in read_lines(file, 'split file'):
+        place = f'{file}, line {number}'
         clip, _, name = (part.strip().strip('"') for part in line.partition(';'))
         if not clip or (labelled and name not in labels):
-            raise ValueError(f"{file}, line {number}: {line!r}: expected 'id;class name' with a name of the class file")
-        if clip in clips:
-            raise ValueError(f'{file}, line {number}: {clip!r} is there already')
+            raise ValueError(f"{place}: {line!r}: expected 'id;class name' with a name of the class file")
+        check_new(clip, place, seen)
         clips[clip] = labels[name] if labelled else None
     return clips
+
+
+def check_new(clip: str, place: str, seen: dict[str, str]) -> None:
+    """Raise ValueError if a clip was named before, in this or another file of the data set.
+
+    Args:
+        clip (str): The clip.
+        place (str): Where it is named.
+        seen (dict[str, str]): The place of each clip before; this one is added.
+    """
+    if seen.setdefault(clip, place) != place:
+        raise ValueError(f'{place}: {clip!r} is in {seen[clip]} already')
 
 
 def clip_lists(subsets: Mapping[str, Mapping[str, int | None]], files: ClipFiles | None, suffix: str) -> dict:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from operator import itemgetter
 from pathlib import Path, PurePosixPath
@@ -13,7 +13,10 @@ from typing import NamedTuple
 
 from repflow_mm.progress import progress_bar
 
-VIDEO_SUFFIXES = ('.avi', '.flv', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.ts', '.webm', '.wmv')
+VIDEO_SUFFIXES = (
+    '.3gp', '.asf', '.avi', '.f4v', '.flv', '.gif', '.m2ts', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.mts',
+    '.ogv', '.ts', '.vob', '.webm', '.wmv',
+)  # fmt: skip
 # How the official archives of Something-Something V1 and Jester name frames, and FFmpeg in the usual scripts.
 FRAME_TEMPLATE = '{:05}.jpg'
 _TEMPLATE = re.compile(r'(?P<head>[^{}]*)\{:0?(?P<digits>[0-9])d?\}(?P<tail>\.[A-Za-z]+)')
@@ -57,18 +60,19 @@ class ClipFiles:
         loosely (bool): Whether a name that is not there may be found without its case, blanks and punctuation, if one
             video alone has it then. Defaults to False.
 
+    Attributes:
+        others (Counter): How many files there are of each suffix that is no video's.
+
     Raises:
         FileNotFoundError: If the folder does not exist.
     """
 
     kind = 'videos'
-    # Why no clip may have been found, for errors.
-    hint = ''
 
     def __init__(self, folder: str | Path, loosely: bool = False) -> None:
         if not Path(folder).is_dir():
             raise FileNotFoundError(f'folder of {self.kind} {folder} does not exist')
-        self.folder = Path(folder)
+        self.folder, self.others = Path(folder), Counter()
         self.paths = sorted(self._clips())
         self._known = set(self.paths)
         self._by_name, self._by_loose = defaultdict(list), defaultdict(list)
@@ -88,6 +92,11 @@ class ClipFiles:
         own = squash(class_name)
         paths = [clip.path] if clip.path in self._known else []
         return next(filter(self.is_whole, [*paths, *self._candidates(clip.names, own, classes)]), None)
+
+    @property
+    def hint(self) -> str:
+        """Why no clip may have been found, for errors: files whose suffix is no video's."""
+        return f'; no videos by their suffix are {counted_suffixes(self.others)}' if self.others else ''
 
     def is_whole(self, path: str) -> bool:
         """Whether a clip of the folder is there and not empty."""
@@ -112,8 +121,11 @@ class ClipFiles:
     def _clips(self) -> Iterator[str]:
         for folder, files in self._folders():
             for file in files:
-                if os.path.splitext(file)[1].lower() in VIDEO_SUFFIXES:
+                suffix = os.path.splitext(file)[1].lower()
+                if suffix in VIDEO_SUFFIXES:
                     yield _joined(folder, file)
+                else:
+                    self.others[suffix] += 1
 
     def _folders(self) -> Iterator[tuple[str, list[str]]]:
         """Every folder below, relative, with its files; each once, however often links lead there."""
@@ -187,6 +199,11 @@ class FrameFolders(ClipFiles):
 
     def _name(self, path: str) -> str:
         return PurePosixPath(path).name
+
+
+def counted_suffixes(others: Mapping[str, int]) -> str:
+    """Numbers of files by their suffix in words, the most frequent first: ``12 × .mxf, 1 × no suffix``."""
+    return ', '.join(f'{count:,} × {suffix or "no suffix"}' for suffix, count in Counter(others).most_common())
 
 
 def _joined(folder: str, file: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from repflow_mm.datasets.list_makers.annotation_files import clip_lists, needed_file, read_items, read_json
+from repflow_mm.datasets.list_makers.annotation_files import check_new, clip_lists, needed_file, read_items, read_json
 from repflow_mm.datasets.list_makers.clip_files import ClipFiles
 from repflow_mm.datasets.list_makers.making import make_lists
 
@@ -37,7 +37,7 @@ def make_diving48_lists(annotations: str | Path, out: str | Path, files: ClipFil
         ValueError: If a file is malformed, or a clip is named twice.
     """
     vocabulary = needed_file(annotations, ['Diving48_vocab.json'])
-    classes = [' '.join([parts] if isinstance(parts, str) else parts) for parts in read_json(vocabulary, list)]
+    classes = [_name(f'{vocabulary}, entry {k}', parts) for k, parts in enumerate(read_json(vocabulary, list), start=1)]
     subsets, seen = {}, {}
     for subset, official in SUBSETS.items():
         file = needed_file(annotations, [f'Diving48_V2_{official}.json'])
@@ -45,13 +45,20 @@ def make_diving48_lists(annotations: str | Path, out: str | Path, files: ClipFil
     return make_lists('diving48', out, classes, clip_lists(subsets, files, '.mp4'), files)
 
 
+def _name(place: str, parts: object) -> str:
+    """The name of a class of one part, or of several."""
+    parts = parts if isinstance(parts, list) else [parts]
+    if not parts or not all(isinstance(part, str) for part in parts):
+        raise ValueError(f'{place}: expected the parts of a dive, got {parts}')
+    return ' '.join(parts)
+
+
 def _read(file: Path, num_classes: int, seen: dict[str, str]) -> dict[str, int]:
     clips = {}
     for place, item in read_items(file):
         clip, label = item.get('vid_name'), item.get('label')
-        if not clip or not isinstance(label, int) or not 0 <= label < num_classes:
+        if not clip or not isinstance(clip, str) or not isinstance(label, int) or not 0 <= label < num_classes:
             raise ValueError(f'{place}: {item}: expected a vid_name, and a label from 0 to {num_classes - 1}')
-        if seen.setdefault(clip, place) != place:
-            raise ValueError(f'{place}: {clip!r} is in {seen[clip]} already')
+        check_new(clip, place, seen)
         clips[clip] = label
     return clips

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from repflow_mm.datasets.list_makers.clip_files import Clip, ClipFiles
 from repflow_mm.datasets.list_makers.duplicates import duplicates
-from repflow_mm.datasets.list_makers.making import make_lists
+from repflow_mm.datasets.list_makers.making import counted, make_lists
 from repflow_mm.datasets.list_makers.splitting import split_items
 from repflow_mm.datasets.lists.list_files import INTEGER, read_lines
 
@@ -48,7 +48,8 @@ def make_folder_lists(
     Returns:
         dict: The report, with ``per_class`` (videos of each class in each split), ``duplicates`` (groups of files with
         the same content), ``duplicates_in_splits`` and ``duplicates_in_classes`` (those of the groups that are in
-        several), and ``unknown`` (lines of the given files that are no video).
+        several), ``groups`` (their number, None without a pattern), ``no_class`` (folders without a video, which are no
+        classes), and ``unknown`` (lines of the given files that are no video).
 
     Raises:
         FileNotFoundError: If the folder or a given file does not exist, or a list would be empty.
@@ -59,13 +60,11 @@ def make_folder_lists(
     paths = [path for path in files.paths if '/' in path and files.is_whole(path)]
     classes = sorted({_class_of(path) for path in paths})
     if len(classes) < 2:
-        raise ValueError(f'{videos} must have two or more folders with videos, one for each class, got {classes}')
+        must = 'must have two or more folders with videos, one for each class'
+        raise ValueError(f'{videos} {must}, got {classes}{files.hint}')
     labels = [classes.index(_class_of(path)) for path in paths]
-    unknown = []
-    if given:
-        splits = _given_splits(paths, given, unknown)
-    else:
-        splits = split_items(labels, _groups(paths, group), shares, seed)
+    unknown, groups = [], _groups(paths, group)
+    splits = _given_splits(paths, given, unknown) if given else split_items(labels, groups, shares, seed)
     lists = {f'{split}_list_videos': [] for split in given or shares}
     for path, label, split in zip(paths, labels, splits):
         if split:
@@ -73,7 +72,13 @@ def make_folder_lists(
     per_class = {class_name: dict.fromkeys(given or shares, 0) for class_name in classes}
     for (label, split), count in Counter(zip(labels, splits)).items():
         per_class[classes[label]] |= {split: count} if split else {}
-    notes = dict(per_class=per_class, **_same_content(videos, paths, labels, splits), unknown=unknown)
+    notes = dict(
+        per_class=per_class,
+        **_same_content(videos, paths, labels, splits),
+        groups=None if group is None else len(set(groups)),
+        no_class=sorted(_folders(videos).difference(classes)),
+        unknown=unknown,
+    )
     return make_lists(name or Path(videos).resolve().name, out, classes, lists, files, notes, flip=True)
 
 
@@ -82,17 +87,24 @@ def folder_lines(report: dict) -> list[str]:
     sizes = {name: sum(counts.values()) for name, counts in report['per_class'].items()}
     least, most = min(sizes, key=sizes.get), max(sizes, key=sizes.get)
     lines = [f'{len(sizes)} classes of {sizes[least]:,} ({least}) to {sizes[most]:,} ({most}) videos']
+    if report['groups'] is not None:
+        lines.append(f'{report["groups"]:,} groups, each on one side')
+    for key, text in (('no_class', 'folders without a video'), ('unknown', 'lines that are no video')):
+        if report[key]:
+            lines.append(f'{text}: {counted(report[key])}')
     for key, where in (('', ''), ('_in_splits', ' in several splits'), ('_in_classes', ' in several classes')):
         groups = report[f'duplicates{key}']
         if groups:
             lines.append(f'the same content{where}: {len(groups):,} times, the first {" and ".join(groups[0][:2])}')
-    if report['unknown']:
-        lines.append(f'no such video: {len(report["unknown"]):,} lines, the first {report["unknown"][0]}')
     return lines
 
 
 def _class_of(path: str) -> str:
     return path.split('/')[0]
+
+
+def _folders(videos: str | Path) -> set[str]:
+    return {path.name for path in Path(videos).iterdir() if path.is_dir() and not path.name.startswith('.')}
 
 
 def _groups(paths: Sequence[str], pattern: str | None) -> list[str]:

@@ -42,11 +42,12 @@ def make_jester_lists(annotations: str | Path, out: str | Path, files: ClipFiles
     """
     classes = read_classes(needed_file(annotations, ['jester-v1-labels.csv']))
     labels = {name: label for label, name in enumerate(classes)}
+    seen = {}
     subsets = {
-        'train': read_semicolons(needed_file(annotations, ['jester-v1-train.csv']), labels),
-        'val': read_semicolons(needed_file(annotations, ['jester-v1-validation.csv']), labels),
+        'train': read_semicolons(needed_file(annotations, ['jester-v1-train.csv']), labels, seen),
+        'val': read_semicolons(needed_file(annotations, ['jester-v1-validation.csv']), labels, seen),
     }
     test = annotation_file(annotations, ['jester-v1-test.csv'])
     if test is not None:
-        subsets['test'] = read_semicolons(test, labels, labelled=False)
+        subsets['test'] = read_semicolons(test, labels, seen, labelled=False)
     return make_lists('jester', out, classes, clip_lists(subsets, files, '.mp4'), files, flip=True)

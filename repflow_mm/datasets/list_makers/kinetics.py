@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,7 +64,8 @@ def make_kinetics_lists(
         version (int): 400, 600 or 700, the number of classes. Defaults to 400.
 
     Returns:
-        dict: The report, with ``no_ids``, the lines of the tables whose id is none of YouTube's.
+        dict: The report, with ``no_ids``, the lines of the tables whose id is none of YouTube's, and ``in_several``,
+        the clips that more than one of the tables has.
 
     Raises:
         FileNotFoundError: If a table or a folder does not exist, or a list would be empty.
@@ -85,12 +86,14 @@ def make_kinetics_lists(
     labels = {name: label for label, name in enumerate(classes)}
     # One for a folder: splits may share it, and what one has is nothing extra for another.
     folders = {folder: ClipFiles(folder) for folder in set(videos.values())}
+    tables_of = Counter(row.name for found in rows.values() for row in found)
+    notes = dict(no_ids=no_ids, in_several=[name for name, count in tables_of.items() if count > 1])
     lists, files = {}, {}
     for subset, found in rows.items():
         name = f'{subset}_list_videos' if found[0].label else f'{subset}_paths'
         lists[name] = _clips(found, labels)
         files[name] = folders.get(videos.get(subset))
-    return make_lists(f'kinetics{version}', out, classes, lists, files, dict(no_ids=no_ids))
+    return make_lists(f'kinetics{version}', out, classes, lists, files, notes)
 
 
 def _class_names(rows: Mapping[str, list[_Row]], version: int) -> list[str]:
@@ -104,14 +107,13 @@ def _class_names(rows: Mapping[str, list[_Row]], version: int) -> list[str]:
 
 def _read_table(file: str | Path, no_ids: list[str]) -> list[_Row]:
     """The clips of a table, each once; adds the places of lines without an id to ``no_ids``."""
-    numbers, lines = zip(*read_lines(file, 'table'))
-    table = csv.reader(lines)
-    columns = [name.strip() for name in next(table)]
+    (_, head), *lines = read_lines(file, 'table')
+    columns = [name.strip() for name in next(csv.reader([head]))]
     if not {'youtube_id', 'time_start', 'time_end'} <= set(columns):
-        raise ValueError(f"{file}: expected 'label,youtube_id,time_start,time_end,split' above, got {lines[0]!r}")
+        raise ValueError(f"{file}: expected 'label,youtube_id,time_start,time_end,split' above, got {head!r}")
     rows = {}
-    for number, fields in zip(numbers[1:], table):
-        row = _row(f'{file}, line {number}', dict(zip(columns, fields)))
+    for number, line in lines:
+        row = _row(f'{file}, line {number}', line, columns)
         first = rows.setdefault(row.name, row)
         if first.label != row.label:
             raise ValueError(f'{row.place}: {row.name} is {row.label!r}, and {first.label!r} in {first.place}')
@@ -126,13 +128,15 @@ def _read_table(file: str | Path, no_ids: list[str]) -> list[_Row]:
     return rows
 
 
-def _row(place: str, fields: Mapping[str, str]) -> _Row:
+def _row(place: str, line: str, columns: Sequence[str]) -> _Row:
     try:
+        # Strictly, and each line by itself: a quote that is not closed would swallow the lines below.
+        fields = dict(zip(columns, next(csv.reader([line], strict=True))))
         start, end = (int(float(fields[name])) for name in ('time_start', 'time_end'))
         return _Row(place, fields.get('label', '').strip().strip('"'), fields['youtube_id'].strip(), start, end)
-    except (KeyError, ValueError):
-        values = ','.join(fields.values())
-        raise ValueError(f'{place}: {values!r}: expected an id and two times in seconds') from None
+    except (KeyError, ValueError, OverflowError, csv.Error):
+        expected = 'expected an id and two times in seconds, and quotes around a label with commas'
+        raise ValueError(f'{place}: {line!r}: {expected}') from None
 
 
 def _clips(rows: list[_Row], labels: Mapping[str, int]) -> list[Clip]:

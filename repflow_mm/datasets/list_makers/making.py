@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from repflow_mm.datasets.list_makers.clip_files import Clip, ClipFiles, FrameFolders, squash
+from repflow_mm.datasets.list_makers.clip_files import Clip, ClipFiles, FrameFolders, counted_suffixes, squash
 from repflow_mm.datasets.list_makers.mirrored_labels import FLIP_LABELS, mirrored_labels
 from repflow_mm.files import write_json, write_text
 from repflow_mm.progress import progress_bar
@@ -41,7 +42,8 @@ def make_lists(
     Returns:
         dict: The report: ``dataset``; ``lists``, for each ``listed``, ``found``, ``missing`` (paths, None if not looked
         for) and ``absent`` (classes without a clip); ``extra``, the files that no list has (None if not looked for);
-        ``incomplete``, the folders that lack a frame; ``flip_labels``; and the notes.
+        ``incomplete``, the folders that lack a frame; ``other_suffixes``, the number of files of each suffix that is
+        no video's; ``flip_labels``; and the notes.
 
     Raises:
         FileNotFoundError: If a list's clips are looked for and none is there.
@@ -73,13 +75,15 @@ def summary_lines(report: dict, out: str | Path) -> list[str]:
     lines = []
     for name, counts in report['lists'].items():
         missing = counts['missing']
-        rest = 'not looked for' if missing is None else _counted(missing)
-        absent = f'; classes without a clip: {_counted(counts["absent"])}' if counts['absent'] else ''
+        rest = 'not looked for' if missing is None else counted(missing)
+        absent = f'; classes without a clip: {counted(counts["absent"])}' if counts['absent'] else ''
         lines.append(f'{name}: {counts["found"]:,} clips of {counts["listed"]:,}; missing: {rest}{absent}')
     if report['extra'] is not None:
-        lines.append(f'in no list: {_counted(report["extra"])}')
+        lines.append(f'in no list: {counted(report["extra"])}')
+    if report['other_suffixes']:
+        lines.append(f'no videos by their suffix: {counted_suffixes(report["other_suffixes"])}')
     if report['incomplete']:
-        lines.append(f'folders that lack frames: {_counted(report["incomplete"])}')
+        lines.append(f'folders that lack frames: {counted(report["incomplete"])}')
     dataset, flip = report['dataset'], ''
     if report['flip_labels']:
         pairs = ', '.join(f'{a}: {b}' for a, b in report['flip_labels'].items())
@@ -138,13 +142,14 @@ def _left_over(found: Mapping[str, list[str | None]], files: Mapping[str, ClipFi
         if source is not None:
             used.setdefault(source, set()).update(found.get(name, ()))
     if not used:
-        return dict(extra=None, incomplete=[])
+        return dict(extra=None, incomplete=[], other_suffixes={})
     prefix = (lambda source: f'{source.folder}/') if len(used) > 1 else (lambda source: '')
     incomplete = {source: source.incomplete if isinstance(source, FrameFolders) else [] for source in used}
     known = {source: used[source].union(incomplete[source]) for source in used}
     return dict(
         extra=[prefix(source) + path for source in used for path in source.paths if path not in known[source]],
         incomplete=[prefix(source) + path for source in used for path in incomplete[source]],
+        other_suffixes=dict(sum((source.others for source in used), Counter())),
     )
 
 
@@ -162,5 +167,6 @@ def _lines(clips: Sequence[Clip], found: Sequence[str | None], files: ClipFiles 
     return lines
 
 
-def _counted(items: Sequence[str]) -> str:
+def counted(items: Sequence[str]) -> str:
+    """How many items there are, and the first."""
     return f'{len(items):,}, the first {items[0]}' if items else '0'

@@ -7,6 +7,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from repflow_mm.datasets.lists.class_names import file_beside
+
 # What ends the name of the file that is written beside lists.
 FLIP_LABELS = 'flip_labels.json'
 _MIRRORED = {'left': 'right', 'right': 'left', 'clockwise': 'anticlockwise', 'anticlockwise': 'clockwise'}
@@ -40,14 +42,13 @@ def flip_labels_beside(list_file: str | Path) -> dict[int, int]:
     Raises:
         ValueError: If the file is not as it was written.
     """
-    list_file = Path(list_file)
-    for file in sorted(list_file.parent.glob(f'*_{FLIP_LABELS}')):
-        if list_file.name.startswith(file.name.removesuffix(FLIP_LABELS)):
-            try:
-                return {int(label): int(other) for label, other in json.loads(file.read_text('utf-8')).items()}
-            except (ValueError, TypeError, AttributeError) as error:
-                raise ValueError(f'{file} is no dict of labels: {error}') from None
-    return {}
+    file = file_beside(list_file, FLIP_LABELS)
+    if file is None:
+        return {}
+    try:
+        return {int(label): int(other) for label, other in json.loads(file.read_text('utf-8')).items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f'{file} is no dict of labels: {error}') from None
 
 
 def _words(name: str) -> tuple[str, ...]:

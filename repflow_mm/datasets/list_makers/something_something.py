@@ -16,6 +16,7 @@ from pathlib import Path
 
 from repflow_mm.datasets.list_makers.annotation_files import (
     annotation_file,
+    check_new,
     clip_lists,
     needed_file,
     read_classes,
@@ -66,12 +67,12 @@ def _read_csv(annotations: str | Path) -> tuple[list[str], dict[str, dict[str, i
     name = 'something-something-v1-{}.csv'.format
     classes = read_classes(needed_file(annotations, [name('labels')]))
     labels = {template: label for label, template in enumerate(classes)}
-    subsets = {}
+    subsets, seen = {}, {}
     for subset, official in SUBSETS.items():
         is_test = subset == 'test'
         file = (annotation_file if is_test else needed_file)(annotations, [name(official)])
         if file is not None:
-            subsets[subset] = read_semicolons(file, labels, labelled=not is_test)
+            subsets[subset] = read_semicolons(file, labels, seen, labelled=not is_test)
     return classes, subsets
 
 
@@ -81,26 +82,25 @@ def _read_json(annotations: str | Path) -> tuple[list[str], dict[str, dict[str, 
 
     file = needed_file(annotations, names('labels'))
     labels = read_json(file, dict)
+    if {str(label) for label in labels.values()} != {str(label) for label in range(len(labels))}:
+        raise ValueError(f'{file}: labels must be 0 to {len(labels) - 1}, got {list(labels.values())[:5]} ...')
     classes = sorted(labels, key=lambda name: int(labels[name]))
-    if [int(labels[name]) for name in classes] != list(range(len(classes))):
-        raise ValueError(f'{file}: labels must be 0 to {len(classes) - 1}, got {sorted(labels.values())[:5]} ...')
-    subsets = {}
+    subsets, seen = {}, {}
     for subset, official in SUBSETS.items():
         is_test = subset == 'test'
         file = (annotation_file if is_test else needed_file)(annotations, names(official))
         if file is not None:
-            subsets[subset] = _read_clips(file, None if is_test else {name: int(labels[name]) for name in classes})
+            subsets[subset] = _read_clips(file, None if is_test else {name: int(labels[name]) for name in labels}, seen)
     return classes, subsets
 
 
-def _read_clips(file: Path, labels: Mapping[str, int] | None) -> dict[str, int | None]:
+def _read_clips(file: Path, labels: Mapping[str, int] | None, seen: dict[str, str]) -> dict[str, int | None]:
     clips = {}
     for place, item in read_items(file):
-        clip, template = (str(item.get(key, '')) for key in ('id', 'template'))
+        clip, template = ('' if item.get(key) is None else str(item[key]) for key in ('id', 'template'))
         label = None if labels is None else labels.get(template.replace('[', '').replace(']', ''))
         if not clip or (labels is not None and label is None):
             raise ValueError(f'{place}: {item}: expected an id, and a template of the class file')
-        if clip in clips:
-            raise ValueError(f'{place}: the id {clip!r} is there already')
+        check_new(clip, place, seen)
         clips[clip] = label
     return clips

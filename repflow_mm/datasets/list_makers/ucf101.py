@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from repflow_mm.datasets.list_makers.annotation_files import check_new
 from repflow_mm.datasets.list_makers.clip_files import Clip, ClipFiles
 from repflow_mm.datasets.list_makers.making import checked_splits, make_lists
 from repflow_mm.datasets.lists.list_files import read_lines
@@ -81,7 +82,6 @@ def _read(file: Path, labels: Mapping[str, int], seen: dict[str, str]) -> list[C
         name, video = match['name'], match['video']
         if match['label'] and int(match['label']) != labels[name] + 1:
             raise ValueError(f'{place}: {line!r}: {name} has the number {labels[name] + 1} in classInd.txt')
-        if seen.setdefault(video, place) != place:
-            raise ValueError(f'{place}: {video!r} is in {seen[video]} already')
+        check_new(video, place, seen)
         clips.append(Clip(f'{name}/{video}', labels[name], (PurePosixPath(video).stem,)))
     return clips

@@ -1,4 +1,4 @@
-"""The names of classes beside a list of samples."""
+"""What the makers of lists write beside a list: the names of its classes, and more."""
 
 from __future__ import annotations
 
@@ -18,9 +18,17 @@ def class_names_beside(ann_file: str | Path) -> list[str]:
     Returns:
         list[str]: The names; none if there is no such file.
     """
-    folder, name = Path(ann_file).parent, Path(ann_file).name
-    files = [file for file in folder.glob(f'*_{SUFFIX}') if name.startswith(file.name.removesuffix(SUFFIX))]
-    file = max(files, key=lambda file: len(file.name), default=folder / SUFFIX)
+    file = file_beside(ann_file, SUFFIX) or Path(ann_file).parent / SUFFIX
     if not file.is_file():
         return []
     return [line.strip() for line in file.read_text(encoding='utf-8').splitlines() if line.strip()]
+
+
+def file_beside(ann_file: str | Path, ending: str) -> Path | None:
+    """The file ``<data set>_<ending>`` beside a list ``<data set>_<list>.txt``; None if there is none.
+
+    A folder may have several data sets, and the name of one may begin with another's: the longest that fits counts.
+    """
+    folder, name = Path(ann_file).parent, Path(ann_file).name
+    files = [file for file in folder.glob(f'*_{ending}') if name.startswith(file.name.removesuffix(ending))]
+    return max(files, key=lambda file: len(file.name), default=None)

@@ -14,6 +14,10 @@ from repflow_mm.datasets.video_reading.errors import BadVideoError
 from repflow_mm.datasets.video_reading.packet_index import PacketRow, identity
 from repflow_mm.datasets.video_reading.sources import VideoSource
 
+FIRST_TOO_NEW = 19
+if int(av.__version__.split('.')[0]) >= FIRST_TOO_NEW:
+    raise ImportError(f"av {av.__version__} opens files with other arguments: pip install 'av>=15,<{FIRST_TOO_NEW}'")
+
 # Checksums, impossible bits and lengths are looked at. Not 'aggressive', which finds fault with Xvid's videos, nor
 # 'explode', which ends decoding at what is harmless too.
 DECODE_OPTIONS = {'err_detect': 'crccheck+bitstream+buffer'}

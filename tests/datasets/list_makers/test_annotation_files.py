@@ -24,8 +24,10 @@ def test_lines_of_ids_and_classes(tmp_path):
     classes = read_classes(tmp_path / 'classes.csv')
     assert classes == ['Swiping Left', 'Stop; now']
     labels = {name: label for label, name in enumerate(classes)}
-    assert read_semicolons(tmp_path / 'train.csv', labels) == {'7': 1, '8': 0}
-    assert read_semicolons(tmp_path / 'train.csv', labels, labelled=False) == {'7': None, '8': None}
+    assert read_semicolons(tmp_path / 'train.csv', labels, {}) == {'7': 1, '8': 0}
+    assert read_semicolons(tmp_path / 'train.csv', labels, {}, labelled=False) == {'7': None, '8': None}
+    with pytest.raises(ValueError, match="train.csv, line 2: '8' is in val.csv, line 5 already"):
+        read_semicolons(tmp_path / 'train.csv', labels, {'8': 'val.csv, line 5'})
 
 
 def test_names_of_lists(tmp_path):

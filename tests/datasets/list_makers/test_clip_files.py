@@ -13,8 +13,10 @@ def make(folder, *paths):
 
 def test_videos_of_any_suffix_in_any_folder(tmp_path):
     make(tmp_path, 'b.mp4', 'jump/a.avi', 'train/Air_Drumming/c.WEBM', 'notes.txt', '.cache/d.mp4', 'jump/._a.avi')
+    make(tmp_path, 'jump/e.MXF', 'jump/f.mxf', 'phone/g.3GP')
     files = ClipFiles(tmp_path)
-    assert files.paths == ['b.mp4', 'jump/a.avi', 'train/Air_Drumming/c.WEBM']
+    assert files.paths == ['b.mp4', 'jump/a.avi', 'phone/g.3GP', 'train/Air_Drumming/c.WEBM']
+    assert files.hint == '; no videos by their suffix are 2 × .mxf, 1 × .txt'
     assert files.find(Clip('x/a.mkv', 0, ('a',)), 'jump', CLASSES) == 'jump/a.avi'
     assert files.find(Clip('x/b.mkv', 0, ('none', 'b')), 'jump', CLASSES) == 'b.mp4'
     assert files.find(Clip('x/c.mkv', 0, ('c',)), 'air drumming', CLASSES) == 'train/Air_Drumming/c.WEBM'

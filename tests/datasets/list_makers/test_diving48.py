@@ -39,12 +39,19 @@ def test_lists(tmp_path, annotations):
     [
         (item('b', 2), 'entry 2: .*: expected a vid_name, and a label from 0 to 1'),
         (dict(label=1), 'entry 2: .*: expected a vid_name'),
+        (item(7, 1), 'entry 2: .*: expected a vid_name'),
         (item('a_00001', 1), "entry 2: 'a_00001' is in .*train.json, entry 2 already"),
     ],
 )
 def test_malformed_entries(tmp_path, annotations, entry, message):
     (annotations / 'Diving48_V2_test.json').write_text(json.dumps([item('a_00002', 1), entry]))
     with pytest.raises(ValueError, match=f'Diving48_V2_test.json, {message}'):
+        make_diving48_lists(annotations, tmp_path / 'out')
+
+
+def test_malformed_vocabulary(tmp_path, annotations):
+    (annotations / 'Diving48_vocab.json').write_text('[["Back", "15som"], null]')
+    with pytest.raises(ValueError, match=r'vocab.json, entry 2: expected the parts of a dive, got \[None\]'):
         make_diving48_lists(annotations, tmp_path / 'out')
 
 

@@ -45,10 +45,11 @@ def test_the_seed_says_which_videos(tmp_path, videos):
 
 @pytest.mark.parametrize('pattern', [r'(person\d)_', r'person\d', r'(?:x(y))?person(\d)'])
 def test_no_group_is_on_both_sides(tmp_path, videos, pattern):
-    make_folder_lists(videos, tmp_path / 'out', shares=SHARES, group=pattern)
+    report = make_folder_lists(videos, tmp_path / 'out', shares=SHARES, group=pattern)
     lists = read(tmp_path)
     persons = [{line.split('person')[1][0] for line in lines} for lines in lists.values()]
     assert [len(part) for part in persons] == [3, 1, 1] and len(set.union(*persons)) == 5
+    assert report['groups'] == 5 and '5 groups, each on one side' in folder_lines(report)
 
 
 def test_given_splits(tmp_path, videos):
@@ -65,7 +66,7 @@ def test_given_splits(tmp_path, videos):
     assert texts['gestures_val_list_videos.txt'] == ['wave left/raw/person2_1.mp4 0']
     assert report['unknown'] == [f'{tmp_path}/val.txt, line 2: nobody.mp4']
     assert len(report['extra']) == 11
-    assert folder_lines(report)[-1] == f'no such video: 1 lines, the first {tmp_path}/val.txt, line 2: nobody.mp4'
+    assert folder_lines(report)[-1] == f'lines that are no video: 1, the first {tmp_path}/val.txt, line 2: nobody.mp4'
     (tmp_path / 'val.txt').write_text('person1_1\n')
     with pytest.raises(ValueError, match="val.txt, line 1: .*person1_1.mp4' is in .*train.txt, line 2 already"):
         make_folder_lists(videos, tmp_path / 'out', given=given)
@@ -96,9 +97,13 @@ def test_videos_in_no_class_and_empty_ones_are_left_out(tmp_path, videos):
     (videos / 'loose.mp4').write_text('x')
     (videos / 'wave left' / 'empty.mp4').touch()
     (videos / 'no videos').mkdir()
+    (videos / 'no videos' / 'a.mxf').write_text('x')
+    (videos / '.hidden').mkdir()
     report = make_folder_lists(videos, tmp_path / 'out')
     assert report['extra'] == ['loose.mp4', 'wave left/empty.mp4']
     assert list(report['per_class']) == ['wave left', 'wave right']
+    assert report['no_class'] == ['no videos'] and report['other_suffixes'] == {'.mxf': 1}
+    assert folder_lines(report)[1:] == ['folders without a video: 1, the first no videos']
 
 
 def test_what_cannot_be_split(tmp_path, videos):

@@ -80,14 +80,16 @@ def test_a_test_split_without_labels_becomes_paths(tmp_path, table):
 
 
 def test_splits_may_share_a_folder(tmp_path, table):
-    val = write_table(tmp_path / 'val.csv', [f'"{CLASSES[0]}",abcdefghijk,1,11,val'])
+    rows = [f'"{CLASSES[0]}",abcdefghijk,1,11,val', f'"{CLASSES[0]}",{clip_id(0)},0,10,val']
+    val = write_table(tmp_path / 'val.csv', rows, '"label","youtube_id",time_start,time_end,split')
     touch(tmp_path / 'videos', f'{clip_id(0)}.mp4', 'abcdefghijk.mp4', 'other.mp4')
     report = make_kinetics_lists(
         dict(train=table, val=val), tmp_path / 'out', dict.fromkeys(('train', 'val'), tmp_path / 'videos')
     )
     assert read(tmp_path, 'train_list_videos.txt') == [f'{clip_id(0)}.mp4 0']
-    assert read(tmp_path, 'val_list_videos.txt') == ['abcdefghijk.mp4 0']
+    assert read(tmp_path, 'val_list_videos.txt') == ['abcdefghijk.mp4 0', f'{clip_id(0)}.mp4 0']
     assert report['extra'] == ['other.mp4']
+    assert report['in_several'] == [f'{clip_id(0)}_000000_000010']
 
 
 def test_tiny_kinetics_takes_the_lists(tmp_path, table):
@@ -103,6 +105,8 @@ def test_tiny_kinetics_takes_the_lists(tmp_path, table):
     ('row', 'message'),
     [
         (f'abseiling,{clip_id(1)},1,11,train', "line 402: -0000000001_000001_000011 is 'abseiling', and"),
+        ('"abseiling,abcdefghijk,1,11,train', 'line 402: .*, and quotes around a label with commas'),
+        ('abseiling,abcdefghijk,inf,11,train', 'line 402: .*: expected an id and two times in seconds'),
         ('abseiling,abcdefghijk,x,11,train', "line 402: 'abseiling,abcdefghijk,x,11,train': expected an id and two"),
         (',abcdefghijk,1,11,train', 'line 402: a table has labels in all lines or in none'),
         ('new,abcdefghijk,1,11,train', 'the tables have 401 classes, Kinetics-400 has 400: '),

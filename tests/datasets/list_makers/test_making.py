@@ -19,8 +19,8 @@ def read(folder):
 
 def test_lists_of_what_is_there(tmp_path):
     (tmp_path / 'videos').mkdir()
-    for name in ('a', 'c', 'd', 'e'):
-        (tmp_path / 'videos' / f'{name}.mp4').write_text('x')
+    for name in ('a.mp4', 'c.mp4', 'd.mp4', 'e.mp4', 'b.mxf', 'README'):
+        (tmp_path / 'videos' / name).write_text('x')
     report = make_lists('set', tmp_path / 'out', CLASSES, CLIPS, ClipFiles(tmp_path / 'videos'), dict(k=1), flip=True)
     files = read(tmp_path / 'out')
     assert files['set_train.txt'] == 'a.mp4 0\nc.mp4 1\n' and files['set_test_paths.txt'] == 'd.mp4\n'
@@ -29,10 +29,12 @@ def test_lists_of_what_is_there(tmp_path):
     assert json.loads(files['set_report.json']) == report
     assert report['lists']['train'] == dict(listed=3, found=2, missing=['go right/b.avi'], absent=[])
     assert report['extra'] == ['e.mp4'] and report['k'] == 1
+    assert report['other_suffixes'] == {'.mxf': 1, '': 1}
     assert summary_lines(report, 'out') == [
         'train: 2 clips of 3; missing: 1, the first go right/b.avi',
         'test_paths: 1 clips of 1; missing: 0',
         'in no list: 1, the first e.mp4',
+        'no videos by their suffix: 1 × .mxf, 1 × no suffix',
         'labels that a flip exchanges: {0: 1, 1: 0}',
         'out: lists, set_classes.txt, set_flip_labels.json, set_report.json',
     ]

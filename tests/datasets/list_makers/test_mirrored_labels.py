@@ -1,6 +1,6 @@
 import pytest
 
-from repflow_mm.datasets.list_makers.mirrored_labels import mirrored_labels
+from repflow_mm.datasets.list_makers.mirrored_labels import flip_labels_beside, mirrored_labels
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,14 @@ def test_pairs(pair):
 )
 def test_no_pairs(classes):
     assert mirrored_labels(classes) == {}
+
+
+def test_labels_beside_a_list_are_those_of_its_own_data_set(tmp_path):
+    assert flip_labels_beside(tmp_path / 'mine_train_list_videos.txt') == {}
+    (tmp_path / 'mine_flip_labels.json').write_text('{"0": 1, "1": 0}')
+    (tmp_path / 'mine_small_flip_labels.json').write_text('{"2": 3, "3": 2}')
+    assert flip_labels_beside(tmp_path / 'mine_train_list_videos.txt') == {0: 1, 1: 0}
+    assert flip_labels_beside(tmp_path / 'mine_small_train_list_videos.txt') == {2: 3, 3: 2}
+    (tmp_path / 'mine_flip_labels.json').write_text('[]')
+    with pytest.raises(ValueError, match='mine_flip_labels.json is no dict of labels'):
+        flip_labels_beside(tmp_path / 'mine_val_list_videos.txt')

@@ -98,8 +98,11 @@ def test_a_test_file_need_not_be_there(tmp_path, version2):
         ('train', '{}', r'train.json: expected a list with something in it, got \{\}'),
         ('train', '[3]', 'train.json, entry 1: expected a dict, got 3'),
         ('train', '[{"id": "1", "template": "Jumping"}]', 'train.json, entry 1: .*: expected an id, and a template'),
-        ('test', '[{"id": "1"}, {"id": "1"}]', "test.json, entry 2: the id '1' is there already"),
+        ('train', '[{"id": null, "template": "Jumping"}]', 'train.json, entry 1: .*: expected an id, and a template'),
+        ('test', '[{"id": "1"}, {"id": "1"}]', "test.json, entry 2: '1' is in .*test.json, entry 1 already"),
+        ('test', '[{"id": "3"}]', "test.json, entry 1: '3' is in .*validation.json, entry 1 already"),
         ('labels', '{"a": "0", "b": "2"}', r"labels.json: labels must be 0 to 1, got \['0', '2'\]"),
+        ('labels', '{"a": "0", "b": null}', r"labels.json: labels must be 0 to 1, got \['0', None\]"),
     ],
 )
 def test_malformed_json(tmp_path, version2, name, content, message):
@@ -117,7 +120,7 @@ def test_malformed_json(tmp_path, version2, name, content, message):
             '7;Jumping',
             "train.csv, line 3: '7;Jumping': expected 'id;class name' with a name of the class file",
         ),
-        ('train', f'1;{CLASSES[0]}', "train.csv, line 3: '1' is there already"),
+        ('train', f'1;{CLASSES[0]}', "train.csv, line 3: '1' is in .*train.csv, line 1 already"),
     ],
 )
 def test_malformed_csv(tmp_path, version1, name, line, message):

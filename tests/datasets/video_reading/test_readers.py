@@ -1,5 +1,6 @@
 import gc
 import os
+import runpy
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -113,6 +114,9 @@ def test_two_hours_at_one_frame_a_second(tmp_path):
     assert len(reader) == 7200 and reader.average_fps == 1
     assert numbers(reader.get_frames(asked)) == [index % 256 for index in asked]
     assert reader.in_order == ''
+    for decoder in DECODERS:
+        if not unusable_reason(decoder):
+            assert numbers(open_video(str(path), decoder).get_frames(asked)) == [index % 256 for index in asked]
 
 
 def test_bytes_in_place_of_a_file(good_videos):
@@ -154,6 +158,13 @@ def test_a_decoder_that_does_not_load(monkeypatch, good_videos):
     assert unusable_reason('torchcodec') == "no_module cannot be imported: No module named 'no_module'"
     with pytest.raises(ImportError, match="decoder 'torchcodec' cannot be used: no_module cannot be imported"):
         open_video(str(good_videos[0].path), 'torchcodec')
+
+
+def test_an_av_that_is_too_new(monkeypatch):
+    path = strict_stream.__file__
+    monkeypatch.setattr(av, '__version__', '19.0.2')
+    with pytest.raises(ImportError, match="av 19.0.2 opens files with other arguments: pip install 'av>=15,<19'"):
+        runpy.run_path(path)
 
 
 def test_files_are_closed_with_their_readers(good_videos):
