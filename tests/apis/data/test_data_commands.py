@@ -61,7 +61,8 @@ def test_folders(tmp_path, capsys):
     run('folders', tmp_path / 'videos', tmp_path, '--name', 'own', '--val', '0.2', '--test', '0.2', '--group', 'g[0-9]')
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == '2 classes of 10 (clap) to 10 (clap) videos'
-    assert lines[1:4] == [
+    assert lines[1] == '5 groups, each on one side'
+    assert lines[2:5] == [
         f'{split}_list_videos: {n} clips of {n}; missing: 0' for split, n in (('train', 12), ('val', 4), ('test', 4))
     ]
     assert len((tmp_path / 'own_test_list_videos.txt').read_text().splitlines()) == 4
