@@ -32,15 +32,27 @@ def one_line_errors(goes_on: bool = False) -> Iterator[None]:
 def one_line_interrupt(goes_on: bool = False) -> Iterator[None]:
     """End the program in one line, and with the status of a program that Ctrl-C ends, instead of a traceback.
 
+    An error that an interrupt became on its way counts as one: MMEngine calls any exception while it formats a config a
+    syntax error.
+
     Args:
         goes_on (bool): Whether the command goes on where it was interrupted, which is said then. Defaults to False.
     """
     try:
         yield
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Exception) as error:
+        if not _is_interrupt(error):
+            raise
         if os.environ.get('RANK', '0') == '0':
             sys.stderr.write(f'interrupted{"; the same command goes on from here" if goes_on else ""}\n')
         sys.exit(128 + signal.SIGINT)
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Whether an error is an interrupt, or was raised because of one."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return error is not None
 
 
 def show(*lines: str) -> None:

@@ -1,4 +1,5 @@
 import pytest
+from mmengine.config import Config
 
 from repflow_mm.apis.command_line import one_line_errors, show
 
@@ -29,6 +30,24 @@ def test_an_interrupt_says_whether_the_command_goes_on(goes_on, said, capsys):
     with pytest.raises(SystemExit) as ended, one_line_errors(goes_on):
         raise KeyboardInterrupt
     assert (ended.value.code, capsys.readouterr().err) == (130, said)
+
+
+def test_an_error_that_an_interrupt_became_is_an_interrupt(capsys, monkeypatch):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr('mmengine.config.config.FormatCode', interrupted)
+    with pytest.raises(SystemExit) as ended, one_line_errors():
+        _ = Config(dict(a=1)).pretty_text
+    assert (ended.value.code, capsys.readouterr().err) == (130, 'interrupted\n')
+
+
+def test_other_errors_stay_what_they_are():
+    with pytest.raises(KeyError, match='b'), one_line_errors():
+        try:
+            raise ValueError('a')
+        except ValueError:
+            raise KeyError('b')  # noqa: B904
 
 
 def test_a_long_report_is_cut(capsys):
