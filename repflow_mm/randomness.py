@@ -26,6 +26,27 @@ def seed_everything(*numbers: int) -> None:
     torch.manual_seed(torch_seed)
 
 
+def seed_cpu(*numbers: int) -> None:
+    """Seed Python, NumPy and torch on the CPU, as :func:`seed_everything` does, but no accelerator."""
+    python, numpy, torch_seed = _seeds(numbers)
+    random.seed(python)
+    np.random.seed(numpy)
+    # Not torch.manual_seed, which would seed the accelerators too.
+    torch.default_generator.manual_seed(torch_seed)
+
+
+@contextmanager
+def kept_random_state() -> Iterator[None]:
+    """Python's, NumPy's and torch's random state on the CPU is after the block what it is before."""
+    before = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    try:
+        yield
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])
+        torch.set_rng_state(before[2])
+
+
 @contextmanager
 def seeded(*numbers: int) -> Iterator[None]:
     """Seed Python, NumPy and torch on the CPU for a while; what is drawn before and after knows nothing of it.
@@ -33,18 +54,9 @@ def seeded(*numbers: int) -> Iterator[None]:
     Args:
         numbers (int): What the seeds follow from, as for :func:`seed_everything`.
     """
-    before = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    python, numpy, torch_seed = _seeds(numbers)
-    random.seed(python)
-    np.random.seed(numpy)
-    # Not torch.manual_seed, which would seed the accelerators too.
-    torch.default_generator.manual_seed(torch_seed)
-    try:
+    with kept_random_state():
+        seed_cpu(*numbers)
         yield
-    finally:
-        random.setstate(before[0])
-        np.random.set_state(before[1])
-        torch.set_rng_state(before[2])
 
 
 def _seeds(numbers: tuple[int, ...]) -> list[int]:

@@ -130,8 +130,8 @@ def _watch_guards(runner: Runner, watch: OwnTime, stack: ExitStack) -> None:
     dataset.pipeline, dataset.get_data_info = map(watch.left_out, (dataset.pipeline, dataset.get_data_info))
     runner.call_hook('before_train')
     wrapper.backward, wrapper.optimizer.step = map(watch.counted, (wrapper.backward, wrapper.optimizer.step))
-    for kind in (SeededDataset, ReplacingDataset):
-        stack.enter_context(mock.patch.object(kind, '__getitem__', watch.counted(kind.__getitem__)))
+    for kind, name in ((SeededDataset, '__getitems__'), (ReplacingDataset, '__getitem__')):
+        stack.enter_context(mock.patch.object(kind, name, watch.counted(getattr(kind, name))))
     for hook in runner.hooks:
         for stage in ('before_train_iter', 'after_train_iter') if type(hook).__name__ in GUARD_HOOKS else ():
             setattr(hook, stage, watch.counted(getattr(hook, stage)))

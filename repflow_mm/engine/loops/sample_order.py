@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from mmengine.dist import get_dist_info
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Sampler
 
-from repflow_mm.randomness import SAMPLE, seeded
+from repflow_mm.randomness import SAMPLE, kept_random_state, seed_cpu
 
 # Settings that a loader takes over from another one, beside its data set and batches; in_order is torch 2.6's.
 _SETTINGS = ('num_workers', 'collate_fn', 'pin_memory', 'timeout', 'worker_init_fn', 'multiprocessing_context',
@@ -85,10 +85,19 @@ class SeededDataset(Dataset):
         return len(self.dataset)
 
     def __getitem__(self, place: SamplePlace | int) -> Any:
+        with kept_random_state():
+            return self._sample(place)
+
+    def __getitems__(self, places: Sequence[SamplePlace | int]) -> list:
+        """The samples of a batch, which loaders ask for at once; keeping the random state costs more than seeding."""
+        with kept_random_state():
+            return [self._sample(place) for place in places]
+
+    def _sample(self, place: SamplePlace | int) -> Any:
         if not isinstance(place, SamplePlace):
             return self.dataset[place]
-        with seeded(*place.numbers):
-            return self.dataset[place.index]
+        seed_cpu(*place.numbers)
+        return self.dataset[place.index]
 
 
 class _LateLoader(DataLoader):

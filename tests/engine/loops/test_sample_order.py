@@ -77,13 +77,25 @@ def test_a_persistent_worker_hears_of_the_next_epoch():
     assert epochs[0] == epochs[2] != epochs[1]
 
 
-def test_loading_leaves_the_random_state_of_the_process_alone():
+def first_places():
+    return next(iter(SampleOrder(BatchSampler(range(10), 4, drop_last=False))))
+
+
+@pytest.mark.parametrize(
+    'load', [lambda data, places: data[places[0]], SeededDataset.__getitems__], ids=['a sample', 'a batch']
+)
+def test_loading_leaves_the_random_state_of_the_process_alone(load):
     torch.manual_seed(0)
     expected = torch.rand(1)
     torch.manual_seed(0)
-    place = next(iter(SampleOrder(BatchSampler(range(10), 2, drop_last=False))))[0]
-    SeededDataset(Augmented())[place]
+    load(SeededDataset(Augmented()), first_places())
     assert torch.equal(torch.rand(1), expected)
+
+
+def test_a_batch_has_the_samples_that_are_asked_for_one_by_one():
+    dataset, places = SeededDataset(Augmented()), first_places()
+    samples = dataset.__getitems__(places)
+    assert samples == [dataset[place] for place in reversed(places)][::-1] and len(samples) == 4
 
 
 def test_seeded_data_set_answers_for_its_own():
