@@ -1,4 +1,5 @@
 import argparse
+import re
 
 import numpy as np
 import pytest
@@ -26,7 +27,8 @@ def test_right_frames(tmp_path):
 def test_tables(tmp_path, monkeypatch):
     monkeypatch.setattr(decoders, 'DECODERS', ['pyav', 'opencv'])
     monkeypatch.setattr(decoders, 'SIZE', (64, 64))
-    monkeypatch.setattr(decoders, 'TIMED', {'MPEG-4 avi': VideoFormat('mpeg4.avi', 'mpeg4')})
+    timed = {'MPEG-4 avi': VideoFormat('mpeg4.avi', 'mpeg4'), 'AV1 mp4': VideoFormat('av1.mp4', 'libsvtav1')}
+    monkeypatch.setattr(decoders, 'TIMED', timed)
     monkeypatch.setattr(decoders, 'make_corpus', lambda folder: make_corpus(folder, names=['av1.mp4', 'mpeg4.avi']))
     page = tmp_path / 'page.md'
     page.write_text('above\n<!-- decoders: begin -->\nold\n<!-- decoders: end -->\nbelow\n')
@@ -35,6 +37,7 @@ def test_tables(tmp_path, monkeypatch):
     assert '| mpeg4.avi | 80 of 80, in order | 80 of 80, in order |' in text
     assert '| av1.mp4 | 80 of 80 | says that it cannot |' in text
     assert '| clips a second and core | pyav, sparse | opencv, sparse | pyav, dense | opencv, dense |' in text
+    assert re.search(r'\| AV1 mp4 \| [\d.]+ \| cannot \| [\d.]+ \| cannot \|', text)
     assert text in page.read_text() and page.read_text().startswith('above\n') and 'old' not in page.read_text()
 
 

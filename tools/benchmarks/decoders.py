@@ -119,7 +119,8 @@ def _speed(folder: Path, decoders: Sequence[str], seconds: int, repeats: int) ->
     for name, format in TIMED.items():
         path = folder / f'timed_{format.file}'
         write_format(path, format, [picture(number, *SIZE) for number in range(count)])
-        rows.append(dict(video=name, bytes=path.stat().st_size, **clip_seconds(path, count, decoders, repeats)))
+        able = [decoder for decoder in decoders if check_video(str(path), decoder)['status'] in GOOD_STATUSES]
+        rows.append(dict(video=name, bytes=path.stat().st_size, **clip_seconds(path, count, able, repeats)))
     return rows
 
 
@@ -140,9 +141,12 @@ def _speed_table(rows: Sequence[dict], decoders: Sequence[str]) -> str:
     header = ('clips a second and core', *(f'{name}, {kind}' for kind in ('sparse', 'dense') for name in decoders))
     lines = []
     for row in rows:
-        rates = (1 / np.median(row[kind][name]) for kind in ('sparse', 'dense') for name in decoders)
-        lines.append([row['video'], *(f'{rate:.1f}' for rate in rates)])
+        lines.append([row['video'], *(_rate(row[kind], name) for kind in ('sparse', 'dense') for name in decoders)])
     return markdown_table(header, lines)
+
+
+def _rate(seconds: dict, decoder: str) -> str:
+    return f'{1 / np.median(seconds[decoder]):.1f}' if decoder in seconds else 'cannot'
 
 
 PARTS = {'decoders': Part('reading of videos: right frames and speed of each decoder', add_arguments, run)}
