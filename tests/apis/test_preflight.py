@@ -4,6 +4,7 @@ import pytest
 from mmengine.config import Config
 from torch import nn
 
+from repflow_mm.apis import preflight
 from repflow_mm.apis.preflight import check_config, check_custom_keys
 
 FLOW = dict(after='block3')
@@ -89,6 +90,19 @@ def test_num_classes_that_disagree(make_config):
     message = r'model\.cls_head\.num_classes is 400, but train_dataloader\.dataset\.num_classes is 4$'
     with pytest.raises(ValueError, match=message):
         check_config(make_config(num_classes=400), ('train',))
+
+
+def test_more_classes_than_have_names_are_told(make_config, tmp_path, monkeypatch):
+    """As in a config for another data set, whose number of classes was left as it is."""
+    (tmp_path / 'classes.txt').write_text('left\nright\nup\n')
+    told = []
+    monkeypatch.setattr(preflight, 'print_log', lambda text, **_: told.append(text))
+    check_config(make_config(), ('train',))
+    names = f'beside {tmp_path}/list.txt are the names of 3'
+    assert told == [f'train: model.cls_head.num_classes is 4, but {names}: the others have no clips']
+    (tmp_path / 'classes.txt').write_text('left\nright\nup\ndown\n')
+    check_config(make_config(), ('train',))
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize('kind', ['CheckedVideoDataset', 'CheckedRawframeDataset'])
