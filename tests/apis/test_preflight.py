@@ -105,6 +105,23 @@ def test_more_classes_than_have_names_are_told(make_config, tmp_path, monkeypatc
     assert len(told) == 1
 
 
+@pytest.mark.parametrize('epochs', [10, 100])
+def test_a_schedule_of_other_epochs_is_told(make_config, monkeypatch, epochs):
+    """As after --cfg-options train_cfg.max_epochs=10: the learning rate would stay high, or be 0 for most epochs."""
+    told = []
+    monkeypatch.setattr(preflight, 'print_log', lambda text, **_: told.append(text))
+    cfg = make_config()
+    cfg.param_scheduler = [dict(type='LinearLR', end=2), dict(type='CosineAnnealingLR', begin=2, end=40)]
+    for number in (40, epochs):
+        cfg.train_cfg = dict(max_epochs=number)
+        check_config(cfg, ('train',))
+    what = f'CosineAnnealingLR ends with epoch 40, the training with epoch {epochs}'
+    assert told == [f'{what}; param_scheduler.1.end={epochs} changes that']
+    cfg.merge_from_dict({'param_scheduler.1.end': epochs})
+    check_config(cfg, ('train',))
+    assert len(told) == 1
+
+
 @pytest.mark.parametrize('kind', ['CheckedVideoDataset', 'CheckedRawframeDataset'])
 def test_labels_beyond_the_heads_classes(make_config, tmp_path, kind):
     (tmp_path / 'list.txt').write_text('a 9 0\nb 9 4\n' if 'Rawframe' in kind else 'a.mp4 0\nb.mp4 4\n')
