@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from repflow_mm.gpu_check.context import Context
-from repflow_mm.gpu_check.parts import concurrency, device, sanitizer, torch_compile
+from repflow_mm.gpu_check.parts import concurrency, device, parity, sanitizer, torch_compile
 from repflow_mm.gpu_check.runner import missing_modules
 
 SANITIZER = """#!/bin/sh
@@ -52,6 +52,19 @@ def test_a_missing_sanitizer_is_said_to_be_missing(tmp_path, monkeypatch, record
     why = f'compute-sanitizer is neither on PATH nor in {tmp_path}/cuda-*/bin'
     assert records == [dict(table='missing', why=why)]
     assert sanitizer.tables(records)[0].rows == [(why, '', '', 'not checked')]
+
+
+def test_parity_says_what_it_had_to_compile(tmp_path, monkeypatch, records, emit):
+    def compile_one(function, cases, processes):
+        (tmp_path / 'triton_cache' / 'abc').mkdir(parents=True)
+        (tmp_path / 'triton_cache' / 'abc' / 'rep_flow_fwd_kernel.cubin').touch()
+        yield from ((case, lambda: []) for case in cases)
+
+    monkeypatch.setattr(parity, 'call_in_processes', compile_one)
+    monkeypatch.setattr(parity, '_repeat', lambda *_: dict(ok=True))
+    parity.run(emit, Context(tmp_path, 60.0, rehearsal=True))
+    assert records[0] == dict(table='compiled anew', kernels=1)
+    assert parity.tables(records)[0].about.endswith(' Kernels that had to be compiled for it: 1.')
 
 
 def test_a_digest_is_that_of_the_bits():

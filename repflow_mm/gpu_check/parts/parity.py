@@ -19,17 +19,23 @@ REHEARSED_TIMES = 2
 
 
 def run(emit: Emit, context: Context) -> None:
-    """Emit a record for the output and each gradient of each case, then for each repeated solve."""
+    """Emit a record for the output and each gradient of each case, one of compiled kernels, and the repeated solves."""
     # Triton, which must know by then whether it is to interpret, is imported with it.
     from repflow_mm.testing.solver_cases import CASES, LARGE_CASES
 
     cases, draws = (CASES[REHEARSED_CASES], 1) if context.rehearsal else (LARGE_CASES[::-1] + CASES, None)
     processes = min(len(cases), len(os.sched_getaffinity(0)))  # the reference needs the cores
-    compare = partial(compare_case, device=context.device, draws=draws)
+    compare, known = partial(compare_case, device=context.device, draws=draws), _count_kernels(context)
     for case, result in call_in_processes(compare, cases, processes):
         _emit_case(emit, case, result)
+    emit(table='compiled anew', kernels=_count_kernels(context) - known)
     for shape in ((1, 1, 2, 5, 6),) if context.rehearsal else REPEATED:
         emit_outcome(emit, partial(_repeat, shape, context), table='repeated', shape=shape)
+
+
+def _count_kernels(context: Context) -> int:
+    """How many kernels the parts have compiled so far."""
+    return len(list(context.folder.glob('triton_cache/*/*.cubin')))
 
 
 def compare_case(case, device: str, draws: int | None = None) -> list[dict]:
@@ -69,6 +75,9 @@ def tables(records: Sequence[dict]) -> list[Table]:
         'Largest error against the reference in float64, and what is allowed: twice the error of the eager reference '
         'in float32, and rounding.'
     )
+    for record in records:
+        if record['table'] == 'compiled anew':
+            about += f' Kernels that had to be compiled for it: {record["kernels"]}.'
     repeated = [
         ('×'.join(map(str, r['shape'])), r.get('times', r.get('why')), yes_or_no(r))
         for r in records
