@@ -14,7 +14,6 @@ from torch import nn
 
 from repflow_mm.apis.preflight_evaluation import check_evaluators, check_save_best
 from repflow_mm.apis.preflight_pipeline import check_channels, check_clips, check_decoding, check_flips
-from repflow_mm.datasets.lists.class_names import class_names_beside
 from repflow_mm.datasets.lists.list_files import read_frame_list, read_video_list
 
 # What the names of a flow block's parameters have in them.
@@ -146,11 +145,6 @@ def _check_classes(dataset: dict, num_classes: int | None, mode: str) -> None:
         )
     if labelled is None and num_classes is not None:
         _check_labels(dataset, num_classes)
-    file = osp.join(dataset.get('data_root') or '', dataset['ann_file'])
-    names = class_names_beside(file)
-    if names and num_classes is not None and len(names) < num_classes:
-        text = f'{mode}: model.cls_head.num_classes is {num_classes}, but beside {file} are the names of {len(names)}'
-        print_log(f'{text}: the others have no clips', logger='current', level=logging.WARNING)
 
 
 def _check_labels(dataset: dict, num_classes: int) -> None:

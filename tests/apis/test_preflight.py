@@ -92,19 +92,6 @@ def test_num_classes_that_disagree(make_config):
         check_config(make_config(num_classes=400), ('train',))
 
 
-def test_more_classes_than_have_names_are_told(make_config, tmp_path, monkeypatch):
-    """As in a config for another data set, whose number of classes was left as it is."""
-    (tmp_path / 'classes.txt').write_text('left\nright\nup\n')
-    told = []
-    monkeypatch.setattr(preflight, 'print_log', lambda text, **_: told.append(text))
-    check_config(make_config(), ('train',))
-    names = f'beside {tmp_path}/list.txt are the names of 3'
-    assert told == [f'train: model.cls_head.num_classes is 4, but {names}: the others have no clips']
-    (tmp_path / 'classes.txt').write_text('left\nright\nup\ndown\n')
-    check_config(make_config(), ('train',))
-    assert len(told) == 1
-
-
 @pytest.mark.parametrize('epochs', [10, 100])
 def test_a_schedule_of_other_epochs_is_told(make_config, monkeypatch, epochs):
     """As after --cfg-options train_cfg.max_epochs=10: the learning rate would stay high, or be 0 for most epochs."""
