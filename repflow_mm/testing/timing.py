@@ -26,10 +26,10 @@ def seconds_of(
     seconds = {name: [] for name in calls}
     for repeat in _rounds(repeats, progress):
         for name, call in calls.items():
-            _synchronise(device)
+            synchronise(device)
             start = time.perf_counter()
             call()
-            _synchronise(device)
+            synchronise(device)
             if repeat >= 0:
                 seconds[name].append(time.perf_counter() - start)
     return seconds
@@ -69,7 +69,7 @@ def kernel_seconds(call: Callable[[], object], device: str) -> float:
     call()
     with profile(activities=[ProfilerActivity.CUDA]) as profiler:
         call()
-        _synchronise(device)
+        synchronise(device)
     events = (event for event in profiler.key_averages() if event.device_type == torch.autograd.DeviceType.CUDA)
     return 1e-6 * sum(event.self_device_time_total for event in events)
 
@@ -122,6 +122,7 @@ def _silent_stderr() -> Iterator[None]:
         os.close(nowhere)
 
 
-def _synchronise(device: str) -> None:
+def synchronise(device: str) -> None:
+    """Wait until the device has done everything that it was given."""
     if torch.device(device).type == 'cuda':
         torch.cuda.synchronize(device)
