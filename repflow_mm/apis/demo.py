@@ -16,6 +16,7 @@ from repflow_mm.apis.command_line import named_values, one_line_errors
 from repflow_mm.apis.scope import scope_of
 from repflow_mm.datasets.motion_clips.motions import BASIC_MOTIONS
 from repflow_mm.files import check_writable, write_json
+from repflow_mm.models.summary import count_parameters
 from repflow_mm.visualization.figures import save_figure
 
 # The demo's clips show each of these motions as often.
@@ -63,11 +64,11 @@ def read_top1(test_dir: str | Path) -> float:
     return json.loads(results[-1].read_text())['acc/top1']
 
 
-def count_parameters(config: str | Path) -> int:
+def _parameters_of(config: str | Path) -> int:
     """Number of parameters of a config's model."""
     cfg = Config.fromfile(config)
     with scope_of(cfg):
-        return sum(parameter.numel() for parameter in MODELS.build(cfg.model).parameters())
+        return count_parameters(MODELS.build(cfg.model))
 
 
 def summarise(work_dir: str | Path, configs: dict[str, str], seed: int) -> dict[str, dict]:
@@ -77,7 +78,7 @@ def summarise(work_dir: str | Path, configs: dict[str, str], seed: int) -> dict[
         folder = Path(work_dir, name)
         results[name] = dict(
             top1=read_top1(folder / 'test'),
-            parameters=count_parameters(folder / Path(config).name),  # the config as the run wrote it down
+            parameters=_parameters_of(folder / Path(config).name),  # the config as the run wrote it down
             train_seconds=round(training_seconds(read_curves(folder)), 1),
             seed=seed,
             config=str(config),
