@@ -8,3 +8,4 @@ _base_ = [
 
 work_dir = './work_dirs/{{fileBasenameNoExtension}}/split{{$WEIZMANN_SPLIT:1}}'
 model = dict(backbone=dict(num_segments=16), cls_head=dict(num_classes=10))
+train_cfg = dict(type='ResumableEpochBasedTrainLoop')

@@ -6,6 +6,7 @@ import argparse
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from repflow_mm.gpu_check.report import finish, new_report, verdict, write_repor
 from repflow_mm.gpu_check.runner import RUNNING, WAITING, run_parts
 
 WORKS, DOES_NOT_WORK, CANNOT_RUN = 0, 1, 2
+# Folders of the parts that nobody wants to keep beside the report.
+LARGE_FILES = ('triton_cache', 'motion_clips')
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -53,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _check(args: argparse.Namespace, command: str) -> int:
+    end = time.monotonic() + 60 * args.minutes
     if not args.rehearse:
         _require_gpu()
     check_writable(args.out, '--out')
@@ -71,8 +75,9 @@ def _check(args: argparse.Namespace, command: str) -> int:
 
     # An end from outside is to end the parts too, and to leave a report.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(CANNOT_RUN))
-    run_parts(parts, folder, 60 * args.minutes, args.rehearse, update)
-    shutil.rmtree(folder / 'triton_cache', ignore_errors=True)
+    run_parts(parts, folder, end - time.monotonic(), args.rehearse, update)
+    for name in LARGE_FILES:
+        shutil.rmtree(folder / name, ignore_errors=True)
     finish(report)
     write_report(report, args.out)
     works, sentence = verdict(report)

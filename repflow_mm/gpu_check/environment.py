@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import platform
-import shutil
 from importlib.metadata import PackageNotFoundError, version
 
 from repflow_mm.gpu_check.parts import MMACTION, VIDEOS
+from repflow_mm.gpu_check.parts.sanitizer import PROGRAM, find_program
 from repflow_mm.gpu_check.runner import missing_modules
 from repflow_mm.version import __version__
 
@@ -28,6 +28,6 @@ def versions() -> dict[str, str]:
 def missing_packages() -> dict[str, str]:
     """What is not installed, and which parts go without it."""
     missing = {name: OPTIONAL[name] for name in missing_modules(tuple(OPTIONAL))}
-    if shutil.which('compute-sanitizer') is None:
-        missing['compute-sanitizer'] = 'memory and race checks'
+    if find_program() is None:
+        missing[PROGRAM] = 'memory and race checks'
     return missing

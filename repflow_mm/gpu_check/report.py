@@ -58,8 +58,9 @@ def _reasons(outcome: dict) -> list[str]:
 
 
 def _describe(record: dict) -> str:
-    """A failed record in a few words: all that it holds but lists of repeats."""
-    values = (value for key, value in record.items() if key not in ('table', 'ok') and not isinstance(value, list))
+    """A failed record in a few words: all that it holds but times and lists of repeats."""
+    left_out = ('table', 'ok', 'seconds')
+    values = (value for key, value in record.items() if key not in left_out and not isinstance(value, list))
     return ', '.join(f'{value:.3g}' if isinstance(value, float) else str(value) for value in values)
 
 

@@ -39,6 +39,13 @@ def test_config_bounds_broken_and_hanging_data(config):
     assert hooks.read_watch == dict(type='ReadWatchHook', timeout=600)
 
 
+@pytest.mark.parametrize('config', CONFIGS)
+def test_config_goes_on_in_the_middle_of_an_epoch(config):
+    # The published runs of these were made with MMEngine's loop, see their schedule.
+    loop = 'EpochBasedTrainLoop' if config.startswith('configs/egogestar/') else 'ResumableEpochBasedTrainLoop'
+    assert load_config(config).train_cfg.type == loop
+
+
 @pytest.fixture(scope='module')
 def passed():
     """Configs at reduced size that have passed; some differ in the weights that they load alone."""

@@ -75,6 +75,20 @@ def test_the_exit_status_is_that_of_parity(outcomes, tmp_path, capsys, holds, st
     assert json.loads((tmp_path / 'report.json').read_text())['works'] is holds
 
 
+def test_what_parts_leave_that_is_large_is_removed_and_all_of_it_counts_as_time(monkeypatch, tmp_path):
+    def run_parts(parts, folder, seconds, rehearsal, update):
+        (folder / 'motion_clips').mkdir()
+        (folder / 'parity.log').touch()
+        limits.append(seconds)
+
+    limits = []
+    monkeypatch.setattr(cli, 'run_parts', run_parts)
+    monkeypatch.setattr(cli.signal, 'signal', lambda *_: None)
+    cli.main(['--rehearse', '--minutes', '2', '--out', str(tmp_path)])
+    assert [path.name for path in (tmp_path / 'parts').iterdir()] == ['parity.log']
+    assert 60 < limits[0] < 120
+
+
 def test_progress_names_each_part_once(outcomes, tmp_path, capsys):
     outcomes(parity=[dict(table='repeated', shape=[1], times=2, ok=True)])
     cli.main(['--rehearse', '--parts', 'parity', '--out', str(tmp_path)])

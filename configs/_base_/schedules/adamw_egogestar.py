@@ -6,6 +6,8 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, end=2, by_epoch=True, convert_to_iter_based=True),
     dict(type='CosineAnnealingLR', begin=2, end=max_epochs, by_epoch=True, convert_to_iter_based=True),
 ]
+# NOTE: MMEngine's loop, in which a run that is stopped begins its epoch anew. The runs of docs/real_videos.md have it,
+# and a sweep knows finished runs by it.
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_begin=1, val_interval=max_epochs)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

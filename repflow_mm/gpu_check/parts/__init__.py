@@ -42,8 +42,8 @@ class Part(NamedTuple):
 _HERE = 'repflow_mm.gpu_check.parts'
 _TRITON = ('triton',)
 # MMAction2 with what its modules import, and what the demo's training needs beside them.
-MMACTION = ('mmaction', 'mmengine', 'mmcv', 'addict', 'cv2', 'einops', 'importlib_metadata', 'PIL', 'platformdirs',
-            'rich', 'termcolor', 'yaml', 'yapf')  # fmt: skip
+MMACTION = ('mmaction', 'mmengine', 'mmcv', 'addict', 'cv2', 'einops', 'importlib_metadata', 'numpy', 'PIL',
+            'platformdirs', 'rich', 'termcolor', 'yaml', 'yapf')  # fmt: skip
 VIDEOS = ('av', 'matplotlib', 'scipy', 'tqdm')
 
 PARTS = (

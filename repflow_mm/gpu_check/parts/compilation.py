@@ -17,18 +17,25 @@ from repflow_mm.gpu_check.tables import Table
 from repflow_mm.testing.triton_launches import absent_device, replaced_launches
 
 SIZES = (112, 56, 28, 14, 7)
+TRAINING_SIZE = 16  # of the demo's maps
+# Networks with channels last have the solver's 32 channels between neighbouring columns, a stride with a kernel.
+CHANNELS_LAST, CHANNELS_LAST_SIZES = 32, (28, 14)
 TILE_CONSTANTS = ('ROWS', 'PHASES', 'STRIPS', 'LANES', 'HALO')
 FORWARD, BACKWARD = 'forward', 'backward'
 
 
 class Solve(NamedTuple):
-    """A pass over one pair of maps: what is compiled does not depend on how many there are."""
+    """A pass over one pair of maps, ``stride`` elements from one column to the next.
+
+    What is compiled does not depend on how many there are.
+    """
 
     height: int
     width: int
     num_iters: int
     tile: tuple[int, ...] | None
     direction: str
+    stride: int = 1
 
     def launch(self, device: str) -> None:
         """Call the launchers of this pass on zeros."""
@@ -36,7 +43,8 @@ class Solve(NamedTuple):
         from repflow_mm.ops.triton.forward import triton_forward
         from repflow_mm.ops.triton.tile_choice import Tile
 
-        x = torch.zeros(1, 1, 2, self.height, self.width, device=device)
+        x = torch.zeros(1, 2, self.height, self.width, self.stride, device=device)
+        x = x[..., :1].movedim(-1, 1)  # (N, T, H, W, 1) -> (N, 1, T, H, W)
         terms = [x.new_ones(()) for _ in range(3)]
         terms += [x.new_zeros(shape) for shape in ((2, 1, 3, 3), (2, 1, 2), (2, 1, 2))]
         tile = self.tile and Tile(*self.tile)
@@ -55,7 +63,9 @@ class Job(NamedTuple):
 
     def describe(self) -> dict:
         """The job as a record has it."""
-        return dict(size=f'{self.solve.height}×{self.solve.width}', direction=self.solve.direction, number=self.number)
+        layout = ', channels last' if self.solve.stride > 1 else ''
+        size = f'{self.solve.height}×{self.solve.width}{layout}'
+        return dict(size=size, direction=self.solve.direction, number=self.number)
 
 
 def run(emit: Emit, context: Context) -> None:
@@ -71,14 +81,16 @@ def run(emit: Emit, context: Context) -> None:
 
 
 def _solves(context: Context) -> list[Solve]:
-    """Both passes of the maps that are timed and of the parity cases, the slowest to compile first."""
+    """Both passes of all maps that other parts solve, the slowest to compile first."""
     if context.rehearsal:
         return [Solve(3, 3, 2, None, FORWARD)]
     from repflow_mm.testing.solver_cases import CASES, LARGE_CASES
 
-    maps = [(size, size, 20, None) for size in SIZES]
-    maps += [(*case.shape[3:], case.num_iters, case.tile and tuple(case.tile)) for case in LARGE_CASES + CASES]
-    return [Solve(*sizes, direction) for direction in (BACKWARD, FORWARD) for sizes in dict.fromkeys(maps)]
+    solves = [Solve(size, size, 20, None, FORWARD) for size in (*SIZES, TRAINING_SIZE)]
+    for case in LARGE_CASES + CASES:
+        solves.append(Solve(*case.shape[3:], case.num_iters, case.tile and tuple(case.tile), FORWARD))
+    solves += [Solve(size, size, 20, None, FORWARD, CHANNELS_LAST) for size in CHANNELS_LAST_SIZES]
+    return [solve._replace(direction=direction) for direction in (BACKWARD, FORWARD) for solve in dict.fromkeys(solves)]
 
 
 def list_jobs(solves: Sequence[Solve], device: str) -> list[Job]:

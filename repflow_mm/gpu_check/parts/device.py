@@ -74,7 +74,10 @@ def _query(field: str) -> str:
     if shutil.which('nvidia-smi') is None:
         return 'unknown'
     command = ['nvidia-smi', f'--query-gpu={field}', '--format=csv,noheader']
-    done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    except subprocess.TimeoutExpired:
+        return 'unknown'
     lines = done.stdout.strip().splitlines()
     return lines[0].strip() if done.returncode == 0 and lines else 'unknown'
 

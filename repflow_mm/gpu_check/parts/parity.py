@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
-from multiprocessing import get_context
-
-import torch
 
 from repflow_mm.gpu_check.context import Context, Emit, emit_outcome
+from repflow_mm.gpu_check.own_process import call_in_processes
 from repflow_mm.gpu_check.solver_inputs import draw_inputs, same_bits, solve_with_gradients
 from repflow_mm.gpu_check.tables import Table, yes_or_no
 
@@ -21,36 +19,33 @@ REHEARSED_TIMES = 2
 
 
 def run(emit: Emit, context: Context) -> None:
-    """Emit a record for the output and each gradient of each case, then for each repeated solve."""
+    """Emit a record for the output and each gradient of each case, one of compiled kernels, and the repeated solves."""
     # Triton, which must know by then whether it is to interpret, is imported with it.
     from repflow_mm.testing.solver_cases import CASES, LARGE_CASES
 
-    if context.rehearsal:
-        for case in CASES[REHEARSED_CASES]:
-            _emit_case(emit, case, lambda case=case: compare_case(case, 'cpu', draws=1))
-    else:
-        _compare_in_processes(emit, LARGE_CASES[::-1] + CASES)
+    cases, draws = (CASES[REHEARSED_CASES], 1) if context.rehearsal else (LARGE_CASES[::-1] + CASES, None)
+    processes = min(len(cases), len(os.sched_getaffinity(0)))  # the reference needs the cores
+    compare, known = partial(compare_case, device=context.device, draws=draws), _count_kernels(context)
+    for case, result in call_in_processes(compare, cases, processes):
+        _emit_case(emit, case, result)
+    emit(table='compiled anew', kernels=_count_kernels(context) - known)
     for shape in ((1, 1, 2, 5, 6),) if context.rehearsal else REPEATED:
         emit_outcome(emit, partial(_repeat, shape, context), table='repeated', shape=shape)
 
 
-def _compare_in_processes(emit: Emit, cases: Sequence) -> None:
-    """Compare each case in a process of its own, so that a crash is that case's; the reference needs the cores."""
-    processes = min(len(cases), len(os.sched_getaffinity(0)))
-    # A thread each: the references of all of them want the cores at a time.
-    threads = dict(initializer=torch.set_num_threads, initargs=(1,))
-    with ProcessPoolExecutor(processes, get_context('spawn'), max_tasks_per_child=1, **threads) as pool:
-        futures = {pool.submit(compare_case, case, 'cuda'): case for case in cases}
-        for future in as_completed(futures):
-            _emit_case(emit, futures[future], future.result)
+def _count_kernels(context: Context) -> int:
+    """How many kernels the parts have compiled so far."""
+    return len(list(context.folder.glob('triton_cache/*/*.cubin')))
 
 
-def compare_case(case, device: str, **draws: int) -> list[dict]:
-    """The comparisons of one case, of the output and of every gradient."""
+def compare_case(case, device: str, draws: int | None = None) -> list[dict]:
+    """The comparisons of one case, of the output and of every gradient, with the seconds that they all took."""
     from repflow_mm.testing.solver_cases import compare
 
-    found = compare(case, device, **draws)
-    return [dict(name=c.name, error=c.error, bound=c.bound, ok=c.error <= c.bound) for c in found]
+    start = time.monotonic()
+    found = compare(case, device, draws=draws)
+    seconds = round(time.monotonic() - start, 2)
+    return [dict(name=c.name, error=c.error, bound=c.bound, seconds=seconds, ok=c.error <= c.bound) for c in found]
 
 
 def _emit_case(emit: Emit, case, compare: Callable[[], list[dict]]) -> None:
@@ -80,6 +75,9 @@ def tables(records: Sequence[dict]) -> list[Table]:
         'Largest error against the reference in float64, and what is allowed: twice the error of the eager reference '
         'in float32, and rounding.'
     )
+    for record in records:
+        if record['table'] == 'compiled anew':
+            about += f' Kernels that had to be compiled for it: {record["kernels"]}.'
     repeated = [
         ('×'.join(map(str, r['shape'])), r.get('times', r.get('why')), yes_or_no(r))
         for r in records

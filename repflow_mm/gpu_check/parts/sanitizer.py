@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import os
 import shutil
 import subprocess
 import sys
@@ -12,7 +14,11 @@ from pathlib import Path
 from repflow_mm.gpu_check.context import Context, Emit
 from repflow_mm.gpu_check.tables import Table, yes_or_no
 
-TOOLS = ('memcheck', 'racecheck')
+# Each tool with its flags: calls of CUDA that are refused are torch's and the driver's business.
+TOOLS = {'memcheck': ('--report-api-errors', 'no'), 'racecheck': ()}
+PROGRAM = 'compute-sanitizer'
+# Where CUDA's toolkit has it, if that is not on PATH.
+FOLDERS = ('/usr/local/cuda/bin', '/usr/local/cuda-*/bin', '/opt/cuda/bin')
 FOUND_SOMETHING = 86
 SHAPES = ((1, 1, 2, 7, 5), (1, 1, 2, 9, 10), (1, 4, 2, 2, 2), (1, 2, 2, 3, 9), (1, 2, 3, 28, 28))
 NUM_ITERS = 3
@@ -23,9 +29,9 @@ def run(emit: Emit, context: Context) -> None:
     if context.rehearsal:
         emit(table='stand-in', solves=_solve_all('cpu', 'cpu'))
         return
-    program = shutil.which('compute-sanitizer')
+    program = find_program()
     if program is None:
-        emit(table='missing', why='compute-sanitizer is not on PATH')
+        emit(table='missing', why=f'{PROGRAM} is neither on PATH nor in {", ".join(FOLDERS)}')
         return
     start = time.monotonic()
     processes = {tool: _start(program, tool, context) for tool in TOOLS}
@@ -35,11 +41,20 @@ def run(emit: Emit, context: Context) -> None:
         emit(table='sanitizer', tool=tool, seconds=time.monotonic() - start, **outcome(process.returncode, text))
 
 
+def find_program() -> str | None:
+    """compute-sanitizer on PATH, or in a folder of CUDA's toolkit; None if there is none."""
+    folders = [folder for pattern in FOLDERS for folder in sorted(glob.glob(pattern))]
+    return shutil.which(PROGRAM) or shutil.which(PROGRAM, path=os.pathsep.join(folders))
+
+
 def _start(program: str, tool: str, context: Context) -> subprocess.Popen:
     """Start one of the tools on this module's solves; its output goes to its log."""
-    command = [program, '--tool', tool, '--error-exitcode', str(FOUND_SOMETHING), sys.executable, '-m', __name__]
+    flags = ['--tool', tool, *TOOLS[tool], '--error-exitcode', str(FOUND_SOMETHING)]
+    # Each tensor an allocation of its own: in torch's blocks, what is out of one tensor's bounds is within another's.
+    environment = {**os.environ, 'PYTORCH_NO_CUDA_MEMORY_CACHING': '1'}
     with open(_log(tool, context), 'w', encoding='utf-8') as output:
-        return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        command = [program, *flags, sys.executable, '-m', __name__]
+        return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
 
 
 def _log(tool: str, context: Context) -> Path:

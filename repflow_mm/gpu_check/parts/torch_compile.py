@@ -29,7 +29,12 @@ def run(emit: Emit, context: Context) -> None:
     problem = TINY_PROBLEM if context.rehearsal else PROBLEM
     reference = functools.partial(_solve_reference, compiler(rep_flow_ref), problem, context.device)
     _emit_times(emit, context, f'reference, {problem.size}×{problem.size}, forward', lambda: reference(False))
-    for name, call in _network_calls(compiler, context).items():
+    try:
+        calls = _network_calls(compiler, context)
+    except ImportError as error:  # of MMAction2, or of what it imports
+        calls = {}
+        emit(table='compiled', name='RepFlow network', why=f'{type(error).__name__}: {error}'.splitlines()[0])
+    for name, call in calls.items():
         _emit_times(emit, context, name, call)
     if not context.rehearsal:
         name = f'reference, {problem.size}×{problem.size}, forward + backward'

@@ -74,19 +74,21 @@ def read_log(work_dir: Path) -> list[dict]:
 def summarise(log: Sequence[dict], ended: bool) -> dict:
     """Steps, how many losses are not finite, first and last loss, and the accuracy after each epoch.
 
-    ``ok``: no loss is infinite or NaN, and a training that came to its end has some step. Steps that the loss scaler
-    leaves out because of infinite gradients are its ordinary business, and leave the loss finite.
+    ``ok``: no loss is infinite or NaN, and a training that came to its end has some step; where the time ended before
+    the first step, nothing was checked, and there is none. Steps that the loss scaler leaves out because of infinite
+    gradients are its ordinary business, and leave the loss finite.
     """
     losses = [record['loss'] for record in log if 'loss' in record]
     not_finite = sum(not math.isfinite(loss) for loss in losses)
     times = [record['time'] for record in log if 'loss' in record]
+    outcome = dict(ok=not_finite == 0 and len(losses) > 0) if losses or ended else {}
     return dict(
         steps=len(losses),
         not_finite=not_finite,
         losses=losses[:1] + losses[-1:],
         step_seconds=sorted(times)[len(times) // 2] if times else None,
         top1=[record['acc/top1'] for record in log if 'acc/top1' in record],
-        ok=not_finite == 0 and (len(losses) > 0 or not ended),
+        **outcome,
     )
 
 

@@ -9,6 +9,7 @@ import os
 import torch
 from torch import Tensor
 
+from repflow_mm.ops.compiler import constant_result
 from repflow_mm.ops.library import check_launch, forward_mode_reasons, register
 
 DTYPES = (torch.float32,)
@@ -46,19 +47,21 @@ def unsupported_reasons(x: Tensor) -> list[str]:
     reasons = forward_mode_reasons()
     if x.device.type not in _devices():
         reasons.append(f'device is {x.device.type} (supported: cuda; cpu for tests, with TRITON_INTERPRET=1)')
-    if x.device.type == 'cuda':
-        reasons += _device_reasons(x.device)
     if x.dtype not in DTYPES:
         supported = ', '.join(str(dtype).removeprefix('torch.') for dtype in DTYPES)
         reasons.append(f'dtype is {str(x.dtype).removeprefix("torch.")} (supported: {supported})')
-    if not _has_triton():
-        reasons.append('triton is not installed')
-    return reasons
+    return reasons + _machine_reasons(x.device)
 
 
 def interpreted() -> bool:
     """Whether Triton's interpreter, which runs kernels on the CPU for tests, is asked for."""
     return os.environ.get('TRITON_INTERPRET', '').lower() in ('1', 'true', 'on', 'y', 'yes')
+
+
+@constant_result  # compiled code would ask the machine anew in each call
+def _machine_reasons(device: torch.device) -> list[str]:
+    reasons = _device_reasons(device) if device.type == 'cuda' else []
+    return reasons if _has_triton() else [*reasons, 'triton is not installed']
 
 
 def _devices() -> tuple[str, ...]:

@@ -1,9 +1,11 @@
 import importlib.util
 import subprocess
 import sys
+import warnings
 
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from repflow_mm.ops.triton import operator as cuda
 
@@ -38,6 +40,20 @@ def test_reason_for_an_old_device(capability, accepted, monkeypatch):
     reasons = cuda._device_reasons(torch.device('cuda'))
     cuda._device_reasons.cache_clear()
     assert reasons == ([] if accepted else ['compute capability is 7.5 (supported: 8.0 and newer)'])
+
+
+def test_compiled_code_does_not_ask_the_machine_again(monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch.version, 'hip', None)
+    monkeypatch.setattr(torch.cuda, 'get_device_capability', lambda device: asked.append(device) or (9, 0))
+    cuda._device_reasons.cache_clear()
+    compiled = torch.compile(lambda x: x + bool(cuda.unsupported_reasons(x)), fullgraph=True, backend='eager')
+    with warnings.catch_warnings(), FakeTensorMode():
+        warnings.simplefilter('error')
+        x = torch.empty(1, 1, 2, 2, 2, device='cuda')
+        assert [compiled(x).shape for _ in range(3)] == [x.shape] * 3
+    cuda._device_reasons.cache_clear()
+    assert len(asked) == 1
 
 
 def test_kernels_are_imported_at_the_first_call_only():
