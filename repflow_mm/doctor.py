@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import torch
 
 from repflow_mm import compat
+from repflow_mm.compat.versions import PYAV_INSTALL
 from repflow_mm.ops.backends import BACKENDS
 from repflow_mm.resources import PACKAGE
 from repflow_mm.version import __version__
@@ -25,7 +26,7 @@ OPENCV_ADVICE = (
 )
 MODULES = {
     'importlib_metadata': 'mmaction2 imports it: pip install importlib_metadata',
-    'av': "videos are read with it: pip install 'av>=15,<19'",
+    'av': f'videos are read with it: {PYAV_INSTALL}',
     'cv2': 'pip install opencv-contrib-python-headless',
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -166,6 +167,15 @@ def _touched(file: TextIO) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
+
+
+def sha256_of(path: str | Path) -> str:
+    """The SHA-256 hash of a file, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def check_writable(path: Path, what: str) -> None:

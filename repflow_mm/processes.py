@@ -1,4 +1,4 @@
-"""What every worker process does first."""
+"""Processes that work for others: what they do first, which signals they heed, and their end with their parent."""
 
 from __future__ import annotations
 

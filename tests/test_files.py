@@ -1,5 +1,6 @@
 import errno
 import fcntl
+import hashlib
 import json
 import os
 import socket
@@ -10,7 +11,7 @@ import pytest
 from helpers import other_run
 
 from repflow_mm import files
-from repflow_mm.files import check_writable, claim_folder, completed, locked, write_json, write_text
+from repflow_mm.files import check_writable, claim_folder, completed, locked, sha256_of, write_json, write_text
 
 
 def test_write_json_is_indented_text_with_a_line_end(tmp_path):
@@ -46,6 +47,12 @@ def test_completed_file_has_its_name_at_the_end_or_is_gone(tmp_path):
         temporary.write_bytes(b'half')
         1 / 0  # noqa: B018
     assert file.read_bytes() == b'picture' and list(tmp_path.iterdir()) == [file]
+
+
+def test_sha256_of_a_file_of_several_blocks(tmp_path):
+    content = bytes(range(256)) * 2**13  # 2 MiB
+    (tmp_path / 'weights.pth').write_bytes(content)
+    assert sha256_of(tmp_path / 'weights.pth') == hashlib.sha256(content).hexdigest()
 
 
 def test_locks_have_names(tmp_path):

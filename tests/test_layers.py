@@ -35,7 +35,7 @@ EXTERNAL = {
     'randomness': {'numpy', 'torch'},
     'read_watch': set(),
     'resources': set(),
-    'visualization': {'PIL', 'cv2', 'mmengine', 'numpy', 'torch'},
+    'visualization': {'PIL', 'cv2', 'matplotlib', 'mmengine', 'numpy', 'torch'},
 }
 MODULES = sorted(path.relative_to(ROOT) for path in (ROOT / PACKAGE).rglob('*.py'))
 

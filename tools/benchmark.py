@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measure the solver, networks, what a clip costs, TV-L1 and flow on disk: ``tools/benchmark.py PART [flags]``."""
+"""Measure speed, memory and error, in parts that ``--help`` names: ``tools/benchmark.py PART [flags]``."""
 
 from benchmarks.command_line import main
 

@@ -11,7 +11,6 @@ import numpy as np
 from repflow_mm.apis.predictions import RATE, Prediction
 from repflow_mm.datasets.video_files import write_video
 from repflow_mm.datasets.video_reading import open_video
-from repflow_mm.files import completed
 
 
 def annotate_video(predictions: Sequence[Prediction], classes: Sequence[str], path: Path, top: int = 3) -> int:
@@ -60,19 +59,17 @@ def draw_timeline(predictions: Sequence[Prediction], classes: Sequence[str], pat
         path (Path): The file; its suffix says which format.
         top (int): Classes that are shown, those with the highest scores anywhere. Defaults to 5.
     """
-    import matplotlib
+    from matplotlib.figure import Figure
 
-    matplotlib.use('Agg')
-    from matplotlib import pyplot as plt
+    from repflow_mm.visualization.figures import save_figure
 
     scores = np.stack([prediction.scores for prediction in predictions])  # (W, classes)
     middles = [(prediction.start + prediction.end) / 2 for prediction in predictions]
-    figure, axis = plt.subplots(figsize=(9, 3.2), layout='constrained')
+    figure = Figure(figsize=(9, 3.2), layout='constrained')
+    axis = figure.subplots()
     for label in np.argsort(-scores.max(axis=0), kind='stable')[:top]:
         axis.plot(middles, scores[:, label], marker='o', markersize=3, label=classes[label])
     axis.set(xlabel='seconds', ylabel='score', xlim=(predictions[0].start, predictions[-1].end))
     axis.set_title(Path(predictions[0].video).name, fontsize=10)
     axis.legend(loc='center left', bbox_to_anchor=(1, 0.5), fontsize=8)
-    with completed(path) as temporary:
-        figure.savefig(temporary, dpi=120)
-    plt.close(figure)
+    save_figure(figure, path)

@@ -6,12 +6,12 @@ import os.path as osp
 import re
 from collections.abc import Iterator
 
-from mmengine.model import is_model_wrapper
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
 from repflow_mm.models.convert import refuse_released
 from repflow_mm.models.trial import find_trial
+from repflow_mm.models.wrapping import unwrapped
 
 
 def check_model(model: nn.Module, is_trained_anew: bool) -> None:
@@ -28,7 +28,7 @@ def check_model(model: nn.Module, is_trained_anew: bool) -> None:
         ValueError: If they are no plain checkpoint, the authors' under their own names, or have nothing behind the
             prefix that ``init_cfg`` names; or if the head takes another number of channels than the backbone gives.
     """
-    model = model.module if is_model_wrapper(model) else model
+    model = unwrapped(model)
     _check_head_channels(model)
     if is_trained_anew:
         for setting, source, prefix in _starting_weights(model):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os.path as osp
 from collections import Counter
 
-from mmengine.model import is_model_wrapper
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
@@ -13,6 +12,7 @@ from repflow_mm.compat.checkpoint_files import latest_checkpoint
 from repflow_mm.compat.checkpoint_forms import state_dict_of
 from repflow_mm.models.convert import refuse_released
 from repflow_mm.models.layers.flow_block import current_name
+from repflow_mm.models.wrapping import unwrapped
 
 # What a network that starts from another one's weights may have beside them.
 _NEW_PARTS = ('.flow_blocks.', '.non_local_block.')
@@ -66,7 +66,7 @@ def check_checkpoint(model: nn.Module, path: str, with_head: bool) -> None:
     if '://' in path:
         return
     found = _without_head({current_name(name): value for name, value in state.items()}, with_head)
-    needed = _without_head((model.module if is_model_wrapper(model) else model).state_dict(), with_head)
+    needed = _without_head(unwrapped(model).state_dict(), with_head)
     missing = [name for name in needed if name not in found and (with_head or not _is_new(name))]
     other = [name for name, value in needed.items() if name in found and found[name].shape != value.shape]
     unknown = [name for name in found if name not in needed]

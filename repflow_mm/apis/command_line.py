@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 MOST_LINES = 22
@@ -25,7 +25,7 @@ def one_line_errors(goes_on: bool = False) -> Iterator[None]:
         with one_line_interrupt(goes_on):
             yield
     except (OSError, ValueError, FloatingPointError) as error:
-        sys.exit(f'error: {error}' if os.environ.get('RANK', '0') == '0' else 1)
+        sys.exit(f'error: {error}' if is_first_process() else 1)
 
 
 @contextmanager
@@ -43,9 +43,14 @@ def one_line_interrupt(goes_on: bool = False) -> Iterator[None]:
     except (KeyboardInterrupt, Exception) as error:
         if not _is_interrupt(error):
             raise
-        if os.environ.get('RANK', '0') == '0':
+        if is_first_process():
             sys.stderr.write(f'interrupted{"; the same command goes on from here" if goes_on else ""}\n')
         sys.exit(128 + signal.SIGINT)
+
+
+def is_first_process() -> bool:
+    """Whether this process speaks for all of a distributed run; one alone does."""
+    return os.environ.get('RANK', '0') == '0'
 
 
 def _is_interrupt(error: BaseException | None) -> bool:
@@ -53,6 +58,28 @@ def _is_interrupt(error: BaseException | None) -> bool:
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return error is not None
+
+
+def named_values(pairs: Sequence[str], where: str, value: str) -> dict[str, str]:
+    """The values of arguments ``NAME=VALUE`` by name, in their order.
+
+    Args:
+        pairs (Sequence[str]): The arguments.
+        where (str): What the errors call them.
+        value (str): What the errors call a value, such as ``'SCORES.pkl'``.
+
+    Raises:
+        ValueError: If an argument has another form, or a name is given twice.
+    """
+    named = {}
+    for pair in pairs:
+        name, equals, content = pair.partition('=')
+        if not (name and equals and content):
+            raise ValueError(f'{where} must be NAME={value}, got {pair!r}')
+        if name in named:
+            raise ValueError(f'{where}: {name!r} is given twice, with {named[name]} and {content}')
+        named[name] = content
+    return named
 
 
 def show(*lines: str) -> None:

@@ -15,6 +15,8 @@ from mmengine.registry import Registry
 from repflow_mm.apis.preflight import datasets_of
 
 CONFIG_SUFFIXES = ('.py', '.json', '.yaml', '.yml')
+# What the TypeErrors of Python and of this package's guards say of a part's arguments.
+WRONG_ARGUMENT = r'unexpected keyword argument|missing \d+ required|^\w+ must be .*, got '
 MODEL_PARTS = ('backbone', 'neck', 'cls_head', 'data_preprocessor')
 
 
@@ -127,6 +129,6 @@ def config_errors() -> Iterator[None]:
             raise
         raise ValueError(f'the config cannot be built: {str(error.args[0]).partition(". Please")[0]}') from error
     except TypeError as error:
-        if not re.search(r'unexpected keyword argument|missing \d+ required', str(error)):
+        if not re.search(WRONG_ARGUMENT, str(error)):
             raise
         raise ValueError(f'the config cannot be built: {error}') from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 
 from mmengine.runner import Runner
 
+from repflow_mm.apis.command_line import is_first_process
 from repflow_mm.datasets import BadDataError
 from repflow_mm.engine import ReadWatchHook
 from repflow_mm.engine.hooks.bad_data_hook import TooMuchBadDataError
@@ -27,7 +27,7 @@ def one_line_data_errors(runner: Runner) -> Iterator[None]:
         yield
     except TooMuchBadDataError as error:
         # Every rank raises it, the first one says it.
-        sys.exit(f'error: {error}' if os.environ.get('RANK', '0') == '0' else 1)
+        sys.exit(f'error: {error}' if is_first_process() else 1)
     except BadDataError as error:
         sys.exit(f'error: {_message(error)}')
     except (RuntimeError, ConnectionError, EOFError) as error:

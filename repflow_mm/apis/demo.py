@@ -8,12 +8,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from matplotlib.figure import Figure
 from mmaction.registry import MODELS
 from mmengine.config import Config
 
-from repflow_mm.apis.command_line import one_line_errors
+from repflow_mm.apis.command_line import named_values, one_line_errors
 from repflow_mm.apis.scope import scope_of
-from repflow_mm.files import check_writable, completed, write_json
+from repflow_mm.datasets.motion_clips.motions import BASIC_MOTIONS
+from repflow_mm.files import check_writable, write_json
+from repflow_mm.models.summary import count_parameters
+from repflow_mm.visualization.figures import save_figure
+
+# The demo's clips show each of these motions as often.
+CHANCE = 1 / len(BASIC_MOTIONS)
 
 
 def read_curves(work_dir: str | Path) -> list[dict]:
@@ -57,11 +64,11 @@ def read_top1(test_dir: str | Path) -> float:
     return json.loads(results[-1].read_text())['acc/top1']
 
 
-def count_parameters(config: str | Path) -> int:
+def _parameters_of(config: str | Path) -> int:
     """Number of parameters of a config's model."""
     cfg = Config.fromfile(config)
     with scope_of(cfg):
-        return sum(parameter.numel() for parameter in MODELS.build(cfg.model).parameters())
+        return count_parameters(MODELS.build(cfg.model))
 
 
 def summarise(work_dir: str | Path, configs: dict[str, str], seed: int) -> dict[str, dict]:
@@ -71,7 +78,7 @@ def summarise(work_dir: str | Path, configs: dict[str, str], seed: int) -> dict[
         folder = Path(work_dir, name)
         results[name] = dict(
             top1=read_top1(folder / 'test'),
-            parameters=count_parameters(folder / Path(config).name),  # the config as the run wrote it down
+            parameters=_parameters_of(folder / Path(config).name),  # the config as the run wrote it down
             train_seconds=round(training_seconds(read_curves(folder)), 1),
             seed=seed,
             config=str(config),
@@ -91,12 +98,8 @@ def table(results: dict[str, dict]) -> str:
 
 def draw_curves(curves: dict[str, Sequence[dict]], path: str | Path) -> None:
     """Draw training loss and validation accuracy of each model over the iterations to an image file."""
-    import matplotlib
-
-    matplotlib.use('Agg')
-    from matplotlib import pyplot as plt
-
-    figure, (losses, accuracies) = plt.subplots(1, 2, figsize=(9, 3.5), layout='constrained')
+    figure = Figure(figsize=(9, 3.5), layout='constrained')
+    losses, accuracies = figure.subplots(1, 2)
     for name, records in curves.items():
         train = [(record['step'], record['loss']) for record in records if 'loss' in record]
         # A validation record's step counts epochs; the iteration is that of the training record before it.
@@ -106,13 +109,11 @@ def draw_curves(curves: dict[str, Sequence[dict]], path: str | Path) -> None:
         accuracies.plot(*zip(*val), marker='o', label=name)
     losses.set(xlabel='iteration', ylabel='training loss', ylim=(0, None))
     accuracies.set(xlabel='iteration', ylabel='validation accuracy', ylim=(0, 1.03), xlim=(0, None))
-    accuracies.axhline(0.125, color='grey', linestyle=':', label='chance')
+    accuracies.axhline(CHANCE, color='grey', linestyle=':', label='chance')
     for axes in (losses, accuracies):
         axes.legend()
         axes.grid(alpha=0.3)
-    with completed(Path(path)) as temporary:
-        figure.savefig(temporary, dpi=120)
-    plt.close(figure)
+    save_figure(figure, path)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -123,14 +124,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--out', help='folder of results.json and curves.png; default: work_dir')
     parser.add_argument('--seed', type=int, default=0, help='the seed that the models were trained with')
     args = parser.parse_args(argv)
-    configs = dict(model.split('=', 1) for model in args.models)
     out = Path(args.out or args.work_dir)
     with one_line_errors():
+        configs = named_values(args.models, 'models', 'CONFIG')
         check_writable(out, '--out')
-    out.mkdir(parents=True, exist_ok=True)
-    results = summarise(args.work_dir, configs, args.seed)
-    draw_curves({name: read_curves(Path(args.work_dir, name)) for name in configs}, out / 'curves.png')
-    write_json(out / 'results.json', results)
+        results = summarise(args.work_dir, configs, args.seed)
+        out.mkdir(parents=True, exist_ok=True)
+        draw_curves({name: read_curves(Path(args.work_dir, name)) for name in configs}, out / 'curves.png')
+        write_json(out / 'results.json', results)
     where = '\n'.join(f'  {name}: {result["work_dir"]}' for name, result in results.items())
     sys.stdout.write(
         f'{table(results)}\n\nlogs and checkpoints\n{where}\n'

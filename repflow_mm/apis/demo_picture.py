@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from mmengine.dataset import BaseDataset
 from mmengine.model import BaseModel
 from torch import Tensor
@@ -18,8 +19,9 @@ from repflow_mm.apis.checkpoint import checkpoint_of
 from repflow_mm.apis.command_line import one_line_errors
 from repflow_mm.apis.recognizer import load_recognizer
 from repflow_mm.apis.scope import build_test_set
-from repflow_mm.files import check_writable, completed
+from repflow_mm.files import check_writable
 from repflow_mm.visualization import flow_legend, flow_to_image
+from repflow_mm.visualization.figures import save_figure
 from repflow_mm.visualization.recognizer_flow import see_sample
 
 
@@ -61,14 +63,10 @@ def _see(model: BaseModel, sample: dict, names: dict[int, str]) -> Sight:
 
 def draw_picture(sights: Sequence[Sight], path: str | Path) -> None:
     """Draw the clips side by side, their flow below in the colours of the legend, to an image file."""
-    import matplotlib
-
-    matplotlib.use('Agg')
-    from matplotlib import pyplot as plt
-
     # One scale for all, so that colours can be compared: most pixels' flow is shorter.
     scale = float(torch.stack([sight.flow.square().sum(0).sqrt() for sight in sights]).quantile(0.95))
-    figure, axes = plt.subplots(2, len(sights) + 1, figsize=(1.3 * len(sights) + 1.3, 3.1), layout='constrained')
+    figure = Figure(figsize=(1.3 * len(sights) + 1.3, 3.1), layout='constrained')
+    axes = figure.subplots(2, len(sights) + 1)
     for column, sight in zip(axes.T, sights):
         column[0].imshow(sight.frame)
         column[0].set_title(sight.motion.replace('_', ' '), fontsize=10)
@@ -82,9 +80,7 @@ def draw_picture(sights: Sequence[Sight], path: str | Path) -> None:
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
     axes[0, -1].axis('off')
-    with completed(Path(path)) as temporary:
-        figure.savefig(temporary, dpi=110)
-    plt.close(figure)
+    save_figure(figure, path, dpi=110)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -17,7 +17,6 @@ from torch import Tensor
 from repflow_mm.apis.checkpoint import checkpoint_of
 from repflow_mm.apis.recognizer import load_recognizer
 from repflow_mm.classical_flow.methods import method_named
-from repflow_mm.datasets.lists.list_files import read_lines
 from repflow_mm.datasets.video_reading import read_frames
 from repflow_mm.models.layers import RepresentationFlow
 from repflow_mm.ops import normalize_flow_input
@@ -228,15 +227,6 @@ def classical_flow(frames: Tensor, method: str) -> Tensor:
     """Classical flow between neighbours of frames (T, 3, H, W), uint8: (2, T-1, H, W) in pixels."""
     with torch.inference_mode():
         return method_named(method).compute(frames[:-1], frames[1:]).transpose(0, 1).clone()  # (2, T-1, H, W)
-
-
-def read_class_names(path: str | Path) -> list[str]:
-    """Names of classes from a file that has one a line, in the order of the labels.
-
-    Raises:
-        FileNotFoundError, ValueError: As :func:`repflow_mm.datasets.lists.list_files.read_lines` has it.
-    """
-    return [line for _, line in read_lines(path, 'file of class names')]
 
 
 def _check_exists(video: str | Path) -> None:

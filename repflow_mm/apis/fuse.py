@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from repflow_mm.apis.command_line import one_line_errors
+from repflow_mm.apis.command_line import named_values, one_line_errors
 from repflow_mm.evaluation.fusion import (
     Scores,
     check_same_samples,
@@ -205,29 +205,16 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _named(pairs: Sequence[str], where: str, value: str) -> dict[str, str]:
-    """The values of ``NAME=VALUE`` by name, in their order."""
-    named = {}
-    for pair in pairs:
-        name, equals, content = pair.partition('=')
-        if not (name and equals and content):
-            raise ValueError(f'{where} must be NAME={value}, got {pair!r}')
-        if name in named:
-            raise ValueError(f'{where}: {name!r} is given twice, with {named[name]} and {content}')
-        named[name] = content
-    return named
-
-
 def _fuse_from_args(args: argparse.Namespace) -> dict:
-    files = _named(args.streams, 'streams', 'SCORES.pkl')
+    files = named_values(args.streams, 'streams', 'SCORES.pkl')
     if args.weights is not None:
-        return fuse_streams(files, _named(args.weights, '--weights', 'WEIGHT'), trust=args.trust)
+        return fuse_streams(files, named_values(args.weights, '--weights', 'WEIGHT'), trust=args.trust)
     if args.search_split is None:
         return fuse_streams(files, trust=args.trust)
     split, *pairs = args.search_split
     if '=' in split:
         raise ValueError(f"--search-split must begin with the split's name, got {split!r}")
-    return fuse_streams(files, None, split, _named(pairs, '--search-split', 'SCORES.pkl'), args.trust)
+    return fuse_streams(files, None, split, named_values(pairs, '--search-split', 'SCORES.pkl'), args.trust)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

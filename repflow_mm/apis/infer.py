@@ -48,6 +48,17 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--allow-outside', action='store_true', help="take a list's paths that lead out of that folder")
     parser.add_argument('--json', type=Path, help='file of all scores')
     parser.add_argument('--csv', type=Path, help='table of the classes that are shown')
+    parser.add_argument('--seconds', type=float, help='how long to look at a camera; default: until Ctrl-C')
+    _add_groups(parser)
+    args = parser.parse_args(argv)
+    for flag in ('top', 'batch_size'):
+        if getattr(args, flag) < 1:
+            parser.error(f'--{flag.replace("_", "-")} must be >= 1, got {getattr(args, flag)}')
+    return args
+
+
+def _add_groups(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of sliding windows, and of files for each video."""
     slide = parser.add_argument_group('windows that slide over a video, in place of one prediction for all of it')
     slide.add_argument('--slide', action='store_true', help='as long as a clip, every half of it')
     slide.add_argument('--window', type=int, help='frames of a window')
@@ -57,12 +68,6 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     show.add_argument('--timeline', type=Path, metavar='FOLDER', help='plot of the scores over time, png; slides')
     show.add_argument('--features', choices=FEATURES, help="the backbone's features of windows, npz, to --features-dir")
     show.add_argument('--features-dir', type=Path, default=Path('features'), help='default: %(default)s')
-    parser.add_argument('--seconds', type=float, help='how long to look at a camera; default: until Ctrl-C')
-    args = parser.parse_args(argv)
-    for flag in ('top', 'batch_size'):
-        if getattr(args, flag) < 1:
-            parser.error(f'--{flag.replace("_", "-")} must be >= 1, got {getattr(args, flag)}')
-    return args
 
 
 def top_line(prediction: Prediction, classes: Sequence[str], top: int) -> str:

@@ -11,8 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from repflow_mm.apis.recognizer import SAMPLERS, Recognizer
+from repflow_mm.apis.recognizer import Recognizer
 
+# What samples the frames of a video, of MMAction2's transforms.
+SAMPLERS = ('SampleFrames', 'DenseSampleFrames', 'UniformSample')
 # Frames per second of a video that does not tell it.
 RATE = 25.0
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import re
 import sys
@@ -17,7 +16,7 @@ from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
 from repflow_mm.apis.command_line import one_line_errors
-from repflow_mm.files import check_writable
+from repflow_mm.files import check_writable, sha256_of
 
 WEIGHTS = ('state_dict', 'ema_state_dict')
 
@@ -97,11 +96,7 @@ def _write(content: dict, out: Path, name: str) -> Path:
         with open(temporary, 'wb') as file:
             torch.save(content, file)
         torch.load(temporary, map_location='cpu', weights_only=True)
-        with open(temporary, 'rb') as file:
-            digest = hashlib.sha256()
-            for part in iter(lambda: file.read(2**20), b''):
-                digest.update(part)
-        path = out / f'{name}-{digest.hexdigest()[:8]}.pth'
+        path = out / f'{name}-{sha256_of(temporary)[:8]}.pth'
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

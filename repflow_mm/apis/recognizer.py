@@ -18,10 +18,8 @@ from torch import Tensor, nn
 from repflow_mm.apis.checkpoint import check_checkpoint
 from repflow_mm.apis.config_names import config_errors, read_config
 from repflow_mm.apis.scope import scope_of
-from repflow_mm.datasets.lists.class_names import class_names_beside
+from repflow_mm.datasets.lists.class_names import class_names_beside, read_class_names
 from repflow_mm.resources import config_of
-
-SAMPLERS = ('SampleFrames', 'DenseSampleFrames', 'UniformSample')
 
 
 @dataclass(frozen=True)
@@ -108,16 +106,10 @@ def _class_names(cfg: Config, path: str | Path | None) -> list[str]:
     if path is None:
         names = class_names_beside(listed)
         return names if len(names) == number else [str(label) for label in range(number)]
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'file of class names {path} does not exist')
-    names = _lines(Path(path))
+    names = read_class_names(path)
     if len(names) != number:
         raise ValueError(f'{path} has {len(names)} names of classes, but the head has {number} classes')
     return names
-
-
-def _lines(path: Path) -> list[str]:
-    return [line.strip() for line in path.read_text(encoding='utf-8').splitlines() if line.strip()]
 
 
 def get_model(name: str, pretrained: str | Path | None = None, device: str = 'cpu') -> nn.Module:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import os.path as osp
 
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
 from repflow_mm.models.summary import model_summary
+from repflow_mm.models.wrapping import unwrapped
 
 # How the records of MMEngine begin that go to the log file alone: most of the lines before the first loss.
 LOGGED_IN_FILE = (
@@ -42,9 +42,9 @@ class ConciseRunner(Runner):
         return super().train()
 
     def _show_start(self) -> None:
-        model = self.model.module if is_model_wrapper(self.model) else self.model
         config = osp.join(self.work_dir, osp.basename(self.cfg.filename or f'{self.timestamp}.py'))
-        lines = [f'config: {config}', f'log: {osp.join(self._log_dir, f"{self.timestamp}.log")}', *model_summary(model)]
+        log = osp.join(self._log_dir, f'{self.timestamp}.log')
+        lines = [f'config: {config}', f'log: {log}', *model_summary(unwrapped(self.model))]
         self.logger.info('\n'.join(lines))
 
 

@@ -21,10 +21,10 @@ from repflow_mm.apis.flow_viewers import (
     NetworkViewer,
     Viewer,
     check_network,
-    read_class_names,
     see_clip,
 )
 from repflow_mm.classical_flow.methods import METHODS
+from repflow_mm.datasets.lists.class_names import read_class_names
 from repflow_mm.datasets.lists.list_files import ListEntry, check_inside, read_list
 from repflow_mm.files import check_writable
 from repflow_mm.progress import progress_bar

@@ -14,7 +14,7 @@ import torch
 from mmengine.config import Config
 
 from repflow_mm.apis.checkpoint import check_checkpoint_file
-from repflow_mm.apis.command_line import one_line_errors
+from repflow_mm.apis.command_line import is_first_process, one_line_errors
 from repflow_mm.apis.data_errors import one_line_data_errors
 from repflow_mm.apis.options import (
     add_common_arguments,
@@ -127,7 +127,7 @@ def say_how_to_go_on(end: TrainingStopped, arguments: Sequence[str], launcher: s
         launcher (str): The launcher. What started it is in the environment variable ``REPFLOW_MM_COMMAND``, which
             the scripts in ``tools/launch`` set.
     """
-    if os.environ.get('RANK', '0') != '0':
+    if not is_first_process():
         return
     command = f'{sys.argv[0]} {shlex.join(arguments)}' if launcher == 'none' else os.environ.get('REPFLOW_MM_COMMAND')
     if command is None:

@@ -15,8 +15,6 @@ from mmengine.runner import Runner
 
 # The last one takes the longest: the others wait for it.
 FAILURES = ('raises', 'runs out of memory', 'exits', 'is killed', 'is stopped')
-
-
 # Bytes that a process that runs out of memory still gets, for its last words.
 ROOM = 2**26
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from repflow_mm.chaos.parts import PARTS
-from repflow_mm.files import write_text
+from repflow_mm.files import write_json, write_text
 from repflow_mm.gpu_check.runner import DONE
 from repflow_mm.markdown import markdown_table, replace_section, section_lines
 
@@ -85,5 +84,5 @@ def _laid_out(parts: dict[str, tuple[str, list[str]]]) -> list[str]:
 
 def write_report(report: dict, folder: Path) -> None:
     """Write ``report.json`` and, for reading, ``report.md``."""
-    write_text(folder / 'report.json', [json.dumps(report, indent=2)])
+    write_json(folder / 'report.json', report)
     write_text(folder / 'report.md', [f'`{report["command"]}`', '', *table(report['parts']).split('\n')])

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from repflow_mm.classical_flow.methods import make_parameters, method_named
-from repflow_mm.ops.arguments import check_number
+from repflow_mm.ops.arguments import check_count, check_number
 from repflow_mm.ops.image_pairs import grey
 
 NUM_FLOWS = (1, 2)
@@ -54,9 +54,9 @@ class FlowStream:
         check_bound(bound)
         if num_flows not in NUM_FLOWS:
             raise ValueError(f'num_flows must be one of {NUM_FLOWS}, got {num_flows!r}')
-        for name, count in (('stack_length', stack_length), ('max_pairs', max_pairs)):
-            if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
-                raise ValueError(f'{name} must be an integer >= 1, got {count!r}')
+        if stack_length is not None:
+            check_count('stack_length', stack_length)
+        check_count('max_pairs', max_pairs)
         self.bound = float(bound)
         self.num_flows = num_flows
         self.stack_length = stack_length

@@ -35,22 +35,20 @@ def write_checkpoints_whole() -> bool:
     import mmengine.runner
     from mmengine.fileio import LocalBackend, get_file_backend
 
-    upstream = mmengine.runner.checkpoint.save_checkpoint
-    if getattr(upstream, 'is_workaround', False):
-        return True
+    def make(upstream: Callable) -> Callable:
+        def save_checkpoint(
+            checkpoint: dict, filename: str, file_client_args: dict | None = None, backend_args: dict | None = None
+        ) -> None:
+            is_local = isinstance(get_file_backend(filename, backend_args=backend_args), LocalBackend)
+            if is_local and file_client_args is None:
+                write_checkpoint(checkpoint, Path(filename))
+            else:
+                upstream(checkpoint, filename, file_client_args, backend_args)
 
-    def save_checkpoint(
-        checkpoint: dict, filename: str, file_client_args: dict | None = None, backend_args: dict | None = None
-    ) -> None:
-        is_local = isinstance(get_file_backend(filename, backend_args=backend_args), LocalBackend)
-        if is_local and file_client_args is None:
-            write_checkpoint(checkpoint, Path(filename))
-        else:
-            upstream(checkpoint, filename, file_client_args, backend_args)
+        return save_checkpoint
 
-    save_checkpoint.is_workaround = True
     for module in (mmengine.runner, mmengine.runner.runner, mmengine.runner.checkpoint):
-        module.save_checkpoint = save_checkpoint
+        replace(module, 'save_checkpoint', make)
     return True
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import errno
-import hashlib
 import http.client
 import importlib
 import io
@@ -23,6 +22,7 @@ import torch
 
 from repflow_mm.compat.checkpoint_forms import is_safetensors, read_safetensors, with_plain_names
 from repflow_mm.compat.config_text import parse_config_text
+from repflow_mm.files import sha256_of
 
 # Of errors of the system, those that damaged bytes lead to: a place before the file's start, or no number at all.
 _ERRNOS_OF_DAMAGE = (None, errno.EINVAL)
@@ -147,7 +147,7 @@ def _downloaded(address: str) -> str:
     path = os.path.join(torch.hub.get_dir(), 'checkpoints', name)
     wanted = _HASH.search(name)
     if os.path.isfile(path):
-        if wanted and not (found := _sha256(path)).startswith(wanted[1]):
+        if wanted and not (found := sha256_of(path)).startswith(wanted[1]):
             raise ValueError(
                 f'checkpoint {path} is refused: its SHA-256 begins with {found[: len(wanted[1])]}, not with the '
                 f'{wanted[1]} of its name; delete it, and {address} is downloaded again'
@@ -161,14 +161,6 @@ def _downloaded(address: str) -> str:
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise ConnectionError(f'checkpoint {address} cannot be downloaded: {error}') from error
     return path
-
-
-def _sha256(path: str) -> str:
-    digest = hashlib.sha256()
-    with open(path, 'rb') as file:
-        for part in iter(lambda: file.read(2**20), b''):
-            digest.update(part)
-    return digest.hexdigest()
 
 
 def _read(source: str | io.BytesIO, name: str, map_location: str | Callable | None) -> dict:

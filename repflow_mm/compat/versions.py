@@ -1,4 +1,4 @@
-"""Which versions of MMAction2, MMEngine and MMCV this package works with."""
+"""Which versions of MMAction2, MMEngine, MMCV and PyAV this package works with."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ SUPPORTED_VERSIONS = {
     'mmengine': (('mmengine', 'mmengine-lite', 'onedl-mmengine'), '0.10.0', '0.11.0'),
     'mmcv': (('mmcv', 'mmcv-lite', 'onedl-mmcv'), '2.0.0', '2.2.0'),
 }
+# Lowest version of PyAV, and the first that is too new.
+PYAV_VERSIONS = ('15', '19')
+PYAV_INSTALL = f"pip install 'av>={PYAV_VERSIONS[0]},<{PYAV_VERSIONS[1]}'"
 
 
 def version_problems() -> list[str]:
@@ -61,3 +64,9 @@ def check_versions() -> None:
     if problems:
         lines = '\n'.join(f'  - {problem}' for problem in problems)
         raise ImportError(f'repflow_mm cannot run with the installed versions:\n{lines}')
+
+
+def check_pyav(version: str) -> None:
+    """Raise ImportError, saying what is allowed, for a version of PyAV that is too new to open files as we do."""
+    if _release(version) >= _release(PYAV_VERSIONS[1]):
+        raise ImportError(f'av {version} opens files with other arguments: {PYAV_INSTALL}')

@@ -18,8 +18,6 @@ from repflow_mm.datasets.video_dataset import CheckedRawframeDataset, CheckedVid
 
 __all__ = [
     'BadDataError',
-    'VideoDecode',
-    'VideoInit',
     'CheckedRawFrameDecode',
     'CheckedRawframeDataset',
     'CheckedVideoDataset',
@@ -28,4 +26,6 @@ __all__ = [
     'FlowFlip',
     'MissingDataError',
     'ReplacingDataset',
+    'VideoDecode',
+    'VideoInit',
 ]

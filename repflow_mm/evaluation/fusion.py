@@ -62,6 +62,17 @@ def load_scores(path: str | Path, trust: bool = False) -> Scores:
     samples = read_score_file(path, trust)
     of_frames = 'filename' not in samples[0] and 'frame_dir' in samples[0]
     key = 'frame_dir' if of_frames else 'filename'
+    named = _named_samples(path, samples, key)
+    names = sorted(named, key=lambda name: (_without_suffix(name, of_frames), name))
+    named = {name: named[name] for name in names}
+    scores = _all_scores(path, named)
+    labels = _all_labels(path, named, classes=scores.shape[1])
+    probabilities = _probabilities(scores, of_several_labels=labels.ndim == 2)
+    return Scores(tuple(names), labels, probabilities, of_frames, sum('bad_data' in sample for sample in samples))
+
+
+def _named_samples(path: str | Path, samples: Sequence[dict], key: str) -> dict[str, dict]:
+    """The samples by their names, of which no two are the same."""
     missing = {key, 'pred_score', 'gt_label'} - set.intersection(*map(set, samples))
     if missing:
         raise ValueError(
@@ -74,19 +85,25 @@ def load_scores(path: str | Path, trust: bool = False) -> Scores:
     named = _by_name(samples, key)
     if len(named) != len(samples):
         raise ValueError(f'{path}: {len(samples)} samples have only {len(named)} different names')
-    names = tuple(sorted(named, key=lambda name: (_without_suffix(name, of_frames), name)))
-    scores = [_checked_scores(f'{path}: {name!r}', named[name]['pred_score']) for name in names]
-    classes = Counter(map(len, scores))
+    return named
+
+
+def _all_scores(path: str | Path, named: dict[str, dict]) -> np.ndarray:
+    """The scores of all samples, (M, classes)."""
+    scores = [_checked_scores(f'{path}: {name!r}', sample['pred_score']) for name, sample in named.items()]
+    classes = sorted(set(map(len, scores)))
     if len(classes) > 1:
-        raise ValueError(f'{path}: samples have different numbers of classes: {", ".join(map(str, sorted(classes)))}')
-    labels = [_checked_label(f'{path}: {name!r}', named[name]['gt_label'], len(scores[0])) for name in names]
-    several = [isinstance(label, np.ndarray) for label in labels]
-    if any(several) and not all(several):
-        raise ValueError(
-            f'{path}: {names[several.index(False)]!r} has one label, {names[several.index(True)]!r} several'
-        )
-    probabilities = _probabilities(np.stack(scores), any(several))
-    return Scores(names, np.array(labels), probabilities, of_frames, sum('bad_data' in sample for sample in samples))
+        raise ValueError(f'{path}: samples have different numbers of classes: {", ".join(map(str, classes))}')
+    return np.stack(scores)
+
+
+def _all_labels(path: str | Path, named: dict[str, dict], classes: int) -> np.ndarray:
+    """The label of each sample, (M,), or whether it has each of several, (M, classes), bool."""
+    labels = {name: _checked_label(f'{path}: {name!r}', sample['gt_label'], classes) for name, sample in named.items()}
+    several = {isinstance(label, np.ndarray): name for name, label in reversed(labels.items())}
+    if len(several) > 1:
+        raise ValueError(f'{path}: {several[False]!r} has one label, {several[True]!r} several')
+    return np.array(list(labels.values()))
 
 
 def _by_name(samples: Sequence[dict], key: str) -> dict[str, dict]:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 
 import torch
 
+from repflow_mm.testing.timing import synchronise
+
 Calls = Sequence[Callable[[], object]]
 
 
@@ -58,9 +60,3 @@ def capture(calls: Calls) -> torch.cuda.CUDAGraph:
         for call in calls:
             call()
     return graph
-
-
-def synchronise(device: str) -> None:
-    """Wait until the GPU has done everything."""
-    if torch.device(device).type == 'cuda':
-        torch.cuda.synchronize()

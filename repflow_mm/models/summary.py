@@ -16,7 +16,7 @@ def model_summary(model: nn.Module) -> list[str]:
     Returns:
         list[str]: Lines of text.
     """
-    lines = [f'{type(model).__name__}: {_parameters(model):,} parameters']
+    lines = [f'{type(model).__name__}: {count_parameters(model):,} parameters']
     for name, part in model.named_children():
         lines.append(_line(name, part, 1))
         if name == 'backbone':
@@ -26,13 +26,14 @@ def model_summary(model: nn.Module) -> list[str]:
     return lines if blocks else [*lines, '  no flow blocks']
 
 
-def _parameters(module: nn.Module) -> int:
+def count_parameters(module: nn.Module) -> int:
+    """Number of a network's parameters."""
     return sum(parameter.numel() for parameter in module.parameters())
 
 
 def _line(name: str, module: nn.Module, depth: int) -> str:
     title = f'{"  " * depth}{name}: {type(module).__name__}'
-    return f'{title:<44}{_parameters(module):>12,}' if _parameters(module) else title
+    return f'{title:<44}{count_parameters(module):>12,}' if count_parameters(module) else title
 
 
 def _flow(block: FlowBlock) -> str:
@@ -42,5 +43,5 @@ def _flow(block: FlowBlock) -> str:
     steps = '-'.join(name.rstrip('0123456789') for name in block.steps)
     return (
         f'{steps}, {layers[0].channels} channels, {layers[0].num_iters} iterations, fusion {block.fusion}, '
-        f'learns {learned}; {_parameters(block):,} parameters'
+        f'learns {learned}; {count_parameters(block):,} parameters'
     )

@@ -172,14 +172,15 @@ def _evaluation_mode(network: nn.Module) -> Iterator[None]:
 def _refusal(network, trials, num_segments, input_shape) -> str:
     first, last = trials[0], trials[-1]
     message = f'{type(network).__name__} takes none of the {len(trials)} inputs that were tried'
-    message += f', of shapes {tuple(first.input.shape)} ({_line(first.error)}) to {tuple(last.input.shape)}'
-    message += f' ({_line(last.error)}): '
+    message += f', of shapes {tuple(first.input.shape)} ({error_line(first.error)}) to {tuple(last.input.shape)}'
+    message += f' ({error_line(last.error)}): '
     if num_segments is None:
         message += 'if it takes frames (N*T, C, H, W), give num_segments, the frames T of one clip'
         message += '' if input_shape else '; otherwise '
     return message + ('' if input_shape else "give input_shape, a clip's (C, T, H, W) or a frame's (C, H, W)")
 
 
-def _line(error: Exception | None) -> str:
+def error_line(error: Exception | None) -> str:
+    """The kind of an error and the first line of its message."""
     text = str(error).strip().splitlines()
     return f'{type(error).__name__}: {text[0] if text else ""}'[:200]

@@ -14,8 +14,7 @@ from repflow_mm.ops.image_pairs import enlarge_flow, pyramid_sizes, solve_pairs
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters
 from repflow_mm.ops.tvl1_reference import solve_level_ref
 
-# In the order in which 'auto' tries them; `solve` takes images and u, (N, 2, H, W) each, and the
-# parameters.
+# In the order in which 'auto' tries them; `solve` takes images and u, (N, 2, H, W) each, and the parameters.
 BACKENDS = {
     'cpu': Backend(unsupported_reasons=levels.unsupported_reasons, solve=tvl1_cpu.solve_level),
     'reference': Backend(unsupported_reasons=lambda images: [], solve=solve_level_ref),

@@ -9,8 +9,8 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from repflow_mm.sweeps.pictures import save_figure
 from repflow_mm.sweeps.results import Predictions
+from repflow_mm.visualization.figures import save_figure
 
 MOST_COLUMNS = 3
 # Matrices of more classes have no names and no numbers: they could not be read.

@@ -15,6 +15,7 @@ from mmengine.model import BaseModel
 
 from repflow_mm.apis.scope import build_test_set, scope_of
 from repflow_mm.files import write_json
+from repflow_mm.models.summary import count_parameters
 from repflow_mm.profiling.network import forward_of
 from repflow_mm.profiling.operations import operations_by_part
 from repflow_mm.testing.hardware import hardware
@@ -88,8 +89,7 @@ def costs_of(
 
 
 def _cost(model: BaseModel, sample: dict, seconds: float, machine: str) -> Cost:
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    return Cost(seconds, parameters, _operations(model, sample), machine)
+    return Cost(seconds, count_parameters(model), _operations(model, sample), machine)
 
 
 def _machine(device: str) -> str:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-from repflow_mm.files import completed
+from repflow_mm.visualization.figures import save_figure
 
 # What the picture of a table may show.
 BARS, ACCURACY_OVER_MS = 'bars', 'accuracy_over_ms'
@@ -83,9 +83,3 @@ def _scale_axes(axes: Axes, title: str) -> None:
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter('{x:g}')
     axes.xaxis.set_minor_formatter('')
-
-
-def save_figure(figure: Figure, path: Path, dpi: int = 120) -> None:
-    """Write a figure as a PNG that appears whole."""
-    with completed(path) as temporary:
-        figure.savefig(temporary, dpi=dpi)

@@ -26,10 +26,10 @@ def seconds_of(
     seconds = {name: [] for name in calls}
     for repeat in _rounds(repeats, progress):
         for name, call in calls.items():
-            _synchronise(device)
+            synchronise(device)
             start = time.perf_counter()
             call()
-            _synchronise(device)
+            synchronise(device)
             if repeat >= 0:
                 seconds[name].append(time.perf_counter() - start)
     return seconds
@@ -61,17 +61,22 @@ def median_interval(values: Sequence[float]) -> tuple[float, float]:
     return ordered[place], ordered[count - 1 - place]
 
 
-def kernel_seconds(call: Callable[[], object], device: str) -> float:
+def kernel_seconds(call: Callable[[], object], device: str, names: tuple[str, ...] = ('',)) -> float:
     """Seconds that a GPU spends in the kernels of a call, without what the CPU takes to start them.
 
     Small calls are bound by the latter, which a training loop hides as long as the GPU has other work queued.
+
+    Args:
+        call (Callable): What is run, once before it is measured.
+        device (str): The GPU.
+        names (tuple[str]): How the names of the kernels that count begin. Defaults to all kernels.
     """
     call()
     with profile(activities=[ProfilerActivity.CUDA]) as profiler:
         call()
-        _synchronise(device)
+        synchronise(device)
     events = (event for event in profiler.key_averages() if event.device_type == torch.autograd.DeviceType.CUDA)
-    return 1e-6 * sum(event.self_device_time_total for event in events)
+    return 1e-6 * sum(event.self_device_time_total for event in events if event.key.startswith(names))
 
 
 def kept_bytes(forward: Callable[[], Tensor], device: str = 'cpu') -> int:
@@ -122,6 +127,7 @@ def _silent_stderr() -> Iterator[None]:
         os.close(nowhere)
 
 
-def _synchronise(device: str) -> None:
+def synchronise(device: str) -> None:
+    """Wait until the device has done everything that it was given."""
     if torch.device(device).type == 'cuda':
         torch.cuda.synchronize(device)

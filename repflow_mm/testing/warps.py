@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -105,3 +105,9 @@ def draw_batch(size: int, num_pairs: int) -> tuple[Tensor, Tensor, Tensor]:
     names = list(WARPS)
     pairs = [draw_pair(names[i % len(names)], size, seed=i) for i in range(num_pairs)]
     return tuple(torch.stack(tensors) for tensors in zip(*pairs))
+
+
+def mean_by_warp(values: Sequence[float]) -> dict[str, float]:
+    """The mean of each warp's values, of which each pair of :func:`draw_batch` has one; of a warp without pairs NaN."""
+    own = {name: values[i :: len(WARPS)] for i, name in enumerate(WARPS)}
+    return {name: sum(some) / len(some) if some else math.nan for name, some in own.items()}

@@ -59,3 +59,16 @@ def test_report_writes_results_and_picture(work_dir, capsys):
     assert results['rgb']['seed'] == 3
     assert '97.5 %' in text and str(work_dir / 'curves.png') in text
     assert (work_dir / 'curves.png').read_bytes().startswith(b'\x89PNG')
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['rgb'], "models must be NAME=CONFIG, got 'rgb'"),
+        (['a=a.py', 'a=b.py'], "models: 'a' is given twice, with a.py and b.py"),
+        (['rgb=rgb.py'], 'no test result below .*: '),
+    ],
+)
+def test_report_of_what_is_not_there_ends_in_one_line(tmp_path, arguments, message):
+    with pytest.raises(SystemExit, match=f'error: {message}'):
+        demo.main([str(tmp_path), *arguments])

@@ -12,7 +12,6 @@ from repflow_mm.apis.flow_viewers import (
     SolverSettings,
     classical_flow,
     one_view,
-    read_class_names,
     see_clip,
 )
 from repflow_mm.datasets.motion_clips.clips import MotionClipOptions
@@ -162,8 +161,3 @@ def test_one_view_of_a_test_pipeline():
 def test_classical_flow_is_in_pixels_of_the_frames():
     flow = classical_flow(torch.zeros(4, 3, 16, 24, dtype=torch.uint8), 'dis')
     assert flow.shape == (2, 3, 16, 24) and not flow.any()
-
-
-def test_class_names(tmp_path):
-    (tmp_path / 'classes.txt').write_text('throw darts\n\nyoga\n')
-    assert read_class_names(tmp_path / 'classes.txt') == ['throw darts', 'yoga']

@@ -69,6 +69,10 @@ WRONG = {
         {'model.backbone.dept': 18},
         "the config cannot be built: .*unexpected keyword argument 'dept'",
     ),
+    'argument_type': (
+        {'model.backbone.flow.num_iters': '10'},
+        "the config cannot be built: .*num_iters must be an int, got str '10'",
+    ),
     'channels': (
         {'model.cls_head.in_channels': 512},
         'model.cls_head.in_channels is 512, but the backbone, RepFlowResNet, gives 128 channels: set it to 128',

@@ -5,7 +5,8 @@ import torch
 
 from benchmarks import command_line, cost
 from benchmarks.cost import OPENCV, OURS, ROWS, Setting
-from benchmarks.models import FCF, REP_FLOW, build_network, count_parameters
+from benchmarks.models import FCF, REP_FLOW, build_network
+from repflow_mm.models.summary import count_parameters
 from repflow_mm.ops import tvl1_flow
 from repflow_mm.ops.image_pairs import grey
 from repflow_mm.profiling.operations import network_operations

@@ -1,6 +1,7 @@
 from importlib import metadata
 
 import pytest
+from helpers import ROOT
 
 from repflow_mm.compat import versions
 
@@ -97,3 +98,11 @@ def test_a_distribution_without_its_package_is_not_installed(pretend, monkeypatc
     assert problem.startswith(
         'mmcv or mmcv-lite or onedl-mmcv: not installed (allowed: >= 2.0.0, < 2.2.0); pip install '
     )
+
+
+def test_setup_asks_for_the_pyav_that_is_allowed():
+    lowest, too_new = versions.PYAV_VERSIONS
+    assert f"'av>={lowest},<{too_new}'," in ROOT.joinpath('setup.py').read_text()
+    versions.check_pyav(f'{int(too_new) - 1}.9.1')
+    with pytest.raises(ImportError, match=f'av {too_new} opens files with other arguments: {versions.PYAV_INSTALL}'):
+        versions.check_pyav(too_new)

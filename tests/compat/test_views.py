@@ -5,12 +5,12 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from repflow_mm.compat.recognizers import divide_views_of_any_batch
+from repflow_mm.compat import prepare_upstream
 
 
 @pytest.mark.parametrize('batch', [1, 2])
 def test_divided_views_have_the_features_of_the_undivided(batch):
-    divide_views_of_any_batch()
+    prepare_upstream()
     init_default_scope('mmaction')
     cfg = Config.fromfile(ROOT / 'configs/demo/repflow_r18_motion_clips.py')
     model = MODELS.build(cfg.model).eval()

@@ -36,15 +36,16 @@ def test_interval_of_a_median():
 
 def test_kernel_seconds_add_up_what_ran_on_the_device(monkeypatch):
     events = [
-        SimpleNamespace(device_type=DeviceType.CUDA, self_device_time_total=30.0),
-        SimpleNamespace(device_type=DeviceType.CPU, self_device_time_total=30.0),  # the launch of the same kernel
-        SimpleNamespace(device_type=DeviceType.CUDA, self_device_time_total=12.0),
+        SimpleNamespace(key='solve', device_type=DeviceType.CUDA, self_device_time_total=30.0),
+        SimpleNamespace(key='launch', device_type=DeviceType.CPU, self_device_time_total=30.0),
+        SimpleNamespace(key='fill', device_type=DeviceType.CUDA, self_device_time_total=12.0),
     ]
     profiler = SimpleNamespace(key_averages=lambda: events)
     monkeypatch.setattr(timing, 'profile', lambda activities: contextlib.nullcontext(profiler))
     calls = []
     assert kernel_seconds(lambda: calls.append(1), 'cpu') == 42e-6
     assert len(calls) == 2  # the first one compiles
+    assert kernel_seconds(lambda: None, 'cpu', ('fi', 'la')) == 12e-6
 
 
 def test_kept_bytes_count_what_the_backward_needs():

@@ -1,8 +1,10 @@
+import math
+
 import pytest
 import torch
 
 from repflow_mm.ops.image_pairs import stays_inside, warp
-from repflow_mm.testing.warps import WARPS, draw_batch, draw_pair
+from repflow_mm.testing.warps import WARPS, draw_batch, draw_pair, mean_by_warp
 
 
 @pytest.mark.parametrize('name', WARPS)
@@ -28,3 +30,9 @@ def test_batches_take_the_warps_in_turn():
     assert prev.shape == following.shape == (7, 1, 24, 24) and flow.shape == (7, 2, 24, 24)
     assert prev.dtype == torch.uint8
     assert torch.equal(flow[5], flow[0]) and not torch.equal(prev[5], prev[0])
+
+
+def test_means_are_of_the_pairs_of_a_warp():
+    means = mean_by_warp([1.0, 2.0, 3.0, 4.0, 5.0, 3.0])
+    assert list(means.values()) == [2, 2, 3, 4, 5] and list(means) == list(WARPS)
+    assert math.isnan(mean_by_warp([1.0])['shear'])

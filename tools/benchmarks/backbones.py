@@ -14,11 +14,11 @@ from mmaction.registry import MODELS
 from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
-from benchmarks.models import count_parameters
 from benchmarks.parts import Part
 from repflow_mm.files import write_text
 from repflow_mm.markdown import markdown_table, replace_section
 from repflow_mm.models.insertion import FlowHook
+from repflow_mm.models.summary import count_parameters
 
 FLOW = dict(channels=32, num_iters=20, fusion='add', zero_init_norm=True)
 FRAMES, CLIP = (8, 3, 224, 224), (1, 3, 8, 224, 224)
@@ -212,8 +212,8 @@ def run(args: argparse.Namespace) -> tuple[list[dict], str]:
     table = backbone_table(rows)
     reasons = [f'{row["name"]}: {row["reason"]}' for row in rows if 'reason' in row]
     if args.write_docs:
-        page = replace_section(args.write_docs.read_text(), SECTION, table.splitlines(), args.write_docs)
-        write_text(args.write_docs, page.splitlines())
+        old = args.write_docs.read_text(encoding='utf-8')
+        write_text(args.write_docs, replace_section(old, SECTION, table.splitlines(), args.write_docs).splitlines())
     return rows, '\n'.join([table, '', *reasons])
 
 

@@ -10,11 +10,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from benchmarks.models import FCF, REP_FLOW, build_network, count_parameters
+from benchmarks.models import FCF, REP_FLOW, build_network
 from benchmarks.parts import Part
 from benchmarks.tvl1 import check_tvl1, tvl1_backend
 from repflow_mm.datasets.motion_clips.clips import MotionClipOptions, render_clip
 from repflow_mm.markdown import markdown_table
+from repflow_mm.models.summary import count_parameters
 from repflow_mm.ops import rep_flow, tvl1_flow
 from repflow_mm.ops.image_pairs import grey
 from repflow_mm.ops.tvl1_parameters import TVL1Parameters

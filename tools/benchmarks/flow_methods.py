@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from benchmarks.parts import Part, positive
@@ -19,7 +18,7 @@ from repflow_mm.testing.hardware import hardware
 from repflow_mm.testing.parity import threads
 from repflow_mm.testing.timing import summary
 from repflow_mm.testing.true_flow import end_point_errors, read_pair
-from repflow_mm.testing.warps import WARPS, draw_batch
+from repflow_mm.testing.warps import WARPS, draw_batch, mean_by_warp
 
 SIZES = (112, 224)
 SECTION = 'flow_methods'
@@ -96,12 +95,12 @@ def _figure(value: float) -> str:
 
 
 def warps_table(results: Sequence[dict]) -> str:
-    """The mean error of every synthetic warp, pairs as :func:`draw_batch` orders them."""
-    names, rows = list(WARPS), []
+    """The mean error of every synthetic warp."""
+    rows = []
     for row in results:
-        means = [torch.tensor(row['end_point_errors'][i :: len(names)]).mean().item() for i in range(len(names))]
+        means = mean_by_warp(row['end_point_errors']).values()
         rows.append([f'{row["width"]}×{row["height"]}', f'`{row["name"]}`', *(f'{mean:.4f}' for mean in means)])
-    return markdown_table(('size', 'method', *names), rows)
+    return markdown_table(('size', 'method', *WARPS), rows)
 
 
 def kinetics_table(results: Sequence[dict]) -> str:

@@ -11,6 +11,7 @@ from torch import nn
 from benchmarks.parts import Part
 from repflow_mm.markdown import markdown_table
 from repflow_mm.models import RepFlowResNet
+from repflow_mm.models.summary import count_parameters
 from repflow_mm.testing.timing import seconds_of, summary
 
 REP_FLOW = dict(after='block3', channels=32, num_iters=20)
@@ -108,11 +109,6 @@ def _call(network: nn.Module, x: torch.Tensor, backward: bool):
         network(x).sum().backward()
 
     return train if backward else infer
-
-
-def count_parameters(network: nn.Module) -> int:
-    """Number of a network's parameters."""
-    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

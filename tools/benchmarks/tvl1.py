@@ -18,7 +18,7 @@ from repflow_mm.ops.tvl1_parameters import TVL1Parameters
 from repflow_mm.testing.opencv_tvl1 import opencv_flow
 from repflow_mm.testing.timing import seconds_of, summary
 from repflow_mm.testing.true_flow import end_point_errors, read_pair
-from repflow_mm.testing.warps import WARPS, draw_batch
+from repflow_mm.testing.warps import WARPS, draw_batch, mean_by_warp
 
 OPENCV = 'OpenCV DualTVL1'
 SIZES = (112, 224)
@@ -97,13 +97,12 @@ def tvl1_table(results: Sequence[dict]) -> str:
 
 
 def warps_table(results: Sequence[dict]) -> str:
-    """The mean end-point error of every synthetic warp, pairs as :func:`draw_batch` orders them."""
-    names = list(WARPS)
+    """The mean end-point error of every synthetic warp."""
     rows = []
     for row in results:
-        means = [torch.tensor(row['end_point_errors'][i :: len(names)]).mean().item() for i in range(len(names))]
+        means = mean_by_warp(row['end_point_errors']).values()
         rows.append((f'{row["width"]}×{row["height"]}', row['name'], *(f'{mean:.4f}' for mean in means)))
-    return markdown_table(('size', 'solver', *names), rows)
+    return markdown_table(('size', 'solver', *WARPS), rows)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

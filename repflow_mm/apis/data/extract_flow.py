@@ -27,6 +27,16 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, parents=[first], formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    _add_flags(parser)
+    group = parser.add_argument_group(f'parameters of {method}', '--method ... --help shows those of another method')
+    for parameter in fields(METHODS[method].parameters):
+        flag, default = parameter.name.replace('_', '-'), parameter.default
+        group.add_argument(f'--{flag}', type=type(default), default=default, help=f'default: {default}')
+    return parser.parse_args(argv)
+
+
+def _add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that do not depend on the method."""
     parser.add_argument('list', help='list of the videos, lines "path label"')
     parser.add_argument('out', help='folder to write to; several lists may share it')
     parser.add_argument('--videos', default='.', help='folder that the paths are relative to; default: this folder')
@@ -43,11 +53,6 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--retry', action='store_true', help='try again what an earlier run failed on')
     parser.add_argument('--allow-outside', action='store_true', help='take paths that lead out of the folder of videos')
     parser.add_argument('--decoder', help='what reads the videos; default: $REPFLOW_MM_DECODER or pyav')
-    group = parser.add_argument_group(f'parameters of {method}', '--method ... --help shows those of another method')
-    for parameter in fields(METHODS[method].parameters):
-        flag, default = parameter.name.replace('_', '-'), parameter.default
-        group.add_argument(f'--{flag}', type=type(default), default=default, help=f'default: {default}')
-    return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -24,10 +24,7 @@ def checkpoint_offers(config: Path, checkpoint: Path, video: Path) -> list[Offer
         'a checkpoint with code': lambda folder, mark: _changed(checkpoint, folder, dict(message_hub=Payload(mark))),
         'weights with code': lambda folder, mark: _changed(checkpoint, folder, dict(state_dict=Payload(mark))),
         'a config that is code': lambda folder, mark: _with_meta(
-            checkpoint,
-            folder,
-            config=f'import os\nos.mkdir({str(mark)!r})\n',
-            cfg=f'import os\nos.mkdir({str(mark)!r})\n',
+            checkpoint, folder, **dict.fromkeys(('config', 'cfg'), f'import os\nos.mkdir({str(mark)!r})\n')
         ),
         'an experiment in another folder': lambda folder, mark: _with_meta(
             checkpoint, folder, experiment_name='../../executed_20200101_000000', cfg='x = 1'

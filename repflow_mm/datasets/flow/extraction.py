@@ -151,8 +151,7 @@ def extract_flow(
         OSError: If a file cannot be written, as on a full disk, or another run is writing to the folder.
     """
     options = options or FlowOptions()
-    if batch < 1:
-        raise ValueError(f'batch must be >= 1, got {batch}')
+    check_count('batch', batch)
     _check_device(device)
     decoder = chosen_decoder(decoder)
     jobs = check_run(videos, 1 if jobs is None and device != 'cpu' else jobs, timeout)

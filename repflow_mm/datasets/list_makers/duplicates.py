@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
+from repflow_mm.files import sha256_of
 from repflow_mm.progress import progress_bar
 
 
@@ -27,13 +27,5 @@ def duplicates(folder: str | Path, paths: Iterable[str]) -> list[list[str]]:
     suspects = [path for same in sizes.values() if len(same) > 1 for path in same]
     hashes = defaultdict(list)
     for path in progress_bar(suspects, 'looking for duplicates', unit='file'):
-        hashes[_digest(Path(folder, path))].append(path)
+        hashes[sha256_of(Path(folder, path))].append(path)
     return [same for same in hashes.values() if len(same) > 1]
-
-
-def _digest(path: Path) -> bytes:
-    digest = hashlib.sha256()
-    with open(path, 'rb') as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.digest()

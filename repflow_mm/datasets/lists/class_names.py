@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from repflow_mm.datasets.lists.list_files import read_lines
+
 SUFFIX = 'classes.txt'
 
 
@@ -22,6 +24,15 @@ def class_names_beside(ann_file: str | Path) -> list[str]:
     if not file.is_file():
         return []
     return [line.strip() for line in file.read_text(encoding='utf-8').splitlines() if line.strip()]
+
+
+def read_class_names(path: str | Path) -> list[str]:
+    """Names of classes from a file that has one a line, in the order of the labels.
+
+    Raises:
+        FileNotFoundError, ValueError: As :func:`repflow_mm.datasets.lists.list_files.read_lines` has it.
+    """
+    return [line for _, line in read_lines(path, 'file of class names')]
 
 
 def file_beside(ann_file: str | Path, ending: str) -> Path | None:

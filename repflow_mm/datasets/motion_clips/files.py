@@ -13,6 +13,7 @@ from pathlib import Path
 from repflow_mm.datasets.motion_clips.clips import SPLITS, MotionClipOptions, render_clip
 from repflow_mm.datasets.video_files import write_video
 from repflow_mm.files import claim_folder, locked, write_text
+from repflow_mm.ops.arguments import check_count
 from repflow_mm.processes import start_worker, without_opencv_threads
 from repflow_mm.progress import progress_bar
 
@@ -46,8 +47,7 @@ def make_motion_clips(
         OSError: If a file cannot be written or another run is writing to the folder.
     """
     jobs = len(os.sched_getaffinity(0)) if jobs is None else jobs
-    if jobs < 1:
-        raise ValueError(f'jobs must be >= 1, got {jobs}')
+    check_count('jobs', jobs)
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     with locked(out):

@@ -4,10 +4,10 @@ from repflow_mm.datasets.transforms.decoding import VideoDecode, VideoInit
 from repflow_mm.datasets.transforms.flow import CheckedRawFrameDecode, ComputeFlow, FlowFileDecode, FlowFlip
 
 __all__ = [
-    'VideoDecode',
-    'VideoInit',
     'CheckedRawFrameDecode',
     'ComputeFlow',
     'FlowFileDecode',
     'FlowFlip',
+    'VideoDecode',
+    'VideoInit',
 ]

@@ -11,8 +11,8 @@ import numpy as np
 from repflow_mm.datasets.video_reading.reader import VideoReader
 from repflow_mm.datasets.video_reading.sources import VideoSource
 
-# Every decoder's module and reader, which are imported when they are needed.
 _PLACE = 'repflow_mm.datasets.video_reading'
+# Decoder: (module and class of its reader, which are imported when they are needed, and the module that it needs).
 DECODERS = {
     'pyav': ('pyav_reader', 'PyAVReader', 'av'),
     'torchcodec': ('torchcodec_reader', 'TorchCodecReader', 'torchcodec'),
@@ -89,7 +89,7 @@ def read_frames(path: str, decoder: str | None = None) -> Iterator[np.ndarray]:
 
 
 def _short(error: Exception) -> str:
-    """An error in a line: the last one that a chain of causes says is where it began."""
+    """The error that began a chain of causes, by the first line of its message."""
     while error.__cause__ is not None:
         error = error.__cause__
     lines = [line for line in str(error).splitlines() if line.strip()]

@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 import av
 
-# Containers that know the time of every packet. In others, such as avi and ts, times are guessed or repeat.
-SEEKABLE_FORMATS = ('mov,mp4,m4a,3gp,3g2,mj2', 'matroska,webm')
+# FFmpeg's names of containers that know the time of every packet. In others, such as avi and ts, times are guessed or
+# repeat.
+MP4 = 'mov,mp4,m4a,3gp,3g2,mj2'
+SEEKABLE_FORMATS = (MP4, 'matroska,webm')
 # Codecs of which a packet is a frame, and whose key frames need nothing from before them.
 SEEKABLE_CODECS = ('h264', 'hevc', 'vp9', 'av1', 'mpeg4', 'mjpeg')
 # A packet of MPEG-4 that says "as before", of which no frame comes, has 8 bytes at most.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from repflow_mm.datasets.bad_data import FILE_ERRNOS
 from repflow_mm.datasets.video_reading.errors import BadVideoError, MissingVideoError
@@ -42,10 +43,8 @@ class VideoSource:
             raise BadVideoError(f'the file is text, which begins {start[:20]!r}', self.path)
 
     def _start(self) -> bytes:
-        if self.content is not None:
-            return self.content[:LOOKED_AT]
         try:
-            with open(self.path, 'rb') as file:
+            with self.opened() as file:
                 return file.read(LOOKED_AT)
         except (FileNotFoundError, NotADirectoryError):
             raise MissingVideoError('the file does not exist', self.path) from None
@@ -57,6 +56,10 @@ class VideoSource:
     def file(self) -> str | io.BytesIO:
         """What decoders open: the absolute path, in which no colon passes for a protocol, or a file in memory."""
         return os.path.abspath(self.path) if self.content is None else io.BytesIO(self.content)
+
+    def opened(self) -> BinaryIO:
+        """The bytes as a file, to be closed."""
+        return open(self.path, 'rb') if self.content is None else io.BytesIO(self.content)
 
 
 def _is_text(start: bytes) -> bool:

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 
 import av
 
+from repflow_mm.compat.versions import check_pyav
 from repflow_mm.datasets.video_reading.errors import BadVideoError
-from repflow_mm.datasets.video_reading.packet_index import PacketRow, identity
+from repflow_mm.datasets.video_reading.mp4_fragments import missing_bytes
+from repflow_mm.datasets.video_reading.packet_index import MP4, PacketRow, identity
 from repflow_mm.datasets.video_reading.sources import VideoSource
 
-FIRST_TOO_NEW = 19
-if int(av.__version__.split('.')[0]) >= FIRST_TOO_NEW:
-    raise ImportError(f"av {av.__version__} opens files with other arguments: pip install 'av>=15,<{FIRST_TOO_NEW}'")
+check_pyav(av.__version__)
 
 # Checksums, impossible bits and lengths are looked at. Not 'aggressive', which finds fault with Xvid's videos, nor
 # 'explode', which ends decoding at what is harmless too.
@@ -37,12 +37,14 @@ class StrictStream:
         source (VideoSource): The file, which has been checked.
 
     Raises:
-        BadVideoError: If FFmpeg cannot open it, it has no pictures, or FFmpeg lacks the decoder.
+        BadVideoError: If FFmpeg cannot open it, it has no pictures, FFmpeg lacks the decoder, or it is cut off within
+            a fragment.
     """
 
     def __init__(self, source: VideoSource) -> None:
         self.source = source
         self._open()
+        self._check_fragments()
 
     def _open(self) -> None:
         with self._strict(READ_AHEAD):
@@ -57,6 +59,13 @@ class StrictStream:
         self.video.codec_context.thread_count = 1
         self.video.codec_context.options = DECODE_OPTIONS
         self._has_been_read = False
+
+    def _check_fragments(self) -> None:
+        if self.format_name == MP4:
+            with self.source.opened() as file:
+                missing = missing_bytes(file)
+            if missing:
+                raise self.bad(f'the file is cut off: its last fragment lacks {missing} bytes')
 
     def __del__(self) -> None:
         # PyAV's containers and streams refer to each other, and would keep the file open until they are collected.

@@ -10,10 +10,12 @@ import torch
 from mmaction.registry import HOOKS
 from mmengine.dist import all_gather_object, get_world_size
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmengine.structures import BaseDataElement
 from torch.utils.data import Dataset
+
+from repflow_mm.models.wrapping import unwrapped
+from repflow_mm.ops.arguments import check_count, check_number
 
 ADVICE = 'check_videos finds all such videos of a list and writes one without them, check_frames such frames'
 # float16 has it too.
@@ -47,7 +49,7 @@ class BadDataHook(Hook):
             each. Defaults to 50.
 
     Raises:
-        TypeError: If an argument is no number.
+        TypeError: If ``max_share`` is no number, or ``interval`` no integer.
         ValueError: If an argument is not allowed.
     """
 
@@ -55,14 +57,12 @@ class BadDataHook(Hook):
     priority = 'HIGHEST'
 
     def __init__(self, max_share: float = 0.05, in_testing: str = 'wrong', interval: int = 50) -> None:
-        if isinstance(max_share, bool) or not isinstance(max_share, (int, float)):
-            raise TypeError(f'max_share must be a number, got {max_share!r}')
+        check_number('max_share', max_share)
         if not 0 <= max_share <= 1:
             raise ValueError(f'max_share must lie in [0, 1], got {max_share}')
         if in_testing not in IN_TESTING:
             raise ValueError(f'in_testing must be one of {IN_TESTING}, got {in_testing!r}')
-        if isinstance(interval, bool) or not isinstance(interval, int) or interval < 1:
-            raise ValueError(f'interval must be an integer >= 1, got {interval!r}')
+        check_count('interval', interval)
         self.max_share, self.in_testing, self.interval = max_share, in_testing, interval
         self.known: dict[str, dict] = {}
         self._forget()
@@ -147,8 +147,7 @@ class BadDataHook(Hook):
         self.wrong = {}
         for part in parts_with('tolerate_bad_data', dataset):
             part.tolerate_bad_data() if self.in_testing == 'wrong' else part.raise_bad_data()
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        self.handle = model.register_forward_hook(self._count_as_wrong)
+        self.handle = unwrapped(runner.model).register_forward_hook(self._count_as_wrong)
 
     def _count_as_wrong(self, model: torch.nn.Module, inputs: tuple, outputs: object) -> None:
         """Change the predictions of samples that are stand-ins."""

@@ -13,12 +13,12 @@ from mmaction.registry import HOOKS
 from mmengine.dist import all_gather_object, get_rank, get_world_size, is_main_process
 from mmengine.fileio import LocalBackend
 from mmengine.hooks import CheckpointHook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from repflow_mm.compat.checkpoint_files import INTERRUPTED, point_to
 from repflow_mm.files import remove_leftovers
+from repflow_mm.models.wrapping import unwrapped
 
 # In the message hub, and so in each checkpoint: the names of those in whose place it is.
 _OUTDATED = 'outdated_ckpts'
@@ -185,7 +185,7 @@ def _buffers_of_all_ranks(model: nn.Module) -> list[dict[str, Tensor]] | None:
     """What the model of each rank has beside its parameters, such as the running statistics of batch norm."""
     if get_world_size() == 1:
         return None
-    model = model.module if is_model_wrapper(model) else model
+    model = unwrapped(model)
     saved = model.state_dict()
     return all_gather_object({name: buffer.cpu() for name, buffer in model.named_buffers() if name in saved})
 

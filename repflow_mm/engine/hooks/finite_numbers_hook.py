@@ -9,12 +9,13 @@ import torch
 from mmaction.registry import HOOKS
 from mmengine.dist import all_gather_object, get_rank
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from repflow_mm.engine.optimizers.step_guard import StepGuard, are_finite
+from repflow_mm.models.wrapping import unwrapped
+from repflow_mm.ops.arguments import check_count
 
 # What names a sample among a data sample's ``metainfo``: a video, or a folder of frames.
 NAMES = ('filename', 'frame_dir')
@@ -36,7 +37,8 @@ class FiniteNumbersHook(Hook):
         max_in_row (int): Steps in a row that may be skipped before the run ends. Defaults to 10.
 
     Raises:
-        ValueError: If ``max_in_row`` is < 1.
+        TypeError: If ``max_in_row`` is no integer.
+        ValueError: If it is < 1.
         FloatingPointError: In training, after ``max_in_row`` skipped steps in a row, with the last batch's files and
             the flow layers' terms; or if weights are not finite.
     """
@@ -45,21 +47,20 @@ class FiniteNumbersHook(Hook):
     priority = 'BELOW_NORMAL'
 
     def __init__(self, max_in_row: int = 10) -> None:
-        if max_in_row < 1:
-            raise ValueError(f'max_in_row must be >= 1, got {max_in_row}')
+        check_count('max_in_row', max_in_row)
         self.max_in_row = max_in_row
         self.skipped = self.in_row = 0
         self._guard: StepGuard | None = None
 
     def before_train(self, runner: Runner) -> None:
         """Guard the optimizer's steps, from weights that are finite."""
-        _check_weights(_module(runner.model).state_dict(), 'the training would start from')
+        _check_weights(unwrapped(runner.model).state_dict(), 'the training would start from')
         self.skipped, self.in_row = runner.message_hub.runtime_info.get('skipped_steps', 0), 0
         if not isinstance(runner.optim_wrapper, OptimWrapper):
             kind = type(runner.optim_wrapper).__name__
             runner.logger.warning('steps are not guarded against numbers that are not finite: %s has several', kind)
             return
-        self._guard = StepGuard(runner.optim_wrapper, _module(runner.model))
+        self._guard = StepGuard(runner.optim_wrapper, unwrapped(runner.model))
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
         """Keep what a skipped step has to give back."""
@@ -88,7 +89,7 @@ class FiniteNumbersHook(Hook):
 
     def after_train_epoch(self, runner: Runner) -> None:
         """End the run, in all processes alike, if a finite gradient has led to weights that are not."""
-        _check_weights(dict(_module(runner.model).named_parameters()), f'epoch {runner.epoch + 1} ends with')
+        _check_weights(dict(unwrapped(runner.model).named_parameters()), f'epoch {runner.epoch + 1} ends with')
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Keep weights that are not finite from being saved over good ones."""
@@ -101,16 +102,12 @@ class FiniteNumbersHook(Hook):
 
     def _last_words(self, runner: Runner, data_batch: dict | None, outputs: dict | None) -> str:
         files = '; '.join(_files_of_all(data_batch, outputs))
-        terms = '; '.join(_flow_terms(_module(runner.model))) or 'none'
+        terms = '; '.join(_flow_terms(unwrapped(runner.model))) or 'none'
         return (
             f'the training ends at iteration {runner.iter + 1}: the loss or gradient of {self.in_row} steps in a row '
             f'is not finite. The last batch: {files}. Flow layers: {terms}. A lower learning rate may help; '
             'a checkpoint of before is not touched'
         )
-
-
-def _module(model: nn.Module) -> nn.Module:
-    return model.module if is_model_wrapper(model) else model
 
 
 def _check_weights(weights: Mapping[str, object], where: str) -> None:

@@ -9,12 +9,13 @@ import torch
 from mmaction.registry import HOOKS
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import BaseModel, is_model_wrapper
+from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from repflow_mm.models.layers import RepresentationFlow
+from repflow_mm.models.wrapping import unwrapped
 from repflow_mm.ops.arguments import check_count
 from repflow_mm.randomness import seeded
 from repflow_mm.visualization.clip_flow import ClipFlow, layer_tracks
@@ -64,7 +65,7 @@ class FlowVisHook(Hook):
     def before_run(self, runner: Runner) -> None:
         """Note the taps before a checkpoint is loaded, so that a resumed run goes on with the same curves."""
         try:
-            layers = flow_layers(_network(runner))
+            layers = flow_layers(unwrapped(runner.model))
         except ValueError:
             runner.logger.warning('FlowVisHook has nothing to show: the network has no flow layer')
             return
@@ -75,7 +76,7 @@ class FlowVisHook(Hook):
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
         """Watch the flow layers in an iteration that gives a point of the curves."""
         if self._start and is_main_process() and self.every_n_train_iters(runner, self.interval):
-            for name, layer in flow_layers(_network(runner)).items():
+            for name, layer in flow_layers(unwrapped(runner.model)).items():
                 self._handles.append(layer.register_forward_hook(self._note(name)))
 
     def after_train_iter(
@@ -86,7 +87,7 @@ class FlowVisHook(Hook):
             return
         self._release()
         points = {}
-        for name, layer in flow_layers(_network(runner)).items():
+        for name, layer in flow_layers(unwrapped(runner.model)).items():
             values = {**_terms(layer), **_drifts(layer, self._start[name]), **self._solved.get(name, {})}
             points.update({f'flow/{short_name(name)}/{what}': value for what, value in values.items()})
         self._solved = {}
@@ -104,7 +105,7 @@ class FlowVisHook(Hook):
 
     def picture(self, runner: Runner) -> np.ndarray:
         """The fixed clips under each other, (H, W, 3), uint8, RGB."""
-        network, dataset = _network(runner), _dataset(runner)
+        network, dataset = unwrapped(runner.model), _dataset(runner)
         names = (getattr(dataset, 'metainfo', None) or {}).get('classes') or ()
         was_training = network.training
         network.eval()
@@ -135,10 +136,6 @@ class FlowVisHook(Hook):
         for handle in self._handles:
             handle.remove()
         self._handles = []
-
-
-def _network(runner: Runner) -> BaseModel:
-    return runner.model.module if is_model_wrapper(runner.model) else runner.model
 
 
 def _dataset(runner: Runner) -> Dataset:

@@ -16,6 +16,7 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 
 from repflow_mm.engine.hooks.checkpoint_hook import ResumableCheckpointHook
+from repflow_mm.ops.arguments import check_count
 from repflow_mm.processes import leave_signals_to_parent
 
 # Slurm sends SIGTERM, and with --signal=USR1@120 SIGUSR1 two minutes before; SIGINT is Ctrl-C.
@@ -50,15 +51,15 @@ class InterruptionHook(Hook):
         interval (int): Steps between two looks at the other ranks. Defaults to 1.
 
     Raises:
-        ValueError: If ``interval`` is less than 1.
+        TypeError: If ``interval`` is no integer.
+        ValueError: If it is less than 1.
     """
 
     # After the checkpoints.
     priority = 'LOWEST'
 
     def __init__(self, interval: int = 1) -> None:
-        if interval < 1:
-            raise ValueError(f'interval must be >= 1, got {interval}')
+        check_count('interval', interval)
         self.interval = interval
         self._signal = 0
         self._handlers = {}

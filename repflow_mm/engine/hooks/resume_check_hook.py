@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 from torch.optim import Optimizer
+
+from repflow_mm.models.wrapping import unwrapped
 
 # What a learning rate schedule and paramwise_cfg add to an optimizer's parameter groups.
 _NOT_THE_OPTIMIZERS = {'params', 'initial_lr', 'lr_mult', 'decay_mult'}
@@ -34,9 +35,8 @@ class ResumeCheckHook(Hook):
         """Check a checkpoint when it is read, and nothing is loaded from it yet."""
         if not runner._resume or runner._train_loop is None:
             return
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         optimizer = getattr(runner.optim_wrapper, 'optimizer', None)
-        reason = next(_reasons(checkpoint, model, optimizer), None)
+        reason = next(_reasons(checkpoint, unwrapped(runner.model), optimizer), None)
         if reason is not None:
             name = runner._load_from or f'in {runner.work_dir}'
             raise CannotResumeError(

@@ -6,7 +6,6 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 
@@ -14,6 +13,7 @@ from repflow_mm.gpu_check.context import Context, Emit
 from repflow_mm.gpu_check.tables import Table
 from repflow_mm.gpu_check.timing import call_seconds
 from repflow_mm.ops.limits import peak_flops
+from repflow_mm.testing.hardware import processors
 
 COPIED_BYTES = 2**30
 REPEATS = 5
@@ -84,9 +84,7 @@ def _query(field: str) -> str:
 
 def cpu_name() -> str:
     """The processor's name and its number of cores."""
-    info = Path('/proc/cpuinfo')
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(':', 1)[1].strip() for line in lines if line.startswith('model name')]
+    names = processors()
     return f'{len(names)} × {names[0]}' if names else platform.machine()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -25,6 +25,7 @@ from repflow_mm.gpu_check.network_cases import (
 )
 from repflow_mm.gpu_check.tables import Table, milliseconds
 from repflow_mm.gpu_check.timing import call_seconds
+from repflow_mm.testing.timing import kernel_seconds
 
 WARM_UPS, REPEATS = 2, 5  # the timer runs a call once more before it measures
 PROFILED = (FP32, BF16)
@@ -63,20 +64,9 @@ def _measure(network: torch.nn.Module, setting: Setting, mode: Mode, context: Co
             record[f'{name}_bytes'] = torch.cuda.max_memory_allocated()
     record['ok'] = bool(trial.loss.isfinite())
     if context.device == 'cuda' and trial.mode in PROFILED:
-        record['solver_seconds'] = solver_seconds(trial.step)
+        record['solver_seconds'] = kernel_seconds(trial.step, context.device, SOLVER_KERNELS)
     trial.optimizer.zero_grad(set_to_none=True)
     return record
-
-
-def solver_seconds(call: Callable[[], object]) -> float:
-    """Seconds that the GPU spends in the solver's kernels during a call."""
-    from torch.profiler import ProfilerActivity, profile
-
-    with profile(activities=[ProfilerActivity.CUDA]) as profiler:
-        call()
-        torch.cuda.synchronize()
-    events = (event for event in profiler.key_averages() if event.device_type == torch.autograd.DeviceType.CUDA)
-    return 1e-6 * sum(event.self_device_time_total for event in events if event.key.startswith(SOLVER_KERNELS))
 
 
 def tables(records: Sequence[dict]) -> list[Table]:

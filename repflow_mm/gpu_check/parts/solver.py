@@ -15,6 +15,7 @@ from repflow_mm.gpu_check.tables import Table, milliseconds, ratio
 from repflow_mm.gpu_check.timing import call_seconds, graph_seconds
 from repflow_mm.ops.limits import arithmetic_limit, memory_limit
 from repflow_mm.testing.released import released_rep_flow
+from repflow_mm.testing.timing import kernel_seconds
 
 # The batch of a GPU in training: 8 clips of 32 frames.
 TRAINING = (
@@ -91,8 +92,6 @@ def _kernel_seconds(calls: Sequence[Callable]) -> dict:
     try:
         return dict(kernel_seconds=graph_seconds(calls, REPEATS), kernels_by='CUDA graph')
     except RuntimeError as error:
-        from repflow_mm.testing.timing import kernel_seconds
-
         seconds = [kernel_seconds(calls[0], 'cuda') for _ in range(3)]
         return dict(kernel_seconds=seconds, kernels_by='profiler', why=f'{error}'.splitlines()[0])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import subprocess
@@ -12,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import repflow_mm
-from repflow_mm.gpu_check.context import Context, Emit
+from repflow_mm.gpu_check.context import Context, Emit, read_records
 from repflow_mm.gpu_check.tables import Table
 
 CHECKOUT = Path(repflow_mm.__file__).resolve().parents[1]
@@ -69,8 +68,7 @@ def _train(clips: Path, work_dir: Path, context: Context) -> bool:
 def read_log(work_dir: Path) -> list[dict]:
     """The records of the run's log, but a last line that is not complete."""
     logs = sorted(work_dir.glob('*/vis_data/scalars.json'))
-    lines = logs[-1].read_text(encoding='utf-8').split('\n')[:-1] if logs else []
-    return [json.loads(line) for line in lines]
+    return read_records(logs[-1]) if logs else []
 
 
 def summarise(log: Sequence[dict], ended: bool) -> dict:
@@ -101,15 +99,7 @@ def tables(records: Sequence[dict]) -> list[Table]:
         f"The demo's RepFlow network on {CLIPS['train']} clips of moving textures with mixed precision, accuracy on "
         f'{CLIPS["val"]} others after each epoch; chance is {1 / CLASSES:.1%}.'
     )
-    header = (
-        'steps',
-        's',
-        's a step',
-        'losses not finite',
-        'loss, first and last',
-        'top-1',
-        'ended',
-    )
+    header = ('steps', 's', 's a step', 'losses not finite', 'loss, first and last', 'top-1', 'ended')
     return [Table('Training of the demo', about, header, rows)]
 
 

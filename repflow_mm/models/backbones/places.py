@@ -13,7 +13,7 @@ from repflow_mm.models.insertion import FlowConfig, FlowHook, FlowInsertion, Inp
 from repflow_mm.models.layers import FlowBlock
 from repflow_mm.models.layers.folding import repeat_last
 from repflow_mm.models.layouts import ClipShape, Layout
-from repflow_mm.models.trial import NUM_CLIPS, run_trial
+from repflow_mm.models.trial import NUM_CLIPS, error_line, run_trial
 
 # Frames that all of MMAction2's ResNets take.
 TRIAL_SIZE = (64, 48)
@@ -108,17 +108,21 @@ class PaperInsertion(FlowInsertion):
         """Check that clips of ``num_segments`` frames are long enough for the blocks, given by their modules.
 
         Raises:
-            ValueError: If too few frames would be left before a block.
+            ValueError: If too few frames would be left before a block, or the network takes no clips at all.
         """
-        given = self.num_segments
+        given, longest = self.num_segments, self.num_segments + MAX_SHORTAGE
         problem = self._first_shortage(given, blocks)
-        if problem is not None:
-            enough = (n for n in range(given + 1, given + MAX_SHORTAGE) if self._first_shortage(n, blocks) is None)
-            least = next(enough, given + MAX_SHORTAGE)
-            raise ValueError(f'num_segments must be > {least - 1} for the flow blocks, got {given}: {problem}')
+        if problem is None:
+            return
+        # What does not come right with many frames more has another cause than their number.
+        lasting = self._first_shortage(longest, blocks)
+        if lasting is not None:
+            raise ValueError(f'no clips of {given} to {longest} frames suit the flow blocks: {lasting}')
+        least = next(n for n in range(given + 1, longest + 1) if self._first_shortage(n, blocks) is None)
+        raise ValueError(f'num_segments must be > {least - 1} for the flow blocks, got {given}: {problem}')
 
     def _first_shortage(self, num_segments: int, blocks: dict[str, tuple[FlowBlock, Layout]]) -> str | None:
-        """What is wrong at the first place where too few frames of a clip are left, or None.
+        """What is wrong at the first place where too few frames of a clip are left or none arrive, or None.
 
         A trial pass tells, in which a slice stands for each block.
         """
@@ -134,6 +138,8 @@ class PaperInsertion(FlowInsertion):
         for place, name in places.items():
             taken = blocks[name][0].num_flows if name in blocks else 0
             length = hooks[name].length if name in hooks else taken + bool(trial.outputs.get(name, name == 'input'))
+            if length == 0 and trial.error is not None:
+                return f'a trial pass ends before {place!r} ({error_line(trial.error)})'
             if length <= taken:
                 return f'T = {length} after {place!r}, where T > {taken} is needed'
         return None

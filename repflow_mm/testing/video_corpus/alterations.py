@@ -10,8 +10,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-# Without it some containers begin with a random number.
-BITEXACT = {'fflags': '+bitexact'}
+from repflow_mm.testing.video_corpus.formats import BITEXACT
+
 # A display matrix of ISO 14496-12, 16.16 fixed point and 2.30 in the last column, by degrees clockwise.
 _MATRICES = {90: (0, 1, 0, -1, 0, 0), 180: (-1, 0, 0, 0, -1, 0), 270: (0, -1, 0, 1, 0, 0)}
 

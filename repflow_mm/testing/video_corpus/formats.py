@@ -13,6 +13,8 @@ import numpy as np
 
 X264, X265 = 'libx264', 'libx265'
 RATE = 25
+# Without it some containers begin with a random number.
+BITEXACT = {'fflags': '+bitexact'}
 
 
 @dataclass(frozen=True)
@@ -105,9 +107,9 @@ FORMATS = (
     VideoFormat('vp9_alt_ref.webm', 'libvpx-vp9', {**_VP, 'auto-alt-ref': '1', 'lag-in-frames': '12'}),
     VideoFormat('av1.mp4', 'libsvtav1', {'preset': '10', 'g': '12', 'svtav1-params': 'lp=1'}),
     VideoFormat('av1.webm', 'libsvtav1', {'preset': '10', 'g': '12', 'svtav1-params': 'lp=1'}),
-    VideoFormat('mpeg1.mpg', 'mpeg1video', {**_MPEG4_B}),
-    VideoFormat('mpeg2.mpg', 'mpeg2video', {**_MPEG4_B}, container='vob'),
-    VideoFormat('mpeg2.ts', 'mpeg2video', {**_MPEG4_B}),
+    VideoFormat('mpeg1.mpg', 'mpeg1video', _MPEG4_B),
+    VideoFormat('mpeg2.mpg', 'mpeg2video', _MPEG4_B, container='vob'),
+    VideoFormat('mpeg2.ts', 'mpeg2video', _MPEG4_B),
     VideoFormat('mpeg2_interlaced.ts', 'mpeg2video', {**_MPEG4_B, 'flags': '+qscale+ildct+ilme'}),
     VideoFormat('wmv2.wmv', 'wmv2', _MPEG),
     VideoFormat('flv1.flv', 'flv', _MPEG),
@@ -139,9 +141,8 @@ def write_format(path: Path, format: VideoFormat, frames: Sequence[np.ndarray]) 
     Raises:
         av.FFmpegError: If FFmpeg lacks the encoder or cannot write the file.
     """
-    # Without '+bitexact' some containers begin with a random number.
     os.environ.setdefault('SVT_LOG', '1')  # errors alone of an encoder that reports its settings
-    with av.open(str(path), 'w', format=format.container, options={'fflags': '+bitexact', **format.mux}) as container:
+    with av.open(str(path), 'w', format=format.container, options={**BITEXACT, **format.mux}) as container:
         stream = container.add_stream(format.codec, rate=format.rate, options=format.options)
         stream.height, stream.width = format.size
         stream.pix_fmt = format.pixels

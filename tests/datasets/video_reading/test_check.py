@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from repflow_mm.datasets.video_files import write_video
-from repflow_mm.datasets.video_reading import GOOD_STATUSES, BadVideoError, check_video, read_frames
+from repflow_mm.datasets.video_reading import GOOD_STATUSES, BadVideoError, check_video, open_video, read_frames
 from repflow_mm.testing.video_corpus import make_corpus, make_random_videos
-from repflow_mm.testing.video_corpus.damage import flip_bytes
+from repflow_mm.testing.video_corpus.damage import flip_bytes, mp4_boxes
 from repflow_mm.testing.video_corpus.formats import FORMATS, write_format
 from repflow_mm.testing.video_corpus.pictures import picture
 
@@ -36,6 +36,23 @@ def test_whole_videos(tmp_path, video):
     for name, content in (('a.mp4', video), ('b.mp4', index_first(video))):
         (tmp_path / name).write_bytes(content)
         assert check_video(str(tmp_path / name)) == dict(status='ok', frames=40, message='')
+
+
+def test_fragmented_videos_that_are_cut_off(tmp_path):
+    (whole,) = make_corpus(tmp_path, names=['h264_fragmented.mp4'])
+    content, path = whole.path.read_bytes(), tmp_path / 'cut.mp4'
+    (kind, start, end) = list(mp4_boxes(content))[-2]
+    assert kind == b'mdat'
+    # Where the last samples would begin, and within what says where they are: FFmpeg finds the frames before alone.
+    for at, missing in ((start, end - start), (start - 60, 52)):
+        path.write_bytes(content[:at])
+        message = f'the file is cut off: its last fragment lacks {missing} bytes'
+        assert check_video(str(path)) == dict(status='corrupt', frames=0, message=message)
+        with pytest.raises(BadVideoError, match=message):
+            open_video('bytes.mp4', content=content[:at])
+    for rest in (b'', b'\0' * 100, b'no box, but text'):
+        path.write_bytes(content[:end] + rest)
+        assert check_video(str(path)) == dict(status='ok', frames=40, message='')
 
 
 def test_bad_videos(tmp_path, video):

@@ -70,9 +70,9 @@ def lines(caplog):
     ('options', 'error', 'message'),
     [
         (dict(max_share=1.5), ValueError, r'max_share must lie in \[0, 1\], got 1\.5'),
-        (dict(max_share='5 %'), TypeError, r"max_share must be a number, got '5 %'"),
+        (dict(max_share='5 %'), TypeError, r"max_share must be a number, got str '5 %'"),
         (dict(in_testing='skip'), ValueError, r"in_testing must be one of \('wrong', 'end'\), got 'skip'"),
-        (dict(interval=0), ValueError, 'interval must be an integer >= 1, got 0'),
+        (dict(interval=0), ValueError, 'interval must be >= 1, got 0'),
     ],
 )
 def test_arguments(options, error, message):

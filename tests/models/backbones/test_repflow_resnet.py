@@ -283,6 +283,13 @@ class TestGuards:
         with pytest.raises(error, match=message), torch.device('meta'):
             RepFlowResNet(**{'depth': 18, **arguments})
 
+    def test_network_that_takes_no_clip_says_why(self):
+        model = RepFlowResNet(18, **SHORT)
+        model.layer2[0].conv1 = torch.nn.Conv2d(5, 5, 1)
+        message = "no clips of 8 to 264 frames suit the flow blocks: a trial pass ends before 'block3'"
+        with pytest.raises(ValueError, match=rf'{message} \(RuntimeError: .*channel'):
+            model._insert_flow(flow_after('block1'), num_segments=8)
+
     @pytest.mark.parametrize(
         'shape, message',
         [
