@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 
+from repflow_mm.compat.batches import tell_of_padded_clips
 from repflow_mm.compat.checkpoint_files import (
     find_usable_checkpoints,
     remove_own_checkpoints_alone,
@@ -43,6 +44,7 @@ WORKAROUNDS = {
     'mmengine: distributed launchers need CUDA': run_distributed_on_cpu,
     'mmaction2: no head trains on bfloat16 scores': accept_bfloat16_scores,
     'mmaction2: --show-dir draws neither clips nor labels': draw_recognized_clips,
+    'mmaction2: clips of different sizes are padded without a word': tell_of_padded_clips,
     'mmaction2: acc/mean1 counts classes without a sample': average_over_classes_that_occur,
     'mmaction2: max_testing_views takes batches of one alone': divide_views_of_any_batch,
     'mmaction2: Grad-CAM fails on layers that see single frames': show_layers_of_folded_frames,
