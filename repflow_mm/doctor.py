@@ -25,7 +25,7 @@ OPENCV_ADVICE = (
 )
 MODULES = {
     'importlib_metadata': 'mmaction2 imports it: pip install importlib_metadata',
-    'av': "videos are read with it: pip install 'av>=15,<19'",
+    'av': "videos are read with it: pip install 'av>=15,<20'",
     'cv2': 'pip install opencv-contrib-python-headless',
 }
 

@@ -14,10 +14,8 @@ from repflow_mm.datasets.video_reading.errors import BadVideoError
 from repflow_mm.datasets.video_reading.packet_index import PacketRow, identity
 from repflow_mm.datasets.video_reading.sources import VideoSource
 
-FIRST_TOO_NEW = 19
-if int(av.__version__.split('.')[0]) >= FIRST_TOO_NEW:
-    raise ImportError(f"av {av.__version__} opens files with other arguments: pip install 'av>=15,<{FIRST_TOO_NEW}'")
-
+# Names and comments that are no UTF-8 are no damage. PyAV 19 replaces what it cannot read by itself.
+OPEN_OPTIONS = {'metadata_errors': 'replace'} if int(av.__version__.split('.')[0]) < 19 else {}
 # Checksums, impossible bits and lengths are looked at. Not 'aggressive', which finds fault with Xvid's videos, nor
 # 'explode', which ends decoding at what is harmless too.
 DECODE_OPTIONS = {'err_detect': 'crccheck+bitstream+buffer'}
@@ -46,7 +44,7 @@ class StrictStream:
 
     def _open(self) -> None:
         with self._strict(READ_AHEAD):
-            self.container = av.open(self.source.file(), metadata_errors='replace')
+            self.container = av.open(self.source.file(), **OPEN_OPTIONS)
         pictures = [stream for stream in self.container.streams.video if not _is_cover(stream)]
         if not pictures:
             raise self.bad('the file has no pictures', 'empty')
