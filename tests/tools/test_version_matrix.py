@@ -1,4 +1,5 @@
 import json
+import re
 import zipfile
 
 import pytest
@@ -29,6 +30,7 @@ def test_rows_differ_from_the_pinned_one_where_they_say():
         if row.is_pinned:
             assert sorted(set(found) - set(pinned)) == sorted(row.replaced.values())
             assert all('==' in line for line in requirements_of_tests(row))
+        assert [re.match(r'[\w-]+', line)[0] for line in requirements_of_tests(row)] == ['pytest', 'safetensors']
     low = lowest_versions()
     assert named['oldest torch'].replaced == {'torch': f'torch=={low["torch"]}'}
     assert f'mmengine=={low["mmengine"]}' in requirements(named['lowest mmengine and mmcv-lite'], 'openmmlab.txt')

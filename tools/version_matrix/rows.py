@@ -77,7 +77,7 @@ def requirements(row: Row, file: str) -> list[str]:
 
 def requirements_of_tests(row: Row) -> list[str]:
     """The packages of the tests, with the pins of ``requirements/tests.txt``."""
-    return [line for line in requirements(row, 'tests.txt') if re.split('==', line)[0] in TEST_PACKAGES]
+    return [line for line in requirements(row, 'tests.txt') if re.split('[=>]', line)[0] in TEST_PACKAGES]
 
 
 def found_pythons() -> list[str]:
