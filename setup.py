@@ -51,7 +51,7 @@ setup(
             # MMEngine asks for the one and MMAction2 for the other; of one version they can lie over each other.
             'opencv-python==4.13.0.92',
             'opencv-contrib-python==4.13.0.92',
-            'av>=15,<19',
+            'av>=15,<20',
             'importlib_metadata',
             'matplotlib',
             'tqdm',

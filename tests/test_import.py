@@ -64,7 +64,7 @@ def test_doctor_reports_a_broken_package(tmp_path):
     (tmp_path / 'av.py').write_text('raise RuntimeError("no such codec")\n')
     done = run_python('-m', 'repflow_mm', 'doctor', cwd=tmp_path, path=(tmp_path,))
     assert done.returncode == 1, done.stderr
-    assert "av cannot be imported (no such codec): videos are read with it: pip install 'av>=15,<19'" in done.stdout
+    assert "av cannot be imported (no such codec): videos are read with it: pip install 'av>=15,<20'" in done.stdout
 
 
 def test_doctor_says_which_decoder_is_used_and_why_others_are_not(tmp_path):

@@ -12,7 +12,7 @@ SUPPORTED_VERSIONS = {
     'mmcv': (('mmcv', 'mmcv-lite', 'onedl-mmcv'), '2.0.0', '2.2.0'),
 }
 # Lowest version of PyAV, and the first that is too new.
-PYAV_VERSIONS = ('15', '19')
+PYAV_VERSIONS = ('15', '20')
 PYAV_INSTALL = f"pip install 'av>={PYAV_VERSIONS[0]},<{PYAV_VERSIONS[1]}'"
 
 
@@ -67,6 +67,7 @@ def check_versions() -> None:
 
 
 def check_pyav(version: str) -> None:
-    """Raise ImportError, saying what is allowed, for a version of PyAV that is too new to open files as we do."""
-    if _release(version) >= _release(PYAV_VERSIONS[1]):
-        raise ImportError(f'av {version} opens files with other arguments: {PYAV_INSTALL}')
+    """Raise ImportError, saying what is allowed, for a version of PyAV that this package has not been tried with."""
+    lowest, too_new = map(_release, PYAV_VERSIONS)
+    if not lowest <= _release(version) < too_new:
+        raise ImportError(f'found av {version}, which is not supported: {PYAV_INSTALL}')

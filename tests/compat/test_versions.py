@@ -103,6 +103,8 @@ def test_a_distribution_without_its_package_is_not_installed(pretend, monkeypatc
 def test_setup_asks_for_the_pyav_that_is_allowed():
     lowest, too_new = versions.PYAV_VERSIONS
     assert f"'av>={lowest},<{too_new}'," in ROOT.joinpath('setup.py').read_text()
+    versions.check_pyav(lowest)
     versions.check_pyav(f'{int(too_new) - 1}.9.1')
-    with pytest.raises(ImportError, match=f'av {too_new} opens files with other arguments: {versions.PYAV_INSTALL}'):
-        versions.check_pyav(too_new)
+    for wrong in (f'{int(lowest) - 1}.4.0', too_new):
+        with pytest.raises(ImportError, match=f'found av {wrong}, which is not supported: {versions.PYAV_INSTALL}'):
+            versions.check_pyav(wrong)

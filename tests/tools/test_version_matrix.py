@@ -1,4 +1,5 @@
 import json
+import re
 import zipfile
 
 import pytest
@@ -6,7 +7,16 @@ import pytest
 from version_matrix import command_line, environment
 from version_matrix.core import CORE, read_log, refusal
 from version_matrix.environment import NotInstalled, _check_size, unpacked_gb, versions_of
-from version_matrix.rows import ROOT, Row, found_pythons, lowest_versions, requirements, requirements_of_tests, rows
+from version_matrix.rows import (
+    ROOT,
+    Row,
+    allowed_ranges,
+    found_pythons,
+    lowest_versions,
+    requirements,
+    requirements_of_tests,
+    rows,
+)
 
 
 def test_rows_differ_from_the_pinned_one_where_they_say():
@@ -20,10 +30,12 @@ def test_rows_differ_from_the_pinned_one_where_they_say():
         if row.is_pinned:
             assert sorted(set(found) - set(pinned)) == sorted(row.replaced.values())
             assert all('==' in line for line in requirements_of_tests(row))
+        assert [re.match(r'[\w-]+', line)[0] for line in requirements_of_tests(row)] == ['pytest', 'safetensors']
     low = lowest_versions()
     assert named['oldest torch'].replaced == {'torch': f'torch=={low["torch"]}'}
     assert f'mmengine=={low["mmengine"]}' in requirements(named['lowest mmengine and mmcv-lite'], 'openmmlab.txt')
-    assert 'numpy' in requirements(named['oldest Python'], 'runtime.txt')
+    newest = requirements(named['newest Python'], 'runtime.txt')
+    assert 'numpy' in newest and f'av{allowed_ranges()["av"]}' in newest and low['av'] in allowed_ranges()['av']
 
 
 def test_the_core_is_there():

@@ -54,24 +54,30 @@ def rows() -> list[Row]:
     ]
 
 
+def allowed_ranges() -> dict[str, str]:
+    """The range of each distribution that ``setup.py`` names with one, e.g. ``'>=2.6'`` of torch."""
+    return dict(re.findall(r"'([\w-]+)(>=[\d.]+(?:,<[\d.]+)?)'", ROOT.joinpath('setup.py').read_text()))
+
+
 def lowest_versions() -> dict[str, str]:
-    """The lowest version of each distribution that ``setup.py`` names with one."""
-    return dict(re.findall(r"'([\w-]+)>=([\d.]+)", ROOT.joinpath('setup.py').read_text()))
+    """The lowest version of each of these distributions."""
+    return {name: re.match(r'>=([\d.]+)', allowed)[1] for name, allowed in allowed_ranges().items()}
 
 
 def requirements(row: Row, file: str) -> list[str]:
     """The requirements of a list in ``requirements/`` as a row has them."""
-    found = []
+    found, allowed = [], allowed_ranges()
     for line in ROOT.joinpath('requirements', file).read_text().splitlines():
         if match := re.match(r'([\w.-]+)==', line):
             name = match[1]
-            found.append(row.replaced.get(name, line if row.is_pinned or file == OPENMMLAB else name))
+            usual = line if row.is_pinned or file == OPENMMLAB else name + allowed.get(name, '')
+            found.append(row.replaced.get(name, usual))
     return found
 
 
 def requirements_of_tests(row: Row) -> list[str]:
     """The packages of the tests, with the pins of ``requirements/tests.txt``."""
-    return [line for line in requirements(row, 'tests.txt') if re.split('==', line)[0] in TEST_PACKAGES]
+    return [line for line in requirements(row, 'tests.txt') if re.split('[=>]', line)[0] in TEST_PACKAGES]
 
 
 def found_pythons() -> list[str]:

@@ -18,6 +18,8 @@ from repflow_mm.datasets.video_reading.sources import VideoSource
 
 check_pyav(av.__version__)
 
+# Names and comments that are no UTF-8 are no damage. PyAV 19 replaces what it cannot read by itself.
+OPEN_OPTIONS = {'metadata_errors': 'replace'} if int(av.__version__.split('.')[0]) < 19 else {}
 # Checksums, impossible bits and lengths are looked at. Not 'aggressive', which finds fault with Xvid's videos, nor
 # 'explode', which ends decoding at what is harmless too.
 DECODE_OPTIONS = {'err_detect': 'crccheck+bitstream+buffer'}
@@ -48,7 +50,7 @@ class StrictStream:
 
     def _open(self) -> None:
         with self._strict(READ_AHEAD):
-            self.container = av.open(self.source.file(), metadata_errors='replace')
+            self.container = av.open(self.source.file(), **OPEN_OPTIONS)
         pictures = [stream for stream in self.container.streams.video if not _is_cover(stream)]
         if not pictures:
             raise self.bad('the file has no pictures', 'empty')
