@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import os
 import os.path as osp
 from collections.abc import Iterator, Sequence
 
 from mmengine.config import Config
+from mmengine.logging import print_log
 from torch import nn
 
 from repflow_mm.apis.preflight_evaluation import check_evaluators, check_save_best
@@ -36,6 +38,8 @@ def check_config(cfg: Config, modes: tuple[str, ...]) -> None:
     num_classes = _head_classes(cfg)
     if 'train' in modes and 'val' in modes:
         check_save_best(cfg)
+    if 'train' in modes:
+        _check_schedule(cfg)
     for mode in modes:
         datasets = list(datasets_of((cfg.get(f'{mode}_dataloader') or {}).get('dataset')))
         check_evaluators(cfg, mode, datasets)
@@ -46,6 +50,24 @@ def check_config(cfg: Config, modes: tuple[str, ...]) -> None:
             check_clips(dataset, cfg, mode)
             check_channels(dataset, cfg, mode)
             check_flips(dataset, mode)
+
+
+def _check_schedule(cfg: Config) -> None:
+    """Warn if the learning rate is annealed over other epochs than there are."""
+    epochs = (cfg.get('train_cfg') or {}).get('max_epochs')
+    schedulers = cfg.get('param_scheduler') or []
+    schedulers = schedulers if isinstance(schedulers, (list, tuple)) else [schedulers]
+    last = schedulers[-1] if schedulers else {}
+    end = last.get('end')
+    if (
+        'Annealing' in str(last.get('type'))
+        and last.get('by_epoch', True)
+        and None not in (end, epochs)
+        and end != epochs
+    ):
+        place = f'param_scheduler.{len(schedulers) - 1}.end'
+        text = f'{last["type"]} ends with epoch {end}, the training with epoch {epochs}; {place}={epochs} changes that'
+        print_log(text, logger='current', level=logging.WARNING)
 
 
 def _check_imports(cfg: Config) -> None:

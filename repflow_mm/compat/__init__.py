@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 
+from repflow_mm.compat.batches import tell_of_padded_clips
 from repflow_mm.compat.checkpoint_files import (
     find_usable_checkpoints,
     remove_own_checkpoints_alone,
@@ -19,6 +20,7 @@ from repflow_mm.compat.feature_extraction import heed_video_root
 from repflow_mm.compat.gradcam import show_layers_of_folded_frames
 from repflow_mm.compat.heads import accept_bfloat16_scores
 from repflow_mm.compat.inferencers import infer_by_the_pipelines_decoder, refuse_videos_where_frames_are_read
+from repflow_mm.compat.metrics import average_over_classes_that_occur
 from repflow_mm.compat.missing_modules import add_missing_drn, leave_out_multimodal, silence_missing_mmcv_ops
 from repflow_mm.compat.optimizers import group_parameters_in_plain_dicts
 from repflow_mm.compat.recognizers import divide_views_of_any_batch
@@ -42,6 +44,8 @@ WORKAROUNDS = {
     'mmengine: distributed launchers need CUDA': run_distributed_on_cpu,
     'mmaction2: no head trains on bfloat16 scores': accept_bfloat16_scores,
     'mmaction2: --show-dir draws neither clips nor labels': draw_recognized_clips,
+    'mmaction2: clips of different sizes are padded without a word': tell_of_padded_clips,
+    'mmaction2: acc/mean1 counts classes without a sample': average_over_classes_that_occur,
     'mmaction2: max_testing_views takes batches of one alone': divide_views_of_any_batch,
     'mmaction2: Grad-CAM fails on layers that see single frames': show_layers_of_folded_frames,
     'mmaction2: inferencers read videos with decord, whatever the config names': infer_by_the_pipelines_decoder,

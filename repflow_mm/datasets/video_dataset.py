@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os.path as osp
+from collections.abc import Sequence
 from typing import Any
 
 from mmaction.datasets import RawframeDataset, VideoDataset
 from mmaction.registry import DATASETS
+from mmengine.logging import print_log
 
 from repflow_mm.datasets.lists.list_files import ListEntry, check_inside, read_frame_list, read_video_list
 from repflow_mm.datasets.replacing_dataset import ReplacingDataset
@@ -45,6 +48,7 @@ class CheckedVideoDataset(ReplacingDataset, VideoDataset):
         _check_multi_class(self)
         delimiter = None if self.delimiter == ' ' else self.delimiter
         entries = read_video_list(self.ann_file, delimiter, self.num_classes, self.multi_class, self.with_offset)
+        _tell_absent_labels(self, entries)
         root = self.data_prefix['video'] or ''
         check_inside(self.ann_file, [(entry.number, entry.path) for entry in entries], root, self.allow_outside)
         return [_sample(entry, filename=osp.join(root, entry.path), **_part(entry)) for entry in entries]
@@ -77,6 +81,7 @@ class CheckedRawframeDataset(ReplacingDataset, RawframeDataset):
         """Read ``ann_file``: a dict of ``frame_dir``, ``total_frames``, ``label``, perhaps ``offset`` for each line."""
         _check_multi_class(self)
         entries = read_frame_list(self.ann_file, self.with_offset, self.num_classes, self.multi_class)
+        _tell_absent_labels(self, entries)
         root = self.data_prefix['img'] or ''
         check_inside(self.ann_file, [(entry.number, entry.path) for entry in entries], root, self.allow_outside)
         return [_sample(entry, frame_dir=osp.join(root, entry.path), **_part(entry)) for entry in entries]
@@ -89,6 +94,16 @@ class CheckedRawframeDataset(ReplacingDataset, RawframeDataset):
 def _check_multi_class(dataset: VideoDataset | RawframeDataset) -> None:
     if dataset.multi_class and dataset.num_classes is None:
         raise ValueError(f'{dataset.ann_file}: multi_class=True needs num_classes, got None')
+
+
+def _tell_absent_labels(dataset: VideoDataset | RawframeDataset, entries: Sequence[ListEntry]) -> None:
+    """Warn of classes that a training has no sample of, as of labels that count from 1."""
+    if dataset.test_mode or dataset.num_classes is None:
+        return
+    absent = set(range(dataset.num_classes)) - {label for entry in entries for label in entry.labels}
+    if absent:
+        counted = f'{len(absent)} of the labels 0 to {dataset.num_classes - 1}, the first is {min(absent)}'
+        print_log(f'{dataset.ann_file}: no sample has {counted}', logger='current', level=logging.WARNING)
 
 
 def _part(entry: ListEntry) -> dict[str, int]:

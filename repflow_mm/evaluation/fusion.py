@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from repflow_mm.evaluation.score_files import read_score_file
@@ -46,8 +47,9 @@ def load_scores(path: str | Path, trust: bool = False) -> Scores:
     """Read the file that ``tools/test.py --dump`` wrote, its samples in the order of their names.
 
     A sample's name is its ``filename``, or its ``frame_dir`` if it has none, with its ``offset`` if it is a part of a
-    video or of a folder. Scores that are no probabilities (``average_clips='score'``) are normalised by a softmax, or
-    by a sigmoid for each class where samples have several labels.
+    video or of a folder; a sample that a list repeats counts as often, and its names are numbered. Scores that are no
+    probabilities (``average_clips='score'``) are normalised by a softmax, or by a sigmoid for each class where samples
+    have several labels.
 
     Args:
         path (str | Path): A pickle file, see :func:`repflow_mm.evaluation.score_files.read_score_file`.
@@ -80,7 +82,7 @@ def _named_samples(path: str | Path, samples: Sequence[dict], key: str) -> dict[
     odd = [sample[key] for sample in samples if not isinstance(sample[key], str) or not sample[key]]
     if odd:
         raise ValueError(f'{path}: the {key} of a sample must be its name, got {_shown(odd[0])}')
-    named = {_name(sample, key): sample for sample in samples}
+    named = _by_name(samples, key)
     if len(named) != len(samples):
         raise ValueError(f'{path}: {len(samples)} samples have only {len(named)} different names')
     return named
@@ -102,6 +104,25 @@ def _all_labels(path: str | Path, named: dict[str, dict], classes: int) -> np.nd
     if len(several) > 1:
         raise ValueError(f'{path}: {several[False]!r} has one label, {several[True]!r} several')
     return np.array(list(labels.values()))
+
+
+def _by_name(samples: Sequence[dict], key: str) -> dict[str, dict]:
+    """The samples by their names, with a number where one repeats another; one of other scores takes its place."""
+    named, times = {}, Counter()
+    for sample in samples:
+        name = _name(sample, key)
+        times[name] += 1
+        repeats = name in named and all(
+            _is_alike(named[name][part], sample[part]) for part in ('pred_score', 'gt_label')
+        )
+        named[f'{name} ({times[name]})' if repeats else name] = sample
+    return named
+
+
+def _is_alike(value: object, other: object) -> bool:
+    """Whether values are tensors that differ by rounding alone."""
+    are_tensors = isinstance(value, Tensor) and isinstance(other, Tensor) and value.shape == other.shape
+    return are_tensors and torch.allclose(value.double(), other.double(), rtol=0, atol=1e-3)
 
 
 def _name(sample: dict, key: str) -> str:

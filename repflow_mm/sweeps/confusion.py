@@ -25,7 +25,8 @@ def write_confusions(path: Path, predictions: dict[str, Predictions], names: Seq
     Args:
         path (Path): The file.
         predictions (dict[str, Predictions]): What each row's runs predict.
-        names (Sequence[str]): Names of the classes. Defaults to none, which shows their numbers.
+        names (Sequence[str]): Names of the classes. Defaults to none, which shows their numbers, as other names than
+            there are classes do.
     """
     columns = min(MOST_COLUMNS, math.ceil(math.sqrt(len(predictions))))
     lines = math.ceil(len(predictions) / columns)
@@ -48,7 +49,7 @@ def _draw(place: Axes, found: Predictions, names: Sequence[str]):
     place.set(xlabel='predicted', ylabel='true')
     if found.num_classes > MOST_NAMED:
         return image
-    labels = names or [str(label) for label in range(found.num_classes)]
+    labels = names if len(names) == found.num_classes else [str(label) for label in range(found.num_classes)]
     place.set_xticks(range(found.num_classes), labels, rotation=90, fontsize=8)
     place.set_yticks(range(found.num_classes), labels, fontsize=8)
     for (true, predicted), count in _places(found):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmengine.logging import print_log
 from torch.utils.data import Dataset
 
 from repflow_mm.apis.recognizer import load_recognizer
@@ -20,19 +22,22 @@ from repflow_mm.visualization.strips import flow_strips
 def write_learned_flow(path: Path, runs: dict[str, Run], classes: Sequence[str]) -> None:
     """Write a PNG of what the flow layers of trained networks see in the first test clip of some classes.
 
+    Other classes, as many, take the place of those without a test clip, with a warning: the configs of a table may be
+    run on another data set, and a picture at the end must not fail after days of training.
+
     Args:
         path (Path): The file.
         runs (dict[str, Run]): Finished runs, under the names of their rows; all test on the same clips.
-        classes (Sequence[str]): Names of the classes.
+        classes (Sequence[str]): Names of the classes, or their numbers where the data set has no names.
 
     Raises:
-        ValueError: If the data set has no such class, or no test clip of it, or a network has no flow layer.
+        ValueError: If a network has no flow layer.
     """
     first = next(iter(runs.values()))
-    indices = _first_clips(build_test_set(first.cfg), class_names_beside(_ann_file(first)), classes)
-    seen = {row: _see(run, indices) for row, run in runs.items()}
+    chosen = _first_clips(build_test_set(first.cfg), class_names_beside(_ann_file(first)), classes)
+    seen = {row: _see(run, list(chosen.values())) for row, run in runs.items()}
     # The networks' pictures of a clip below each other.
-    clips = [(f'{name} · {row}', seen[row][number]) for number, name in enumerate(classes) for row in runs]
+    clips = [(f'{name} · {row}', seen[row][number]) for number, name in enumerate(chosen) for row in runs]
     write_png(path, flow_strips(clips))
 
 
@@ -40,16 +45,17 @@ def _ann_file(run: Run) -> str:
     return run.cfg.test_dataloader.dataset.ann_file
 
 
-def _first_clips(dataset: Dataset, names: Sequence[str], classes: Sequence[str]) -> list[int]:
-    """Numbers of the first sample of each class."""
-    unknown = [name for name in classes if name not in names]
-    if unknown:
-        raise ValueError(f'classes must be any of {list(names)}, got {unknown[0]!r}')
+def _first_clips(dataset: Dataset, names: Sequence[str], classes: Sequence[str]) -> dict[str, int]:
+    """The number of the first sample of each class, by the names of the classes that are shown."""
     labels = [dataset.get_data_info(index)['label'] for index in range(len(dataset))]
-    missing = [name for name in classes if names.index(name) not in labels]
+    first = {names[label] if label < len(names) else str(label): labels.index(label) for label in sorted(set(labels))}
+    missing = [name for name in classes if name not in first]
+    others = [name for name in first if name not in classes][: len(missing)]
+    shown = [*(name for name in classes if name in first), *others]
     if missing:
-        raise ValueError(f'no test clip is of class {missing[0]!r}')
-    return [labels.index(names.index(name)) for name in classes]
+        text = f'no test clip is of {", ".join(map(repr, missing))}: learned flow is shown of {", ".join(shown)}'
+        print_log(text, logger='current', level=logging.WARNING)
+    return {name: first[name] for name in shown}
 
 
 def _see(run: Run, indices: Sequence[int]) -> list[ClipFlow]:

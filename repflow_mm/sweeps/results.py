@@ -26,12 +26,14 @@ class Predictions(NamedTuple):
         predicted (np.ndarray): The class that each seed's run ranks first, (seeds, M).
         num_classes (int): Number of classes.
         seeds (tuple[int, ...]): The seeds. Defaults to none, for what is not compared with other rows.
+        sizes (tuple[int, ...]): Number of clips of each split. Defaults to none: there are no splits.
     """
 
     labels: np.ndarray
     predicted: np.ndarray
     num_classes: int
     seeds: tuple[int, ...] = ()
+    sizes: tuple[int, ...] = ()
 
     @property
     def right(self) -> np.ndarray:
@@ -56,14 +58,14 @@ class Predictions(NamedTuple):
         return float(np.diag(self.confusion)[np.unique(self.labels)].mean())
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Bootstrap interval of the accuracy, mean over the seeds, over other draws of as many clips.
+        """Bootstrap interval of the accuracy, mean over the seeds and splits, over other draws of as many clips.
 
         It says how far the choice of clips matters, not that of the seeds.
 
         Args:
             level (float): Share of the draws within the interval. Defaults to 0.95.
         """
-        return bootstrap_interval(self.right.mean(axis=0), level)
+        return bootstrap_interval(self.right.mean(axis=0), level, self.sizes)
 
     def difference_interval(self, reference: Predictions, level: float = 0.95) -> tuple[float, float] | None:
         """Bootstrap interval over clips of the difference to another row's accuracy, paired by seed and clip.
@@ -78,10 +80,10 @@ class Predictions(NamedTuple):
             tuple[float, float] | None: None without a common seed, or if the clips are not the same.
         """
         common = [seed for seed in self.seeds if seed in reference.seeds]
-        if not common or not np.array_equal(self.labels, reference.labels):
+        if not common or self.sizes != reference.sizes or not np.array_equal(self.labels, reference.labels):
             return None
         right, other = (found.right[[found.seeds.index(seed) for seed in common]] for found in (self, reference))
-        return bootstrap_interval((right.astype(float) - other).mean(axis=0), level)
+        return bootstrap_interval((right.astype(float) - other).mean(axis=0), level, self.sizes)
 
 
 def row_accuracies(row: Row, runs: Sequence[Run]) -> Accuracies:
@@ -105,7 +107,8 @@ def row_predictions(row: Row, runs: Sequence[Run]) -> Predictions | None:
     scores = [[_fused(finished[seed, split]) for split in splits] for seed in seeds]
     labels = np.concatenate([labels for _, labels in scores[0]])
     predicted = [np.concatenate([probabilities.argmax(axis=1) for probabilities, _ in parts]) for parts in scores]
-    return Predictions(labels, np.stack(predicted), scores[0][0][0].shape[1], tuple(seeds))
+    sizes = tuple(len(labels) for _, labels in scores[0])
+    return Predictions(labels, np.stack(predicted), scores[0][0][0].shape[1], tuple(seeds), sizes)
 
 
 def mean_over_splits(found: Accuracies, splits: Sequence[int | None]) -> dict[int, float]:

@@ -4,6 +4,7 @@ import pytest
 from mmengine.config import Config
 from torch import nn
 
+from repflow_mm.apis import preflight
 from repflow_mm.apis.preflight import check_config, check_custom_keys
 
 FLOW = dict(after='block3')
@@ -89,6 +90,23 @@ def test_num_classes_that_disagree(make_config):
     message = r'model\.cls_head\.num_classes is 400, but train_dataloader\.dataset\.num_classes is 4$'
     with pytest.raises(ValueError, match=message):
         check_config(make_config(num_classes=400), ('train',))
+
+
+@pytest.mark.parametrize('epochs', [10, 100])
+def test_a_schedule_of_other_epochs_is_told(make_config, monkeypatch, epochs):
+    """As after --cfg-options train_cfg.max_epochs=10: the learning rate would stay high, or be 0 for most epochs."""
+    told = []
+    monkeypatch.setattr(preflight, 'print_log', lambda text, **_: told.append(text))
+    cfg = make_config()
+    cfg.param_scheduler = [dict(type='LinearLR', end=2), dict(type='CosineAnnealingLR', begin=2, end=40)]
+    for number in (40, epochs):
+        cfg.train_cfg = dict(max_epochs=number)
+        check_config(cfg, ('train',))
+    what = f'CosineAnnealingLR ends with epoch 40, the training with epoch {epochs}'
+    assert told == [f'{what}; param_scheduler.1.end={epochs} changes that']
+    cfg.merge_from_dict({'param_scheduler.1.end': epochs})
+    check_config(cfg, ('train',))
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize('kind', ['CheckedVideoDataset', 'CheckedRawframeDataset'])

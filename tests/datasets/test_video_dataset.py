@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from repflow_mm.datasets import CheckedRawframeDataset, CheckedVideoDataset
+from repflow_mm.datasets import CheckedRawframeDataset, CheckedVideoDataset, video_dataset
 
 
 @pytest.fixture
@@ -60,6 +60,18 @@ def test_parts_of_videos(read):
 
 def test_a_sample_knows_its_line(read):
     assert read('a.mp4 1\n\nb.mp4 2\n').get_data_info(1)['place'].endswith('list.txt, line 3')
+
+
+def test_classes_without_a_sample_are_told_of_a_training(read, monkeypatch):
+    """Labels that count from 1, in a network with a class more."""
+    told = []
+    monkeypatch.setattr(video_dataset, 'print_log', lambda text, **_: told.append(text.partition(': ')[2]))
+    read('a.mp4 1\nb.mp4 2\nc.mp4 3\n', num_classes=4)
+    assert told == ['no sample has 1 of the labels 0 to 3, the first is 0']
+    read('a.mp4 0\nb.mp4 1 2\n', num_classes=3, multi_class=True)
+    read('a.mp4 1\n', num_classes=None)
+    read('a.mp4 1\n', num_classes=4, test_mode=True)
+    assert len(told) == 1
 
 
 def test_several_labels_need_num_classes(read):

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import shutil
+import subprocess
 
 import pytest
 from downloads import write_downloads
@@ -14,6 +15,8 @@ from mmengine.runner import Runner
 from repflow_mm.__main__ import COMMANDS, main
 from repflow_mm.apis.preflight import check_config
 from repflow_mm.datasets.lists.list_files import read_frame_list, read_video_list
+from repflow_mm.sweeps import ablate
+from repflow_mm.sweeps.rows import load_tables
 
 PAGE = (ROOT / 'docs' / 'datasets.md').read_text()
 BLOCKS = re.findall(r'```(bash|python)\n(.*?)```', PAGE, re.DOTALL)
@@ -79,6 +82,7 @@ def test_videos_of_ones_own_are_listed_checked_and_trained(motion_clips, tmp_pat
         shutil.copy(motion_clips / path, folder)
     config, flips = (text.replace("'configs/", f"'{ROOT}/configs/") for kind, text in BLOCKS if kind == 'python')
     main(next(words for words in TYPED if words[1] == 'folders')[1:])
+    check_table(next(words for words in TYPED if 'work_dirs/mine' in words))
     (tmp_path / 'mine.py').write_text(config)
     labels = {0: 1, 1: 0, 3: 4, 4: 3}
     with pytest.raises(ValueError, match=f'flip_label_map={labels}'):
@@ -87,6 +91,17 @@ def test_videos_of_ones_own_are_listed_checked_and_trained(motion_clips, tmp_pat
     cfg = Config.fromfile('flips.py')
     check_config(cfg, ('train', 'val', 'test'))
     train(cfg, motion_clips, tmp_path)
+
+
+def check_table(words):
+    """Every network of a table passes the checks before a training, as bash gives the command its words."""
+    typed = ['bash', '-c', f'printf "%s\\n" {" ".join(words[2:])}']
+    given = subprocess.run(typed, capture_output=True, text=True, check=True).stdout.split()
+    args = ablate.parse_args([word.replace('configs/', f'{ROOT}/configs/') for word in given])
+    runs = ablate.runs_of(load_tables(args.what, args.tables), args)
+    assert len(runs) == 15 and len({run.network for run in runs}) == 5
+    for run in runs[:5]:
+        check_config(run.cfg, ('train', 'val', 'test'))
 
 
 def train(cfg, motion_clips, tmp_path):

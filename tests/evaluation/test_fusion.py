@@ -178,7 +178,16 @@ def test_files_that_are_no_dumps(tmp_path):
     with pytest.raises(ValueError, match=r"samples lack \['filename'\]; names need meta_keys"):
         load_scores(dump(tmp_path / 'nameless.pkl', nameless))
     with pytest.raises(ValueError, match='2 samples have only 1 different names'):
-        load_scores(dump(tmp_path / 'twice.pkl', [sample('a', 0, [0.5, 0.5])] * 2))
+        load_scores(dump(tmp_path / 'twice.pkl', [sample('a', 0, [0.5, 0.5]), sample('a', 0, [0.4, 0.6])]))
+
+
+def test_what_a_list_repeats_counts_as_often(tmp_path):
+    """Lists may repeat a line, and the sample has the same scores then, but for rounding."""
+    samples = [sample('a', 0, [0.9, 0.1]), sample('b', 1, [0.8, 0.2]), sample('a', 0, [0.9001, 0.0999])]
+    run = load_scores(dump(tmp_path / 'repeated.pkl', samples))
+    assert run.names == ('a', 'a (2)', 'b') and top_k(run.probabilities, run.labels) == 2 / 3
+    other = load_scores(dump(tmp_path / 'order.pkl', samples[::-1]))
+    check_same_samples(dict(one=run, other=other))
 
 
 def test_logits_and_probabilities_can_be_mixed(tmp_path):

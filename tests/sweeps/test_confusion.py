@@ -30,3 +30,9 @@ def test_places_have_the_counts_over_seeds(tmp_path, written):
 def test_many_classes_have_no_numbers(tmp_path, written):
     write_confusions(tmp_path / 'a.png', dict.fromkeys('abcd', FOUND._replace(num_classes=101)))
     assert not written and (tmp_path / 'a.png').is_file()
+
+
+def test_names_of_another_number_of_classes_are_not_shown(tmp_path, written):
+    """Of a head with more classes than the file of names has."""
+    write_confusions(tmp_path / 'a.png', {'row': FOUND._replace(num_classes=3)}, ['left', 'right'])
+    assert sorted(written) == [(0, 0, '3'), (1, 0, '1'), (1, 1, '2')]

@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from PIL import Image
 
+from repflow_mm.sweeps import learned_flow
 from repflow_mm.sweeps.learned_flow import write_learned_flow
 from repflow_mm.sweeps.rows import Network
 from repflow_mm.sweeps.runs import Run
@@ -37,15 +38,20 @@ def test_flow_on_a_clip_of_each_class(trained, tmp_path):
     one = Image.open(tmp_path / 'flow.png')
     assert two.width == one.width and two.height > 1.5 * one.height
     assert len(one.getcolors(one.width * one.height)) > 100
-    with pytest.raises(ValueError, match=r"classes must be any of \['left'.*\], got 'star'"):
-        write_learned_flow(tmp_path / 'flow.png', {'RepFlow': trained}, ['star'])
 
 
-def test_a_class_without_test_clips_is_named(trained, tmp_path):
-    only = tmp_path / 'only.txt'
-    folder = Path(trained.cfg.test_dataloader.dataset.ann_file).parent
-    (tmp_path / 'classes.txt').write_text((folder / 'classes.txt').read_text())
-    only.write_text((folder / 'val.txt').read_text().splitlines()[0] + '\n')
-    trained.cfg.test_dataloader.dataset.ann_file = str(only)
-    with pytest.raises(ValueError, match="no test clip is of class 'anticlockwise'"):
-        write_learned_flow(tmp_path / 'flow.png', {'RepFlow': trained}, ['anticlockwise'])
+def test_other_classes_take_the_place_of_those_without_a_test_clip(trained, tmp_path, monkeypatch):
+    """A table may be made of another data set than its pictures were meant for, or of one without names."""
+    lines = (Path(trained.cfg.test_dataloader.dataset.ann_file)).read_text().splitlines()
+    labels = dict.fromkeys(int(line.split()[-1]) for line in lines)
+    chosen = [next(line for line in lines if line.endswith(f' {label}')) for label in list(labels)[:2]]
+    numbers = sorted(line.split()[-1] for line in chosen)
+    trained.cfg.test_dataloader.dataset.update(ann_file=str(tmp_path / 'list.txt'), indices=None)
+    (tmp_path / 'list.txt').write_text('\n'.join(chosen))
+    shown, warnings = [], []
+    strips = learned_flow.flow_strips
+    monkeypatch.setattr(learned_flow, 'flow_strips', lambda clips: shown.append([n for n, _ in clips]) or strips(clips))
+    monkeypatch.setattr(learned_flow, 'print_log', lambda text, **_: warnings.append(text))
+    write_learned_flow(tmp_path / 'flow.png', {'RepFlow': trained}, ['star', numbers[1], 'tick'])
+    assert shown == [[f'{number} · RepFlow' for number in reversed(numbers)]]
+    assert warnings == [f"no test clip is of 'star', 'tick': learned flow is shown of {numbers[1]}, {numbers[0]}"]

@@ -49,6 +49,19 @@ def test_interval_of_a_difference_is_paired_by_seed_and_clip():
     assert row.difference_interval(Predictions(labels[1:], halves[:, 1:], 2, (0, 1))) is None
 
 
+def test_interval_of_several_splits_is_that_of_the_mean_over_them():
+    """Leaving one actor out, actors have different numbers of clips; each counts as much."""
+    labels, wrong = np.zeros(100, int), np.array([[1] * 10 + [0, 1] * 45])
+    low, high = Predictions(labels, wrong, 2, (0,), (10, 90)).interval()
+    # No clip of the first split is right, whatever is drawn, half of the second's.
+    half = 1.96 * (0.25 / 90) ** 0.5 / 2
+    assert low == pytest.approx(0.25 - half, abs=0.006) and high == pytest.approx(0.25 + half, abs=0.006)
+    row, other = (Predictions(labels, found, 2, (0,), (10, 90)) for found in (np.zeros((1, 100), int), wrong))
+    low, high = row.difference_interval(other)
+    assert low == pytest.approx(0.75 - half, abs=0.006) and high == pytest.approx(0.75 + half, abs=0.006)
+    assert row.difference_interval(other._replace(sizes=(90, 10))) is None
+
+
 def test_difference_is_paired_by_seed():
     # Seeds differ much, rows by 2 and 4 points: a standard error of sqrt(2) / sqrt(2).
     mean, error = paired_difference({0: 0.12, 1: 0.64, 2: 0.3}, {0: 0.10, 1: 0.60})

@@ -1,4 +1,4 @@
-# KTH, clips of 16 frames, 84 pixels high.
+# KTH, clips of 16 frames at 112x84.
 _base_ = ['../lists/kth.py', '../pipelines/videos_16x84.py']
 
 train_dataloader = dict(batch_size=8, dataset={{_base_.train_data}})

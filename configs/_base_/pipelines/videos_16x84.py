@@ -1,8 +1,9 @@
-# Clips of 16 frames, every second one, of small videos from a fixed camera: the whole frame, 84 pixels high, as persons
-# cross it. A fixed interval, since running differs from jogging by its speed. Tested on the clip in the middle.
+# Clips of 16 frames, every second one, of small videos from a fixed camera: the whole frame, as persons cross it, at
+# 112x84, KTH's shape. Frames of other shapes are stretched a little: clips of a batch need one size. A fixed interval,
+# since running differs from jogging by its speed. Tested on the clip in the middle.
 _base_ = './videos_16x112.py'
 
-changed = dict(Resize=dict(type='Resize', scale=(-1, 84)))
+changed = dict(Resize=dict(type='Resize', scale=(112, 84), keep_ratio=False))
 train_pipeline = [changed.get(step.type, step) for step in _base_.train_pipeline if 'Crop' not in step.type]
 val_pipeline = [changed.get(step.type, step) for step in _base_.val_pipeline if 'Crop' not in step.type]
 sample = dict(type='SampleFrames', clip_len=_base_.clip_len, frame_interval=_base_.frame_interval, test_mode=True)

@@ -46,23 +46,22 @@ def egogestar_clips() -> list[GestureClip]:
 def make_egogestar_lists(clone: str | Path, out: str | Path) -> dict:
     """Write lists of a clone of the public repository ``varunj/EgoGestAR``, paths relative to it.
 
+    Clips are found in its folder ``testvideo`` or in any other, also as ``star_1.mp4``, whatever their suffix.
+
     Writes, for the fold ``'test'`` (for results) and the fold ``'tune'`` (for choices, without a test clip),
     ``egogestar_train_<fold>.txt`` and ``egogestar_val_<fold>.txt``, and the other files of
     :func:`repflow_mm.datasets.list_makers.making.make_lists`. The fold ``'test'`` trains on the clips for tuning too.
 
     Args:
-        clone (str | Path): The clone, with its folder ``testvideo``.
+        clone (str | Path): The clone, or a folder with its clips.
         out (str | Path): Folder of the lists; it is made if it does not exist.
 
     Returns:
         dict: The report.
 
     Raises:
-        FileNotFoundError: If the clone has no folder ``testvideo``, or a list would be empty.
+        FileNotFoundError: If the folder does not exist, or a list would be empty.
     """
-    clone = Path(clone)
-    if not (clone / FOLDER).is_dir():
-        raise FileNotFoundError(f'{clone} is no clone of varunj/EgoGestAR: it has no folder {FOLDER}')
     lists = {f'{subset}_{fold}': _clips(subset, fold) for fold in FOLDS for subset in ('train', 'val')}
     return make_lists('egogestar', out, CLASSES, lists, ClipFiles(clone))
 
@@ -71,4 +70,5 @@ def _clips(subset: str, fold: str) -> list[Clip]:
     """The clips of a list: those that the fold trains on, or is validated with."""
     used = (fold,) if subset == 'val' else ('train', 'tune') if fold == 'test' else ('train',)
     clips = [clip for clip in egogestar_clips() if clip.subset in used]
-    return [Clip(clip.path, CLASSES.index(clip.name), (PurePosixPath(clip.path).stem,)) for clip in clips]
+    names = [(PurePosixPath(clip.path).stem, f'{clip.name}_{clip.number}') for clip in clips]
+    return [Clip(clip.path, CLASSES.index(clip.name), known) for clip, known in zip(clips, names)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from repflow_mm.datasets.list_makers.clip_files import Clip, ClipFiles
@@ -14,6 +15,10 @@ from repflow_mm.datasets.list_makers.splitting import split_items
 from repflow_mm.datasets.lists.list_files import INTEGER, read_lines
 
 SHARES = {'train': 0.8, 'val': 0.2}
+# What folders are called that hold the folders of classes of a split, and the split.
+SPLIT_FOLDERS = dict(
+    train='train', training='train', val='val', valid='val', validation='val', test='test', testing='test'
+)
 
 
 def make_folder_lists(
@@ -29,7 +34,8 @@ def make_folder_lists(
 
     Writes ``<name>_train_list_videos.txt`` and the same for the other splits, and the other files of
     :func:`repflow_mm.datasets.list_makers.making.make_lists`; labels are the folders' names in alphabetical order. The
-    same folder, shares, seed and pattern give the same lists.
+    same folder, shares, seed and pattern give the same lists. Folders of classes may lie in folders of the splits,
+    ``train/wave/a.mp4`` and ``val/wave/b.mp4``; these say what belongs to which then, in place of shares.
 
     Args:
         videos (str | Path): Folder of the folders of classes. Videos may lie deeper in these.
@@ -49,34 +55,42 @@ def make_folder_lists(
         dict: The report, with ``per_class`` (videos of each class in each split), ``duplicates`` (groups of files with
         the same content), ``duplicates_in_splits`` and ``duplicates_in_classes`` (those of the groups that are in
         several), ``groups`` (their number, None without a pattern), ``no_class`` (folders without a video, which are no
-        classes), and ``unknown`` (lines of the given files that are no video).
+        classes), ``split_folders`` (whether folders say what belongs to which split), and ``unknown`` (lines of the
+        given files that are no video).
 
     Raises:
         FileNotFoundError: If the folder or a given file does not exist, or a list would be empty.
         ValueError: If there are fewer than two folders with videos, a share is not allowed, the pattern is no regular
-            expression or is not found in a path, or the given files name a video in two splits, or several by one name.
+            expression or is not found in a path or there are folders of the splits, or the given files name a video in
+            two splits, or several by one name.
     """
     files = ClipFiles(videos)
-    paths = [path for path in files.paths if '/' in path and files.is_whole(path)]
-    classes = sorted({_class_of(path) for path in paths})
+    split_folders = _has_split_folders(files.paths)
+    if split_folders and group is not None:
+        raise ValueError(f'{videos} has a folder for each split, which says what belongs to which; take --group away')
+    class_of = partial(_folder, depth=int(split_folders))
+    paths = [path for path in files.paths if class_of(path) and files.is_whole(path)]
+    classes = sorted({class_of(path) for path in paths})
     if len(classes) < 2:
         must = 'must have two or more folders with videos, one for each class'
         raise ValueError(f'{videos} {must}, got {classes}{files.hint}')
-    labels = [classes.index(_class_of(path)) for path in paths]
+    labels = [classes.index(class_of(path)) for path in paths]
     unknown, groups = [], _groups(paths, group)
-    splits = _given_splits(paths, given, unknown) if given else split_items(labels, groups, shares, seed)
-    lists = {f'{split}_list_videos': [] for split in given or shares}
-    for path, label, split in zip(paths, labels, splits):
-        if split:
-            lists[f'{split}_list_videos'].append(Clip(path, label, (PurePosixPath(path).stem,)))
-    per_class = {class_name: dict.fromkeys(given or shares, 0) for class_name in classes}
-    for (label, split), count in Counter(zip(labels, splits)).items():
-        per_class[classes[label]] |= {split: count} if split else {}
+    if given:
+        names, splits = given, _given_splits(paths, given, unknown)
+    elif split_folders:
+        splits = [_split_of(path) for path in paths]
+        names = [name for name in dict.fromkeys(SPLIT_FOLDERS.values()) if name in splits]
+    else:
+        names, splits = shares, split_items(labels, groups, shares, seed)
+    lists = {f'{name}_list_videos': _clips(paths, labels, splits, name) for name in names}
+    counts = Counter(zip(labels, splits))
     notes = dict(
-        per_class=per_class,
+        per_class={own: {name: counts[label, name] for name in names} for label, own in enumerate(classes)},
         **_same_content(videos, paths, labels, splits),
         groups=None if group is None else len(set(groups)),
-        no_class=sorted(_folders(videos).difference(classes)),
+        no_class=sorted(_folders(videos, int(split_folders)).difference(classes)),
+        split_folders=split_folders and not given,
         unknown=unknown,
     )
     return make_lists(name or Path(videos).resolve().name, out, classes, lists, files, notes, flip=True)
@@ -87,6 +101,8 @@ def folder_lines(report: dict) -> list[str]:
     sizes = {name: sum(counts.values()) for name, counts in report['per_class'].items()}
     least, most = min(sizes, key=sizes.get), max(sizes, key=sizes.get)
     lines = [f'{len(sizes)} classes of {sizes[least]:,} ({least}) to {sizes[most]:,} ({most}) videos']
+    if report['split_folders']:
+        lines.append('the folders of the splits say what belongs to which; shares do not count')
     if report['groups'] is not None:
         lines.append(f'{report["groups"]:,} groups, each on one side')
     for key, text in (('no_class', 'folders without a video'), ('unknown', 'lines that are no video')):
@@ -99,12 +115,30 @@ def folder_lines(report: dict) -> list[str]:
     return lines
 
 
-def _class_of(path: str) -> str:
-    return path.split('/')[0]
+def _clips(paths: Sequence[str], labels: Sequence[int], splits: Sequence[str], name: str) -> list[Clip]:
+    """The clips of a split."""
+    items = [(path, label) for path, label, split in zip(paths, labels, splits) if split == name]
+    return [Clip(path, label, (PurePosixPath(path).stem,)) for path, label in items]
 
 
-def _folders(videos: str | Path) -> set[str]:
-    return {path.name for path in Path(videos).iterdir() if path.is_dir() and not path.name.startswith('.')}
+def _has_split_folders(paths: Sequence[str]) -> bool:
+    """Whether all videos lie in folders of classes in folders of a training and another split."""
+    splits = {_split_of(path) for path in paths if '/' in path}
+    return None not in splits and {'train'} < splits and all(_folder(path, 1) for path in paths if '/' in path)
+
+
+def _split_of(path: str) -> str | None:
+    return SPLIT_FOLDERS.get(path.split('/')[0].lower())
+
+
+def _folder(path: str, depth: int) -> str:
+    """The folder of a path at a depth; empty if it has none there."""
+    return next(iter(path.split('/')[depth:-1]), '')
+
+
+def _folders(videos: str | Path, depth: int) -> set[str]:
+    """Names of the folders at a depth."""
+    return {path.name for path in Path(videos).glob('*/' * depth + '*') if path.is_dir() and path.name[0] != '.'}
 
 
 def _groups(paths: Sequence[str], pattern: str | None) -> list[str]:

@@ -12,7 +12,7 @@ def split_items(labels: Sequence[int], groups: Sequence[str], shares: Mapping[st
 
     Groups go, the largest first and in an order of chance among equals, to the split that lacks most of what they have,
     so that every class is split by the shares as far as the groups allow. A class of as many items as there are splits
-    is meant to have one in each.
+    is meant to have one in each. No split is left empty: the last groups, the smallest, go to those that are.
 
     Args:
         labels (Sequence[int]): Label of each item.
@@ -40,9 +40,11 @@ def split_items(labels: Sequence[int], groups: Sequence[str], shares: Mapping[st
     random.Random(seed).shuffle(order)
     order.sort(key=lambda group: -len(members[group]))
     splits = [''] * len(labels)
-    for group in order:
+    empty = dict.fromkeys(shares)
+    for left, group in zip(range(len(order), 0, -1), order):
         counts = Counter(labels[index] for index in members[group])
-        chosen = min(shares, key=lambda name: _error(name, counts, missing, sizes))
+        chosen = min(shares if left > len(empty) else empty, key=lambda name: _error(name, counts, missing, sizes))
+        empty.pop(chosen, None)
         for index in members[group]:
             splits[index] = chosen
             missing[labels[index]][chosen] -= 1

@@ -37,11 +37,13 @@ class VideoInit(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Open ``results['filename']`` and add ``video_reader``, ``total_frames`` and ``avg_fps``.
 
-        A sample with an ``offset`` is a part of the video, and its ``total_frames`` are known.
+        A sample with an ``offset`` is a part of the video, and its ``total_frames`` are known. Where a video is decoded
+        from its start, what comes after the part is not read.
         """
         reader = open_video(results['filename'], self.decoder, self._content(results['filename']))
         results['video_reader'] = reader
         if 'offset' in results:
+            reader.end = results['offset'] + results['total_frames']
             _check_part(results, len(reader))
         else:
             results['total_frames'] = len(reader)

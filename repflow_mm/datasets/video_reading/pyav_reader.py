@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import islice
 
 import av
 import numpy as np
@@ -75,9 +76,9 @@ class PyAVReader(VideoReader):
         return count
 
     def _count_by_decoding(self) -> int:
-        """Decode every frame, and keep them if they are not too many."""
+        """Decode every frame, or those before ``end``, and keep them if they are not too many."""
         kept, size, count = [], 0, 0
-        for frame in self._decoded_from_start():
+        for frame in islice(self._decoded_from_start(), self.end):
             count += 1
             size += sum(plane.buffer_size for plane in frame.planes)
             if size <= BYTES_KEPT:

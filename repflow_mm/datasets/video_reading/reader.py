@@ -22,6 +22,8 @@ class VideoReader(ABC):
     Attributes:
         average_fps (float): Frames per second; 0 where the file does not say.
         in_order (str): Why every read decodes from the start; empty where the reader seeks.
+        end (int, optional): A reader that decodes from the start to count the frames stops after so many; that those
+            behind are damaged does not matter then. Set before the first read. Defaults to None, all.
 
     Raises:
         BadVideoError: If the video cannot be used.
@@ -29,6 +31,7 @@ class VideoReader(ABC):
 
     average_fps: float = 0.0
     in_order: str = ''
+    end: int | None = None
 
     def __init__(self, source: VideoSource) -> None:
         source.check()

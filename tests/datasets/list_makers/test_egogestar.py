@@ -50,11 +50,19 @@ def test_lists(tmp_path, clone):
     assert tuple(read(tmp_path, 'classes')) == CLASSES
 
 
+def test_clips_without_the_clone(tmp_path):
+    """In folders of classes, of another suffix, without what all names begin with."""
+    for clip in egogestar_clips():
+        (tmp_path / 'clips' / clip.name).mkdir(parents=True, exist_ok=True)
+        (tmp_path / 'clips' / clip.name / f'{clip.name}_{clip.number}.mkv').write_bytes(b'x')
+    report = make_egogestar_lists(tmp_path, tmp_path / 'out')
+    assert report['extra'] == [] and report['lists']['train_test']['missing'] == []
+    assert 'clips/carret/carret_10.mkv 0' in read(tmp_path, 'val_test')
+
+
 def test_what_is_no_clone(tmp_path):
-    with pytest.raises(FileNotFoundError, match='is no clone of varunj/EgoGestAR: it has no folder testvideo'):
-        make_egogestar_lists(tmp_path, tmp_path / 'out')
-    (tmp_path / 'testvideo').mkdir()
-    with pytest.raises(
-        FileNotFoundError, match='has none of the clips of train_test; .* looked for as testvideo/testv'
-    ):
+    with pytest.raises(FileNotFoundError, match='folder of videos .*none does not exist'):
+        make_egogestar_lists(tmp_path / 'none', tmp_path / 'out')
+    message = 'has none of the clips of train_test; .* looked for as testvideo/testv'
+    with pytest.raises(FileNotFoundError, match=message):
         make_egogestar_lists(tmp_path, tmp_path / 'out')

@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 from repflow_mm.datasets.list_makers.folders import folder_lines, make_folder_lists
@@ -73,6 +75,32 @@ def test_given_splits(tmp_path, videos):
     (tmp_path / 'val.txt').write_text('person2_0\n')
     with pytest.raises(ValueError, match="'person2_0' is 2 videos, 'wave left/raw/person2_0.mp4' and .*; give paths"):
         make_folder_lists(videos, tmp_path / 'out', given=given)
+
+
+def test_folders_of_the_splits(tmp_path, videos):
+    """As many data sets come: their splits are not taken for the classes."""
+    (tmp_path / 'own').mkdir()
+    for name in ('Train', 'validation'):
+        shutil.copytree(videos, tmp_path / 'own' / name)
+    (tmp_path / 'own' / 'validation' / 'wave right' / 'raw' / 'person1_0.mp4').unlink()
+    (tmp_path / 'own' / 'Train' / 'nothing').mkdir()
+    report = make_folder_lists(tmp_path / 'own', tmp_path / 'out')
+    assert report['per_class'] == {'wave left': dict(train=10, val=10), 'wave right': dict(train=5, val=4)}
+    assert report['no_class'] == ['nothing']
+    lines = (tmp_path / 'out' / 'own_val_list_videos.txt').read_text().splitlines()
+    assert len(lines) == 14 and lines[0] == 'validation/wave left/raw/person0_0.mp4 0'
+    assert 'the folders of the splits say what belongs to which; shares do not count' in folder_lines(report)
+    assert len(report['duplicates_in_splits']) == 14
+    with pytest.raises(ValueError, match='own has a folder for each split, .*; take --group away'):
+        make_folder_lists(tmp_path / 'own', tmp_path / 'out', group='person')
+
+
+@pytest.mark.parametrize('names', [('train', 'bus'), ('val', 'test'), ('train', 'training')])
+def test_folders_that_are_classes(tmp_path, videos, names):
+    """A train beside a bus is a class, and so is one without folders of classes in it."""
+    for name, old in zip(names, ('wave left', 'wave right')):
+        (videos / old).rename(videos / name)
+    assert list(make_folder_lists(videos, tmp_path / 'out')['per_class']) == sorted(names)
 
 
 def test_the_same_content_is_told(tmp_path, videos):

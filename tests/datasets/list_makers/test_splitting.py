@@ -51,3 +51,11 @@ def test_shares_that_are_not_allowed(shares):
 def test_too_few_groups():
     with pytest.raises(ValueError, match="1 groups cannot make 3 splits; the first is 'a'"):
         split_items([0, 1], ['a', 'a'], SHARES)
+
+
+@pytest.mark.parametrize(('sizes', 'shares'), [((8, 8), dict(train=0.8, val=0.2)), ((9, 7, 2), SHARES)])
+def test_no_split_is_empty(sizes, shares):
+    """Of two persons one is for validation, though a fifth of the videos is far from one person's."""
+    groups = [f'g{number}' for number, size in enumerate(sizes) for _ in range(size)]
+    splits = split_items([0, 1] * (len(groups) // 2), groups, shares)
+    assert set(splits) == set(shares) and Counter(splits)['train'] == max(sizes)

@@ -75,6 +75,22 @@ def test_part_of_a_video(video):
     assert error.value.status == 'short'
 
 
+def test_part_before_the_damage_of_a_video(video):
+    """A video of KTH's archive is cut short; it is decoded from its start, but not beyond a part."""
+    frames = [np.full((32, 32, 3), 20 * number, np.uint8) for number in range(12)]
+    path = video.with_name('cut.avi')
+    write_video(path, frames, fps=25)
+    path.write_bytes(path.read_bytes()[: path.read_bytes().index(b'idx1') - 10])
+
+    def decode_part(offset, total_frames):
+        part = dict(filename=str(path), offset=offset, total_frames=total_frames)
+        return Compose(PIPELINE)(dict(start_index=0, modality='RGB', label=0, **part))['imgs']
+
+    assert [round(image.mean() / 20) for image in decode_part(2, 8)] == list(range(2, 10))
+    with pytest.raises(ValueError, match='cut.avi .* cannot be read: the packet at byte'):
+        decode_part(4, 8)
+
+
 def test_missing_video(tmp_path):
     with pytest.raises(FileNotFoundError, match=f'video {tmp_path}/none.mp4 does not exist'):
         decode(tmp_path / 'none.mp4')
