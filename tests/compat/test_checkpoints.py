@@ -122,13 +122,14 @@ def test_parts_that_say_they_are_compressed(checkpoint):
 
 
 def test_numbers_of_no_tensor_in_the_old_format(tmp_path):
-    """Torch has an assertion for them."""
+    """Torch has an assertion for them, without words in version 2.6."""
     path = tmp_path / 'epoch_1.pth'
     weight = torch.zeros(2)
     torch.save(dict(state_dict=dict(w=weight)), path, _use_new_zipfile_serialization=False)
     head, key, rest = path.read_bytes().rpartition(str(weight.untyped_storage()._cdata).encode())
     path.write_bytes(head + b'9' * len(key) + rest)
-    with pytest.raises(ValueError, match=rf'checkpoint {path} is damaged or incomplete: storage key .* not found'):
+    said = rf'checkpoint {path} is damaged or incomplete: (storage key .* not found|AssertionError$)'
+    with pytest.raises(ValueError, match=said):
         CheckpointLoader.load_checkpoint(str(path))
 
 
