@@ -50,7 +50,7 @@ def test_kth_configs_read_the_sequences_of_the_lists(fold, persons, motion_clips
         found = [dataset.get_data_info(index) for index in range(len(dataset))]
         expected = [(f'person{p:02}', *part) for p in (trained if mode == 'train' else [tested]) for part in PARTS]
         assert [(Path(s['filename']).name[:8], s['offset'], s['total_frames']) for s in found] == expected
-        assert dataset[1]['inputs'].shape == (1, 3, 16, 84, 84)
+        assert dataset[1]['inputs'].shape == (1, 3, 16, 84, 112)
 
 
 # Frames 3 to 9, and 11 and 12.
@@ -98,8 +98,8 @@ VIEWS = dict(
     jester={'32': (6, 3, 32, 256, 256), 'tsm': (48, 3, 256, 256)},
     diving48={'32': (1, 3, 32, 224, 224), 'tsm': (8, 3, 224, 224)},
     ucf101={'32': (25, 3, 32, 224, 224), 'tsm': (8, 3, 224, 224), '16': (25, 3, 16, 112, 112)},
-    kth={'16': (1, 3, 16, 84, 84)},
-    weizmann={'16': (1, 3, 16, 84, 84)},
+    kth={'16': (1, 3, 16, 84, 112)},
+    weizmann={'16': (1, 3, 16, 84, 112)},
 )
 
 
