@@ -22,6 +22,8 @@ from repflow_mm.testing.hardware import hardware
 from repflow_mm.testing.timing import seconds_of
 
 FILE = 'costs.json'
+# Other work on the machine lengthens times, for seconds on end: the shortest of many, in turn, is without it.
+REPEATS = 25
 
 
 class Cost(NamedTuple):
@@ -62,7 +64,7 @@ def write_costs(work_dir: str | Path, costs: dict[str, Cost]) -> None:
 
 
 def costs_of(
-    configs: dict[str, Config], repeats: int = 5, device: str = 'cpu', progress: str | None = None
+    configs: dict[str, Config], repeats: int = REPEATS, device: str = 'cpu', progress: str | None = None
 ) -> dict[str, Cost]:
     """Measure each config's recognizer on the first video of its test set, the configs in turn.
 
@@ -71,7 +73,7 @@ def costs_of(
 
     Args:
         configs (dict[str, Config]): The configs, under the names of their networks.
-        repeats (int): Measurements of each. Defaults to 5.
+        repeats (int): Measurements of each. Defaults to 25.
         device (str): Where to run. Defaults to ``'cpu'``.
         progress (str, optional): Title of a progress bar. Defaults to None, which shows none.
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from repflow_mm.files import write_text
 from repflow_mm.markdown import markdown_table
 from repflow_mm.sweeps.code_version import code_version
-from repflow_mm.sweeps.costs import Cost, total_cost
+from repflow_mm.sweeps.costs import REPEATS, Cost, total_cost
 from repflow_mm.sweeps.pictures import ACCURACY_OVER_MS, BARS, write_accuracy_over_ms, write_bars
 from repflow_mm.sweeps.results import (
     Accuracies,
@@ -29,7 +29,7 @@ CSV_COSTS = ('seconds a video', 'parameters', 'operations', 'machine')
 COST_TITLES = ('parameters', 'GFLOP', 'ms a video')
 COSTS = (
     'GFLOP: a multiply-add is two operations, convolutions, matrix products and flow layers alone; ms: the shortest of '
-    'five for a decoded video, TV-L1 included where the network is fed with it,'
+    f'{REPEATS} for a decoded video, TV-L1 included where the network is fed with it,'
 )
 
 
