@@ -266,7 +266,7 @@ def triton_backward(
     """Gradients of what :func:`triton_forward` computes, from its inputs alone; the result is deterministic.
 
     Computes the iterations again and keeps their states, 24 bytes a pixel and iteration, for as many planes at a
-    time as fit ``SCRATCH_BYTES`` of device memory (at least one). All tensors are float32; the last sums are float64.
+    time as fit ``scratch_bytes`` of device memory (at least one). All tensors are float32; the last sums are float64.
 
     Args:
         grad_u (Tensor): Gradient of u, (N, 2C, T-1, H, W).
@@ -296,7 +296,7 @@ def triton_backward(
     sums = x.new_empty((ceil_div(num_iters, step), NUM_SUMS, math.prod(tile.count(h, w)), num_planes))
     states = num_iters - 1 + (2 if tile.halo else 0)
     with on_device(x):
-        for first_plane, planes in plane_chunks(num_planes, bytes_per_plane=states * COMPONENTS * 4 * h * w):
+        for first_plane, planes in plane_chunks(num_planes, states * COMPONENTS * 4 * h * w, x.device):
             history = x.new_empty((num_iters - 1, COMPONENTS, planes, h, w))
             _fill_history(x, settings, history_tile, history, first_plane)
             _launch_backward(grad_u, x, settings, tile, history, terms, sums, first_plane)

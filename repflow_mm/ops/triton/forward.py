@@ -6,6 +6,7 @@ README.md in the folder above says what is held where, and why.
 from __future__ import annotations
 
 import contextlib
+import functools
 
 import torch
 import triton
@@ -33,8 +34,10 @@ from repflow_mm.ops.triton.tiles import (
     zero_state,
 )
 
-# Device memory for what lies between launches, per call.
+# Device memory for what lies between launches, per call: a share of the device's, but at least so much. With larger
+# chunks of planes less of the GPU idles at their ends, and less of the CPU's time goes into launches.
 SCRATCH_BYTES = 256 * 2**20
+SCRATCH_SHARE = 1 / 80
 COMPONENTS = 6  # u_x, u_y, p_xx, p_xy, p_yx, p_yy
 STORE_NONE, STORE_LAST, STORE_EVERY = range(3)
 # Arguments for whose values Triton is not to compile kernels of their own: none would be faster, as each thread reads
@@ -173,12 +176,20 @@ def launch_forward(
     launch(rep_flow_fwd_kernel, x, settings, tile, num_planes, **iterations, **pointers)
 
 
-def plane_chunks(num_planes: int, bytes_per_plane: int) -> list[tuple[int, int]]:
-    """(first plane, number of planes) of chunks whose scratch stays within SCRATCH_BYTES, or is one plane's.
+@functools.cache
+def scratch_bytes(device: torch.device) -> int:
+    """How much memory may lie between the launches of a call on a device."""
+    if device.type != 'cuda':
+        return SCRATCH_BYTES
+    return max(SCRATCH_BYTES, int(SCRATCH_SHARE * torch.cuda.get_device_properties(device).total_memory))
+
+
+def plane_chunks(num_planes: int, bytes_per_plane: int, device: torch.device) -> list[tuple[int, int]]:
+    """(first plane, number of planes) of chunks whose scratch stays within :func:`scratch_bytes`, or is one plane's.
 
     They are as even as can be: a small one at the end would leave most of the GPU idle.
     """
-    most = max(1, SCRATCH_BYTES // max(1, bytes_per_plane))
+    most = max(1, scratch_bytes(device) // max(1, bytes_per_plane))
     size = ceil_div(num_planes, ceil_div(num_planes, most))
     return [(first, min(size, num_planes - first)) for first in range(0, num_planes, size)]
 
@@ -197,7 +208,7 @@ def triton_forward(
     """Representation flow of every pair of neighbouring frames; computes what ``rep_flow_ref`` specifies.
 
     Planes up to 64 x 64 are solved in one launch that reads F1 and F2 and writes u; larger ones in launches of a few
-    iterations, with u and p in between in device memory, at most ``SCRATCH_BYTES`` of it. All tensors are float32.
+    iterations, with u and p in between in device memory, at most ``scratch_bytes`` of it. All tensors are float32.
 
     Args:
         x (Tensor): Features (N, C, T, H, W), any strides.
@@ -233,7 +244,7 @@ def _stream_forward(x: Tensor, settings: tuple[Tensor, ...], tile: Tile, num_ite
     """Write u (N, 2C, T-1, H, W) in launches of a few iterations."""
     n, c, t, h, w = x.shape
     step = tile.halo - FORWARD.rim
-    for first_plane, num_planes in plane_chunks(n * c * (t - 1), bytes_per_plane=2 * COMPONENTS * 4 * h * w):
+    for first_plane, num_planes in plane_chunks(n * c * (t - 1), 2 * COMPONENTS * 4 * h * w, x.device):
         shape = (COMPONENTS, num_planes, h, w)
         # Two states in turn, because a tile reads what its neighbours own.
         states = [x.new_empty(shape) for _ in range(2 if num_iters > step else 0)]

@@ -66,9 +66,9 @@ def solve_into_nan(*args, **kwargs):
         return solve(*args, **kwargs)
 
 
-def solve_within(scratch_bytes, *args, **kwargs):
+def solve_within(num_bytes, *args, **kwargs):
     """As ``solve``, with that many bytes for what lies between launches."""
     from repflow_mm.ops.triton import forward
 
-    with mock.patch.object(forward, 'SCRATCH_BYTES', scratch_bytes):
+    with mock.patch.object(forward, 'scratch_bytes', lambda device: num_bytes):
         return solve(*args, **kwargs)

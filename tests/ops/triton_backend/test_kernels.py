@@ -1,6 +1,7 @@
 """The Triton kernels against the float64 reference and against themselves, in every way to run them."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -102,3 +103,12 @@ def test_chunks_of_planes_change_nothing(mode):
     bytes_per_plane = 2 * 24 * 7 * 5  # two states
     for name, actual in mode.run(solve_within, 3 * bytes_per_plane, inputs, grad_u, 3, LOW, mode.device).items():
         assert torch.equal(actual, expected[name]), name
+
+
+@pytest.mark.parametrize(('total', 'expected'), [(80 * 2**30, 2**30), (8 * 2**30, 256 * 2**20)])
+def test_scratch_is_a_share_of_the_devices_memory(monkeypatch, total, expected):
+    from repflow_mm.ops.triton.forward import scratch_bytes
+
+    monkeypatch.setattr(torch.cuda, 'get_device_properties', lambda device: SimpleNamespace(total_memory=total))
+    assert scratch_bytes.__wrapped__(torch.device('cuda')) == expected
+    assert scratch_bytes.__wrapped__(torch.device('cpu')) == 256 * 2**20
