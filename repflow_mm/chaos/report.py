@@ -6,8 +6,8 @@ from pathlib import Path
 
 from repflow_mm.chaos.parts import PARTS
 from repflow_mm.files import write_json, write_text
-from repflow_mm.gpu_check.runner import DONE
 from repflow_mm.markdown import markdown_table, replace_section, section_lines
+from repflow_mm.timed_parts.runner import DONE
 
 SECTION = 'chaos'
 TITLES = {part.name: part.title for part in PARTS}

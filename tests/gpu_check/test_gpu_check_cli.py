@@ -9,9 +9,10 @@ import pytest
 import torch
 from helpers import ROOT
 
-from repflow_mm.gpu_check import cli, runner
+from repflow_mm.gpu_check import cli
 from repflow_mm.gpu_check.parts import PARTS
 from repflow_mm.gpu_check.parts.compilation import Solve, list_jobs
+from repflow_mm.timed_parts import runner
 
 
 @pytest.fixture(scope='module')

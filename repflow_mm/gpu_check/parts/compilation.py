@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import torch
 
-from repflow_mm.gpu_check.context import Context, Emit, emit_outcome
 from repflow_mm.gpu_check.tables import Table
 from repflow_mm.testing.triton_launches import absent_device, replaced_launches
+from repflow_mm.timed_parts.context import Context, Emit, emit_outcome
 
 SIZES = (112, 56, 28, 14, 7)
 TRAINING_SIZE = 16  # of the demo's maps

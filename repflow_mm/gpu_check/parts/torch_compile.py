@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from repflow_mm.gpu_check.context import Context, Emit, emit_outcome
 from repflow_mm.gpu_check.parts import MMACTION
-from repflow_mm.gpu_check.runner import missing_modules
 from repflow_mm.gpu_check.solver_inputs import Problem, draw_inputs
 from repflow_mm.gpu_check.tables import Table, milliseconds
 from repflow_mm.gpu_check.timing import call_seconds
 from repflow_mm.ops import rep_flow_ref
 from repflow_mm.testing.timing import synchronise
+from repflow_mm.timed_parts.context import Context, Emit, emit_outcome
+from repflow_mm.timed_parts.runner import missing_modules
 
 PROBLEM, TINY_PROBLEM = Problem(28, 2, 15), Problem(6, 1, 2, num_iters=2, channels=2)
 REPEATS = 5
