@@ -12,18 +12,8 @@ PACKAGE = 'repflow_mm'
 # From the bottom up: a part imports what stands above its line, and itself.
 LAYERS = (
     ('ops',),
-    (
-        'version',
-        'files',
-        'flow_names',
-        'markdown',
-        'progress',
-        'processes',
-        'randomness',
-        'read_watch',
-        'resources',
-        'timed_parts',
-    ),
+    ('version', 'files', 'flow_names', 'progress', 'processes', 'randomness', 'read_watch', 'resources'),
+    ('markdown', 'timed_parts'),
     ('compat',),
     ('classical_flow', 'testing'),
     ('models', 'datasets', 'evaluation'),
