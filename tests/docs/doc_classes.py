@@ -54,6 +54,7 @@ NOT_RUN = {
         ('README.md', 'bash tools/demo.sh'),
         ('docs/ablations.md', 'python tools/data/make_motion_clips.py'),
         ('docs/ablations.md', 'python tools/ablate.py two_stream'),
+        ('docs/ablations.md', 'python tools/ablate.py learn iterations'),
         ('docs/ablations.md', 'python tools/ablate.py others longer'),
         ('docs/cluster.md', ''),
         ('docs/datasets.md', 'repflow-mm ablate main'),
