@@ -1,3 +1,4 @@
+import gc
 import sys
 from pathlib import Path
 
@@ -7,6 +8,15 @@ import pytest
 matplotlib.use('Agg')
 # The benchmarks are a package beside the scripts, not a part of what is installed.
 sys.path.append(str(Path(__file__).parents[1] / 'tools'))
+
+
+def pytest_collection_finish():
+    """Leave what the modules hold out of garbage collections: each data set asks for a whole one, of most of a second.
+
+    All modules of tests are imported by then, and with them torch and MMAction2.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope='session')
