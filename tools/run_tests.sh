@@ -8,4 +8,5 @@ tools/setup_env.sh tests
 .venv/bin/ruff format --check .
 # A thread for each process of the tests: with more, those of all processes wait for each other on few cores.
 export MPLBACKEND=Agg OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
-exec .venv/bin/python -m pytest -n "${TEST_PROCESSES:-2}" "$@"
+# The process that is done first takes tests from the others, some of which take most of a minute.
+exec .venv/bin/python -m pytest -n "${TEST_PROCESSES:-2}" --dist worksteal "$@"

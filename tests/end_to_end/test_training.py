@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import ROOT, run, run_python, shrink_config
+from helpers import ROOT, fork_ranks, run, run_python, shrink_config
 from mmengine.config import Config
 from mmengine.runner import CheckpointLoader
 
@@ -263,8 +263,8 @@ def test_every_family_trains_in_two_processes(name, motion_clips, tmp_path):
     cfg.train_dataloader.dataset.indices = 8
     cfg.default_hooks.logger.interval = 1
     cfg.dump(tmp_path / 'small.py')
-    run_script('dist_train.sh', tmp_path / 'small.py', 2, '--work-dir', tmp_path / 'two', '--no-validate',
-               motion_clips=motion_clips, cwd=tmp_path)  # fmt: skip
+    arguments = command_line(tmp_path / 'small.py', tmp_path / 'two', '--no-validate', '--launcher', 'pytorch')
+    assert fork_ranks(2, lambda rank: train_api.main(arguments)) == [0, 0]
     assert list(losses(tmp_path / 'two')) == [1, 2]
 
 
