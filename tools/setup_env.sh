@@ -17,12 +17,10 @@ for list in "${lists[@]}" setup.py; do
     stamp=.venv/installed-$(basename "$list")
     cmp -s "$list" "$stamp" && continue
     echo "installing $list"
-    # Without --no-compile pip would compile every module, most of which are never imported, in a single process.
-    install=(.venv/bin/python -m pip install -q --no-compile)
     case $list in
-        setup.py) "${install[@]}" --no-deps --no-build-isolation -e . ;;
-        */openmmlab.txt) "${install[@]}" --no-deps -r "$list" ;;
-        *) "${install[@]}" -r "$list" ;;
+        setup.py) .venv/bin/python -m pip install -q --no-deps --no-build-isolation -e . ;;
+        */openmmlab.txt) .venv/bin/python -m pip install -q --no-deps -r "$list" ;;
+        *) .venv/bin/python -m pip install -q -r "$list" ;;
     esac
     cp "$list" "$stamp"
 done
