@@ -1,8 +1,11 @@
-"""Text in Markdown."""
+"""Text in Markdown, and pages with generated sections."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from repflow_mm.files import write_text
 
 
 def markdown_table(header: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
@@ -21,6 +24,34 @@ def markdown_table(header: Sequence[object], rows: Iterable[Sequence[object]]) -
             raise ValueError(f'a row has {len(row)} cells, the header {len(header)}: {list(row)}')
         lines.append(_line(row))
     return '\n'.join(lines)
+
+
+def read_page(page: Path) -> str:
+    """The text of a page.
+
+    Raises:
+        FileNotFoundError: If the page does not exist.
+    """
+    if not page.is_file():
+        raise FileNotFoundError(f'{page} does not exist')
+    return page.read_text(encoding='utf-8')
+
+
+def write_sections(page: Path, sections: Mapping[str, Sequence[str]]) -> None:
+    """Put other lines into sections of a page, all of them at once or, if one has no markers, none.
+
+    Args:
+        page (Path): A Markdown file, which is never there in part.
+        sections (Mapping[str, Sequence[str]]): The lines of each section, see :func:`replace_section`, by its name.
+
+    Raises:
+        FileNotFoundError: If the page does not exist.
+        ValueError: If the markers of a section are not there, each once and in order.
+    """
+    text = read_page(page)
+    for name, lines in sections.items():
+        text = replace_section(text, name, lines, page)
+    write_text(page, text.splitlines())
 
 
 def replace_section(text: str, name: str, lines: Sequence[str], file: object) -> str:

@@ -12,7 +12,8 @@ PACKAGE = 'repflow_mm'
 # From the bottom up: a part imports what stands above its line, and itself.
 LAYERS = (
     ('ops',),
-    ('version', 'files', 'flow_names', 'markdown', 'progress', 'processes', 'randomness', 'read_watch', 'resources'),
+    ('version', 'files', 'flow_names', 'progress', 'processes', 'randomness', 'read_watch', 'resources'),
+    ('markdown', 'timed_parts'),
     ('compat',),
     ('classical_flow', 'testing'),
     ('models', 'datasets', 'evaluation'),
@@ -35,6 +36,7 @@ EXTERNAL = {
     'randomness': {'numpy', 'torch'},
     'read_watch': set(),
     'resources': set(),
+    'timed_parts': set(),
     'visualization': {'PIL', 'cv2', 'matplotlib', 'mmengine', 'numpy', 'torch'},
 }
 MODULES = sorted(path.relative_to(ROOT) for path in (ROOT / PACKAGE).rglob('*.py'))

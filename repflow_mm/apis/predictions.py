@@ -13,8 +13,8 @@ from torch import Tensor
 
 from repflow_mm.apis.recognizer import Recognizer
 
-# What samples the frames of a video, of MMAction2's transforms.
-SAMPLERS = ('SampleFrames', 'DenseSampleFrames', 'UniformSample')
+# Those of MMAction2's samplers that can be shown a part of a video, so that windows are possible.
+PART_SAMPLERS = ('SampleFrames', 'DenseSampleFrames', 'UniformSample')
 # Frames per second of a video that does not tell it.
 RATE = 25.0
 
@@ -85,9 +85,9 @@ def sampler_of(steps: Sequence[dict]) -> int:
         ValueError: If there is none.
     """
     for index, step in enumerate(steps):
-        if step['type'] in SAMPLERS:
+        if step['type'] in PART_SAMPLERS:
             return index
-    raise ValueError(f'the test pipeline must have one of {SAMPLERS}, got {[step["type"] for step in steps]}')
+    raise ValueError(f'the test pipeline must have one of {PART_SAMPLERS}, got {[step["type"] for step in steps]}')
 
 
 def predict_videos(recognizer: Recognizer, videos: Iterable[Path], batch_size: int = 1) -> Iterator[Prediction]:

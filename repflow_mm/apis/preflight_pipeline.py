@@ -17,7 +17,7 @@ from repflow_mm.models import FlowDataPreprocessor
 # Parts of the names of a pipeline's steps that decode videos, and that read folders of frames or files of flow.
 OF_VIDEOS = ('DecordDecode', 'OpenCVDecode', 'PyAVDecode', 'VideoDecode', 'CheckedDecordDecode')
 OF_FRAMES = ('RawFrameDecode', 'FlowFileDecode')
-SAMPLERS = (SampleFrames, UniformSample, UniformSampleFrames, UntrimmedSampleFrames)
+SAMPLER_CLASSES = (SampleFrames, UniformSample, UniformSampleFrames, UntrimmedSampleFrames)
 
 
 class Sampling(NamedTuple):
@@ -132,7 +132,7 @@ def _sampling(dataset: dict) -> Sampling | None:
     layout = next((step.get('input_format') for step in steps if step.get('type') == 'FormatShape'), None)
     for step in steps:
         kind = _registered(TRANSFORMS, step)
-        if isinstance(kind, type) and issubclass(kind, SAMPLERS):
+        if isinstance(kind, type) and issubclass(kind, SAMPLER_CLASSES):
             return Sampling(kind.__name__, *_clips(kind, step), layout)
     return None
 

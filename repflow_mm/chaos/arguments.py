@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from repflow_mm.chaos.parts import seed_of, tries_of
-from repflow_mm.gpu_check.context import Context, Emit
 from repflow_mm.models.layers import FlowBlock, RepresentationFlow
 from repflow_mm.ops import rep_flow, rep_flow_ref, tvl1_flow
+from repflow_mm.timed_parts.context import Context, Emit
 
 WANTED = 10_000
 BATCH = 50

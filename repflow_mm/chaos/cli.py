@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import repflow_mm
@@ -14,8 +14,8 @@ from repflow_mm.apis.command_line import one_line_errors
 from repflow_mm.chaos.parts import PARTS, write_settings
 from repflow_mm.chaos.report import is_as_wanted, table, write_docs, write_report
 from repflow_mm.files import check_writable
-from repflow_mm.gpu_check.cli import new_lines_shown
-from repflow_mm.gpu_check.runner import run_parts
+from repflow_mm.timed_parts.progress import updater
+from repflow_mm.timed_parts.runner import new_folder, run_parts
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -58,20 +58,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace, command: str) -> dict:
     import torch
 
-    folder = args.out / 'parts'
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    folder = folder.resolve()
+    folder = new_folder(args.out).resolve()
     write_settings(folder, args.seed, args.most)
     versions = dict(repflow_mm=repflow_mm.__version__, torch=torch.__version__)
     report = dict(command=command, started=time.strftime('%Y-%m-%d'), seed=args.seed, versions=versions, parts=[])
-    show_new = new_lines_shown()
-
-    def update(outcomes: list[dict]) -> None:
-        report['parts'] = outcomes
-        write_report(report, args.out)
-        show_new(outcomes)
-
+    update = updater(report, partial(write_report, report, args.out))
     parts = [part for part in PARTS if part.name in args.parts]
     run_parts(parts, folder, 60 * args.minutes, not torch.cuda.is_available(), update)
     return report

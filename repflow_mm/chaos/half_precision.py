@@ -14,7 +14,7 @@ from repflow_mm.chaos.parts import emit_untried, run_in_child, tries_of
 from repflow_mm.compat.checkpoints import load_from_local
 from repflow_mm.datasets.motion_clips.clips import MotionClipOptions
 from repflow_mm.datasets.motion_clips.files import make_motion_clips
-from repflow_mm.gpu_check.context import Context, Emit
+from repflow_mm.timed_parts.context import Context, Emit
 
 MOST_SECONDS = 300
 CLIPS = MotionClipOptions(train=320, val=160, size=32, length=8)

@@ -15,7 +15,7 @@ from repflow_mm.chaos.hostile.offer import OF_OTHERS, Offer
 from repflow_mm.chaos.hostile.scores import score_offers
 from repflow_mm.chaos.kills import preload, prepare
 from repflow_mm.chaos.parts import emit_untried, run_in_child, tries_of
-from repflow_mm.gpu_check.context import Context, Emit
+from repflow_mm.timed_parts.context import Context, Emit
 
 MOST_SECONDS = 120
 # What a hostile file would make if it could.

@@ -25,7 +25,7 @@ from repflow_mm.compat.checkpoints import load_from_local
 from repflow_mm.datasets.motion_clips.clips import MotionClipOptions
 from repflow_mm.datasets.motion_clips.files import make_motion_clips
 from repflow_mm.files import write_json
-from repflow_mm.gpu_check.context import Context, Emit
+from repflow_mm.timed_parts.context import Context, Emit
 
 WANTED = 50
 # A child that takes longer hangs.

@@ -1,6 +1,6 @@
 """The parts of the chaos, and what they have in common.
 
-A part is a module with ``run(emit, context)``, as in :mod:`repflow_mm.gpu_check.parts`. Each record has ``kind`` (what
+A part is a module with ``run(emit, context)``, see :mod:`repflow_mm.timed_parts`. Each record has ``kind`` (what
 was tried), ``ok``, ``count`` (how many tries it stands for) and, where something went wrong, ``why``. A part begins
 with one try of each kind; what there is no time for is a record of no tries.
 """
@@ -17,8 +17,8 @@ import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from repflow_mm.gpu_check.context import Context, Emit
-from repflow_mm.gpu_check.parts import Part
+from repflow_mm.timed_parts.context import Context, Emit
+from repflow_mm.timed_parts.part import Part
 
 _HERE = 'repflow_mm.chaos'
 # The least that is kept for a part is for one try of each kind; fifty kills take longer than all that is beyond it.

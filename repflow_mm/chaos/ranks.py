@@ -13,7 +13,7 @@ from pathlib import Path
 from repflow_mm.chaos.failing_rank import FAILURES
 from repflow_mm.chaos.kills import CONFIG, prepare
 from repflow_mm.chaos.parts import emit_untried, tries_of
-from repflow_mm.gpu_check.context import Context, Emit
+from repflow_mm.timed_parts.context import Context, Emit
 
 # What the processes wait for each other, and what the launcher and the start may take beside it.
 TIMEOUT_SECONDS, MORE_SECONDS = 30, 90

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from repflow_mm.chaos.parts import PARTS
 from repflow_mm.files import write_json, write_text
-from repflow_mm.gpu_check.runner import DONE
-from repflow_mm.markdown import markdown_table, replace_section, section_lines
+from repflow_mm.markdown import markdown_table, read_page, section_lines, write_sections
+from repflow_mm.timed_parts.runner import DONE
 
 SECTION = 'chaos'
 TITLES = {part.name: part.title for part in PARTS}
@@ -53,14 +53,11 @@ def write_docs(report: dict, docs: Path) -> None:
         FileNotFoundError: If the file does not exist.
         ValueError: If the markers are not there.
     """
-    if not docs.is_file():
-        raise FileNotFoundError(f'{docs} does not exist')
-    text = docs.read_text(encoding='utf-8')
     versions = ', '.join(f'{name} {version}' for name, version in report['versions'].items())
     source = f'`{report["command"]}`, {report["started"]}; {versions}'
-    parts = _documented(section_lines(text, SECTION, docs))
+    parts = _documented(section_lines(read_page(docs), SECTION, docs))
     parts |= {TITLES[part['name']]: (source, table([part]).split('\n')[2:]) for part in report['parts']}
-    write_text(docs, replace_section(text, SECTION, _laid_out(parts), docs).splitlines())
+    write_sections(docs, {SECTION: _laid_out(parts)})
 
 
 def _documented(lines: list[str]) -> dict[str, tuple[str, list[str]]]:

@@ -9,8 +9,8 @@ import numpy as np
 from repflow_mm.chaos.parts import seed_of, tries_of
 from repflow_mm.datasets.lists.check_videos import check_videos
 from repflow_mm.datasets.video_reading import BadVideoError, open_video
-from repflow_mm.gpu_check.context import Context, Emit
 from repflow_mm.testing.video_corpus import CorpusVideo, make_random_videos, picture_number
+from repflow_mm.timed_parts.context import Context, Emit
 
 WANTED = 1_000
 BATCH = 20

@@ -9,8 +9,8 @@ from repflow_mm.compat.patching import replace
 # The steps that open and decode a video in configs of this package, by the names they may have there.
 OPENING = ('VideoInit', 'CheckedDecordInit')
 DECODING = ('VideoDecode', 'CheckedDecordDecode')
-# Upstream's samplers of frames.
-SAMPLERS = ('SampleFrames', 'DenseSampleFrames', 'UniformSample', 'UniformSampleFrames', 'UntrimmedSampleFrames')
+# All of upstream's samplers of frames.
+ALL_SAMPLERS = ('SampleFrames', 'DenseSampleFrames', 'UniformSample', 'UniformSampleFrames', 'UntrimmedSampleFrames')
 ADVICE = (
     'extract_flow writes the flow of videos, which a list of CheckedRawframeDataset names; configs with ComputeFlow or '
     'FlowDataPreprocessor take videos'
@@ -42,7 +42,7 @@ def refuse_videos_where_frames_are_read() -> bool:
     """
     from mmaction.datasets import transforms
 
-    for name in SAMPLERS:
+    for name in ALL_SAMPLERS:
         replace(getattr(transforms, name), 'transform', _with_a_look_at_the_sample)
     return True
 

@@ -7,14 +7,16 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from repflow_mm.files import check_writable
 from repflow_mm.gpu_check.docs import write_docs
 from repflow_mm.gpu_check.parts import PARTS, TOTAL_SECONDS
 from repflow_mm.gpu_check.report import finish, new_report, verdict, write_report
-from repflow_mm.gpu_check.runner import RUNNING, WAITING, run_parts
+from repflow_mm.timed_parts.progress import updater
+from repflow_mm.timed_parts.runner import new_folder, run_parts
 
 WORKS, DOES_NOT_WORK, CANNOT_RUN = 0, 1, 2
 # Folders of the parts that nobody wants to keep beside the report.
@@ -60,19 +62,10 @@ def _check(args: argparse.Namespace, command: str) -> int:
     if not args.rehearse:
         _require_gpu()
     check_writable(args.out, '--out')
-    folder = args.out / 'parts'
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder = new_folder(args.out)
     parts = [part for part in PARTS if part.name in args.parts]
     report = new_report(command, args.rehearse)
-
-    show_new = new_lines_shown()
-
-    def update(outcomes: list[dict]) -> None:
-        report['parts'] = outcomes
-        write_report(report, args.out)
-        show_new(outcomes)
-
+    update = updater(report, partial(write_report, report, args.out))
     # An end from outside is to end the parts too, and to leave a report.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(CANNOT_RUN))
     run_parts(parts, folder, end - time.monotonic(), args.rehearse, update)
@@ -92,28 +85,3 @@ def _require_gpu() -> None:
         raise ValueError(
             f'torch {torch.__version__} finds no CUDA device; --rehearse runs the check without one, on tiny shapes'
         )
-
-
-def new_lines_shown() -> Callable[[Sequence[dict]], None]:
-    """A function that writes the lines of :func:`progress_lines` that it has not written yet to the terminal."""
-    shown = set()
-
-    def show_new(outcomes: Sequence[dict]) -> None:
-        lines = [line for line in progress_lines(outcomes) if line not in shown]
-        shown.update(lines)
-        sys.stderr.write(''.join(f'{line}\n' for line in lines))
-
-    return show_new
-
-
-def progress_lines(outcomes: Sequence[dict]) -> list[str]:
-    """A line for each part that runs or has run."""
-    lines = []
-    for outcome in outcomes:
-        state = f'{outcome["name"]}: {outcome["status"]}'
-        if outcome['status'] == RUNNING:
-            lines.append(f'{state}, for {outcome["limit"]:.0f} s at most')
-        elif outcome['status'] != WAITING:
-            why = f', {outcome["reason"]}' if outcome['reason'] else ''
-            lines.append(f'{state} after {outcome["seconds"]:.0f} s, {len(outcome["records"])} records{why}')
-    return lines

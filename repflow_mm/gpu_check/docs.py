@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from repflow_mm.files import write_text
 from repflow_mm.gpu_check.parts import PARTS
-from repflow_mm.markdown import replace_section
+from repflow_mm.markdown import write_sections
 
 SECTION = 'gpu_check'
 
@@ -23,15 +22,14 @@ def write_docs(report: Path, docs: Path) -> None:
         FileNotFoundError: If one of the files does not exist.
         ValueError: If the report is a rehearsal's or is not complete, or the markers are not there.
     """
-    for path in (report, docs):
-        if not path.is_file():
-            raise FileNotFoundError(f'{path} does not exist')
+    if not report.is_file():
+        raise FileNotFoundError(f'{report} does not exist')
     found = json.loads(report.read_text(encoding='utf-8'))
     if found['rehearsal']:
         raise ValueError(f'{report} is the report of a rehearsal, whose figures mean nothing; give one from a GPU')
     if not found['finished']:
         raise ValueError(f'{report} is the report of a check that did not come to its end; give a complete one')
-    write_text(docs, replace_section(docs.read_text(encoding='utf-8'), SECTION, section(found), docs).splitlines())
+    write_sections(docs, {SECTION: section(found)})
 
 
 def section(report: dict | None) -> list[str]:

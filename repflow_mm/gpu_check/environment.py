@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from repflow_mm.gpu_check.parts import MMACTION, VIDEOS
 from repflow_mm.gpu_check.parts.sanitizer import PROGRAM, find_program
-from repflow_mm.gpu_check.runner import missing_modules
+from repflow_mm.timed_parts.runner import missing_modules
 from repflow_mm.version import __version__
 
 DISTRIBUTIONS = ('torch', 'triton', 'numpy', 'mmaction2', 'mmengine', 'mmcv-lite', 'mmcv', 'av')

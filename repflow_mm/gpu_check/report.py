@@ -9,8 +9,8 @@ from pathlib import Path
 from repflow_mm.files import write_json, write_text
 from repflow_mm.gpu_check.environment import missing_packages, versions
 from repflow_mm.gpu_check.parts import PARTS
-from repflow_mm.gpu_check.runner import CUT_OFF, DONE, FAILED, LEFT_OUT
 from repflow_mm.gpu_check.tables import Table
+from repflow_mm.timed_parts.runner import CUT_OFF, DONE, FAILED, LEFT_OUT
 
 BY_NAME = {part.name: part for part in PARTS}
 

@@ -6,8 +6,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from repflow_mm.files import completed, write_text
-from repflow_mm.markdown import replace_section
+from repflow_mm.files import completed
+from repflow_mm.markdown import read_page, section_lines, write_sections
 from repflow_mm.sweeps.table_pictures import SUFFIXES
 
 # What the name of a section has behind that of its table, if it has no pictures.
@@ -25,11 +25,9 @@ def check_sections(tables: Sequence[str], docs: Path) -> None:
         FileNotFoundError: If the file does not exist.
         ValueError: If the markers of a table are not there.
     """
-    if not docs.is_file():
-        raise FileNotFoundError(f'{docs} does not exist')
-    text = docs.read_text(encoding='utf-8')
+    text = read_page(docs)
     for table in tables:
-        replace_section(text, _section(table, text), [], docs)
+        section_lines(text, _section(table, text), docs)
 
 
 def write_docs(tables: Sequence[str], work_dir: Path, docs: Path) -> None:
@@ -48,13 +46,12 @@ def write_docs(tables: Sequence[str], work_dir: Path, docs: Path) -> None:
         ValueError: If the markers are not there.
     """
     check_sections(tables, docs)
-    text = docs.read_text(encoding='utf-8')
+    text, sections = read_page(docs), {}
     for table in tables:
         section = _section(table, text)
-        lines = (work_dir / f'{table}.md').read_text(encoding='utf-8').splitlines()
-        lines += _pictures(table, work_dir, docs) if section == table else []
-        text = replace_section(text, section, lines, docs)
-    write_text(docs, text.splitlines())
+        sections[section] = (work_dir / f'{table}.md').read_text(encoding='utf-8').splitlines()
+        sections[section] += _pictures(table, work_dir, docs) if section == table else []
+    write_sections(docs, sections)
 
 
 def _section(table: str, text: str) -> str:

@@ -17,9 +17,9 @@ from repflow_mm.chaos.hostile.offer import OF_OTHERS, Offer, maker
 from repflow_mm.chaos.parts import PARTS, emit_untried, run_in_child, seed_of, tries_of, write_settings
 from repflow_mm.chaos.report import is_as_wanted, rows_of, table, write_docs
 from repflow_mm.datasets.motion_clips.clips import MotionClipOptions
-from repflow_mm.gpu_check.context import Context
 from repflow_mm.ops.cpu import build
 from repflow_mm.testing.video_corpus import make_corpus
+from repflow_mm.timed_parts.context import Context
 
 
 def outcome(*records, name='kills', status='done', reason=''):

@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 import repflow_mm.registration  # noqa: F401
-from repflow_mm.compat.inferencers import SAMPLERS
+from repflow_mm.compat.inferencers import ALL_SAMPLERS
 
 CONFIG = ROOT / 'configs' / 'demo' / 'repflow_r18_motion_clips.py'
 
@@ -35,7 +35,7 @@ def test_frames_that_are_given_are_not_read():
     assert kinds[:3] == ['InferencerPackInput', 'SampleFrames', 'ArrayDecode']
 
 
-@pytest.mark.parametrize('sampler', SAMPLERS)
+@pytest.mark.parametrize('sampler', ALL_SAMPLERS)
 def test_frames_of_a_video_that_no_step_opens(sampler):
     step = TRANSFORMS.build(dict(type=f'mmaction.{sampler}', clip_len=4))
     message = f'^a.mp4 is given as a video, but .* no step before {sampler} opens a video. extract_flow writes '

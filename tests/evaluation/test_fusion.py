@@ -5,7 +5,7 @@ import pytest
 import torch
 from mmaction.evaluation import mean_average_precision as upstream_precision
 
-from repflow_mm.datasets.flow.extraction import flow_names
+from repflow_mm.datasets.flow.extraction import name_flow_of_list
 from repflow_mm.datasets.flow.frames import FORMATS
 from repflow_mm.datasets.lists.list_files import ListEntry
 from repflow_mm.evaluation.fusion import (
@@ -113,7 +113,7 @@ def test_videos_and_their_frames_in_another_folder_are_the_same_samples(tmp_path
 def test_names_that_the_extraction_gives_are_matched(tmp_path, format):
     videos = ['b c/x.1.mp4', 'b c/x-2.webm', 'b c/x.MP4', 'a/no_suffix', "a/it's (1) [2].avi"]
     entries = [ListEntry(i, name, 0) for i, name in enumerate(videos)]
-    names = [f'flow/{name}' for name in flow_names('list.txt', 'videos', entries, format)[0].values()]
+    names = [f'flow/{name}' for name in name_flow_of_list('list.txt', 'videos', entries, format)[0].values()]
     rgb, flow = load_streams(tmp_path, [f'videos/{name}' for name in videos], names, labels=(0, 1, 0, 1, 1))
     check_same_samples(dict(rgb=rgb, flow=flow))
     np.testing.assert_allclose(rgb.probabilities, flow.probabilities)

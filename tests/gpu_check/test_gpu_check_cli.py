@@ -9,9 +9,10 @@ import pytest
 import torch
 from helpers import ROOT
 
-from repflow_mm.gpu_check import cli, runner
+from repflow_mm.gpu_check import cli
 from repflow_mm.gpu_check.parts import PARTS
 from repflow_mm.gpu_check.parts.compilation import Solve, list_jobs
+from repflow_mm.timed_parts import runner
 
 
 @pytest.fixture(scope='module')
@@ -118,6 +119,31 @@ def test_a_check_that_is_ended_leaves_a_report(tmp_path):
     assert process.wait(60) == cli.CANNOT_RUN
     report = json.loads((tmp_path / 'report.json').read_text())
     assert not report['finished'] and report['parts'][0]['name'] == 'parity'
+
+
+# Each argument is the numbers of the jobs of a process, which says what their kernels are called in the cache.
+COMPILING_PROCESSES = """
+import os, sys
+from triton.runtime.jit import JITFunction
+from repflow_mm.gpu_check.parts.compilation import Solve, compile_job, list_jobs
+JITFunction._do_compile = lambda self, *args: print(self.cache_key, flush=True)
+jobs = list_jobs([Solve(2, 2, 2, None, 'backward')], 'cpu')
+for numbers in sys.argv[1:]:
+    if os.fork() == 0:
+        for number in numbers:
+            compile_job(jobs[int(number)])
+        os._exit(0)
+    os.wait()
+"""
+
+
+@pytest.mark.skipif(runner.missing_modules(['triton']), reason='triton is not installed')
+def test_what_a_process_compiles_first_does_not_change_what_solves_find_in_the_cache():
+    """Job 0 is the forward kernel, which computes the states again, and job 1 the backward kernel."""
+    command = [sys.executable, '-c', COMPILING_PROCESSES, '01', '10']
+    done = subprocess.run(command, env={**os.environ, 'PYTHONPATH': str(ROOT)}, capture_output=True, text=True)
+    forward, backward, *of_other_order = done.stdout.split()
+    assert [backward, forward] == of_other_order and backward != forward
 
 
 @pytest.mark.skipif(runner.missing_modules(['triton']), reason='triton is not installed')

@@ -6,9 +6,9 @@ import subprocess
 import pytest
 import torch
 
-from repflow_mm.gpu_check.context import Context
-from repflow_mm.gpu_check.parts import concurrency, device, parity, sanitizer, torch_compile
-from repflow_mm.gpu_check.runner import missing_modules
+from repflow_mm.gpu_check.parts import PARTS, TOTAL_SECONDS, concurrency, device, parity, sanitizer, torch_compile
+from repflow_mm.timed_parts.context import Context
+from repflow_mm.timed_parts.runner import missing_modules, time_limit
 
 SANITIZER = """#!/bin/sh
 echo "flags $*"
@@ -27,6 +27,19 @@ def records():
 @pytest.fixture
 def emit(records):
     return lambda **record: records.append(record)
+
+
+def test_the_limits_of_all_parts_are_the_eight_minutes():
+    assert TOTAL_SECONDS == 8 * 60
+    assert [time_limit(PARTS[index:], TOTAL_SECONDS - sum(p.seconds for p in PARTS[:index]))
+            for index in range(len(PARTS))] == pytest.approx([p.seconds for p in PARTS])  # fmt: skip
+
+
+def test_parity_comes_before_times_and_times_before_training():
+    names = [p.name for p in PARTS]
+    assert names == ['device', 'compilation', 'parity', 'sanitizer', 'concurrency', 'solver', 'networks', 'training',
+                     'torch_compile']  # fmt: skip
+    assert [p.name for p in PARTS if p.must_finish] == ['parity', 'concurrency']
 
 
 def test_the_sanitizer_sees_each_tensor_by_itself(tmp_path, monkeypatch, records, emit):

@@ -15,8 +15,7 @@ from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
 from benchmarks.parts import Part
-from repflow_mm.files import write_text
-from repflow_mm.markdown import markdown_table, replace_section
+from repflow_mm.markdown import markdown_table, write_sections
 from repflow_mm.models.insertion import FlowHook
 from repflow_mm.models.summary import count_parameters
 
@@ -212,8 +211,7 @@ def run(args: argparse.Namespace) -> tuple[list[dict], str]:
     table = backbone_table(rows)
     reasons = [f'{row["name"]}: {row["reason"]}' for row in rows if 'reason' in row]
     if args.write_docs:
-        old = args.write_docs.read_text(encoding='utf-8')
-        write_text(args.write_docs, replace_section(old, SECTION, table.splitlines(), args.write_docs).splitlines())
+        write_sections(args.write_docs, {SECTION: table.splitlines()})
     return rows, '\n'.join([table, '', *reasons])
 
 

@@ -18,8 +18,7 @@ from repflow_mm.datasets.video_reading import (
     open_video,
     unusable_reason,
 )
-from repflow_mm.files import write_text
-from repflow_mm.markdown import markdown_table, replace_section
+from repflow_mm.markdown import markdown_table, write_sections
 from repflow_mm.testing.timing import seconds_of
 from repflow_mm.testing.video_corpus import VideoFormat, make_corpus, picture, picture_number, write_format
 
@@ -101,8 +100,7 @@ def run(args: argparse.Namespace) -> tuple[dict, str]:
         speed = _speed(Path(folder), decoders, args.seconds, args.repeats)
     text = '\n\n'.join((_frames_table(frames, decoders), _speed_table(speed, decoders)))
     if args.write_docs:
-        old = args.write_docs.read_text(encoding='utf-8')
-        write_text(args.write_docs, replace_section(old, SECTION, text.splitlines(), args.write_docs).splitlines())
+        write_sections(args.write_docs, {SECTION: text.splitlines()})
     return dict(frames=frames, speed=speed), text
 
 

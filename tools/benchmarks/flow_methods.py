@@ -12,8 +12,7 @@ from torch import Tensor
 
 from benchmarks.parts import Part, positive
 from repflow_mm.classical_flow import METHODS
-from repflow_mm.files import write_text
-from repflow_mm.markdown import markdown_table, replace_section
+from repflow_mm.markdown import markdown_table, write_sections
 from repflow_mm.testing.hardware import hardware
 from repflow_mm.testing.parity import threads
 from repflow_mm.testing.timing import summary
@@ -150,8 +149,7 @@ def run(args: argparse.Namespace) -> tuple[list[dict], str]:
     results = [measure_method(name, *pairs, args.repeats) for pairs in given for name in METHODS]
     text = report(results, hardware('cpu')['cpu'])
     if args.write_docs:
-        old = args.write_docs.read_text(encoding='utf-8')
-        write_text(args.write_docs, replace_section(old, SECTION, text.splitlines(), args.write_docs).splitlines())
+        write_sections(args.write_docs, {SECTION: text.splitlines()})
     return results, text
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from repflow_mm.files import locked, write_text
-from repflow_mm.markdown import markdown_table, replace_section
+from repflow_mm.markdown import markdown_table, write_sections
 from version_matrix.core import CORE, run_core
 from version_matrix.environment import COLUMNS, NotInstalled, make_environment, remove_environment, versions_of
 from version_matrix.rows import ROOT, Row, rows
@@ -89,8 +89,7 @@ def write_docs(folder: Path, docs: Path) -> None:
         path = folder / f'{row.name}.json'
         unknown = dict(row=row.name, versions={}, outcome='not run', summary='not run yet', failures=[])
         results.append(json.loads(path.read_text()) if path.is_file() else unknown)
-    lines = replace_section(docs.read_text(encoding='utf-8'), SECTION, section(results), docs).splitlines()
-    write_text(docs, lines)
+    write_sections(docs, {SECTION: section(results)})
 
 
 def section(results: Sequence[dict]) -> list[str]:

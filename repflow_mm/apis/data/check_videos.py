@@ -25,7 +25,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--timeout', type=float, default=120.0, help='seconds a video may take; default: 120')
     parser.add_argument('--delimiter', help='what stands between path and label; default: any blanks')
     parser.add_argument('--multi-class', action='store_true', help='lines may have several labels')
-    parser.add_argument('--with-offset', action='store_true', help='lines "path offset total_frames label"')
+    parser.add_argument('--with-offset', action='store_true', help='lines "path offset total_frames label", of parts')
     parser.add_argument('--retry', action='store_true', help='check again what an earlier run found bad')
     parser.add_argument('--allow-outside', action='store_true', help='take paths that lead out of the folder of videos')
     parser.add_argument('--decoder', help='what training reads with; default: $REPFLOW_MM_DECODER or pyav')

@@ -43,7 +43,7 @@ def add_split_flags(parser: argparse.ArgumentParser, splits: Sequence[int]) -> N
     """Add ``--videos`` and ``--splits``, for data sets with several splits."""
     add_video_flag(parser)
     text = f'which splits; default: {" ".join(map(str, splits))}'
-    parser.add_argument('--splits', type=int, nargs='+', default=splits, help=text)
+    parser.add_argument('--splits', type=int, nargs='+', default=splits, choices=splits, metavar='SPLIT', help=text)
 
 
 def clip_files(args: argparse.Namespace) -> ClipFiles | None:

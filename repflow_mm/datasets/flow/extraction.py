@@ -122,7 +122,7 @@ def extract_flow(
     A video's flow appears under its name only when all of it is there, the list and the reports once all videos
     are done. Each result goes into ``.extracted.jsonl`` as it comes, so that a run that was stopped goes on where it
     was; a video whose size or time of change is another than in that journal is done again. Lines that
-    :func:`flow_names` refuses are reported with the others.
+    :func:`name_flow_of_list` refuses are reported with the others.
 
     Args:
         list_file (str | Path): The list, lines ``path label``, or ``path label label ...`` with ``multi_class``.
@@ -156,7 +156,7 @@ def extract_flow(
     decoder = chosen_decoder(decoder)
     jobs = check_run(videos, 1 if jobs is None and device != 'cpu' else jobs, timeout)
     entries = read_list(list_file, several=multi_class)
-    names, refused = flow_names(list_file, videos, entries, options.format, allow_outside)
+    names, refused = name_flow_of_list(list_file, videos, entries, options.format, allow_outside)
     paths = {names[entry.number]: full_path(videos, entry) for entry in entries if entry.number in names}
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -211,7 +211,7 @@ def _write_lists(
     return report
 
 
-def flow_names(
+def name_flow_of_list(
     list_file: str | Path, videos: str | Path, entries: Sequence[ListEntry], format: str, allow_outside: bool = False
 ) -> tuple[dict[int, str], dict[int, str]]:
     """What each video's flow is called: its path below ``videos`` without suffix or blanks, with the format's suffix.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from repflow_mm.datasets.list_makers.clip_files import Clip, ClipFiles
-from repflow_mm.datasets.list_makers.making import checked_splits, make_lists
+from repflow_mm.datasets.list_makers.making import CHOOSE_SPLITS, checked_splits, make_lists
 from repflow_mm.datasets.lists.list_files import read_lines
 
 NUM_CLASSES = 51
@@ -64,7 +64,7 @@ def make_hmdb51_lists(
         unused[str(split)] = len(subsets[None])
         for subset in ('train', 'val'):
             lists[f'{subset}_split_{split}_videos'] = subsets[subset]
-    return make_lists('hmdb51', out, classes, lists, files, dict(unused=unused))
+    return make_lists('hmdb51', out, classes, lists, files, dict(unused=unused), advice=CHOOSE_SPLITS)
 
 
 def _annotated(annotations: Path) -> list[str]:

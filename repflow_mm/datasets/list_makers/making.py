@@ -11,6 +11,9 @@ from repflow_mm.datasets.list_makers.mirrored_labels import FLIP_LABELS, mirrore
 from repflow_mm.files import write_json, write_text
 from repflow_mm.progress import progress_bar
 
+# What the error says of the clips of a split that are not there.
+CHOOSE_SPLITS = '; splits (--splits) chooses those that lists are made of'
+
 
 def make_lists(
     dataset: str,
@@ -20,6 +23,7 @@ def make_lists(
     files: Mapping[str, ClipFiles | None] | ClipFiles | None = None,
     notes: Mapping[str, object] | None = None,
     flip: bool = False,
+    advice: str = '',
 ) -> dict:
     """Write lists of the clips that are there, the names of the classes, and a report.
 
@@ -38,6 +42,7 @@ def make_lists(
             Clips that are not there are left out of the list. Defaults to None: files are not looked for.
         notes (Mapping[str, object], optional): What else the report says. Defaults to None.
         flip (bool): Whether labels of left and right are looked for. Defaults to False.
+        advice (str): What the error says at its end where none of a list's clips is there. Defaults to ``''``.
 
     Returns:
         dict: The report: ``dataset``; ``lists``, for each ``listed``, ``found``, ``missing`` (paths, None if not looked
@@ -52,7 +57,7 @@ def make_lists(
     if not isinstance(files, Mapping):
         files = dict.fromkeys(lists, files)
     kinds = {squash(name) for name in classes}
-    found = {name: _look(name, clips, files.get(name), classes, kinds) for name, clips in lists.items()}
+    found = {name: _look(name, clips, files.get(name), classes, kinds, advice) for name, clips in lists.items()}
     report = dict(dataset=dataset, lists={})
     for name, clips in lists.items():
         report['lists'][name] = _count(clips, found[name], classes, files.get(name) is not None)
@@ -99,7 +104,7 @@ def checked_splits(splits: Sequence[int], allowed: Sequence[int]) -> None:
 
 
 def _look(
-    name: str, clips: Sequence[Clip], files: ClipFiles | None, classes: Sequence[str], kinds: set[str]
+    name: str, clips: Sequence[Clip], files: ClipFiles | None, classes: Sequence[str], kinds: set[str], advice: str
 ) -> list[str | None]:
     """The path of each clip, as it is named where files are not looked for; None if it is not there."""
     if files is None:
@@ -109,9 +114,8 @@ def _look(
         class_name = '' if clip.label is None else classes[clip.label]
         found.append(files.find(clip, class_name, () if clip.label is None else kinds))
     if clips and not any(found):
-        raise FileNotFoundError(
-            f'{files.folder} has none of the clips of {name}; the first was looked for as {clips[0].path}{files.hint}'
-        )
+        where = f'the first was looked for as {clips[0].path}{files.hint}{advice}'
+        raise FileNotFoundError(f'{files.folder} has none of the clips of {name}; {where}')
     _check_unique(clips, found)
     return found
 

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from repflow_mm.datasets.list_makers.annotation_files import check_new
 from repflow_mm.datasets.list_makers.clip_files import Clip, ClipFiles
-from repflow_mm.datasets.list_makers.making import checked_splits, make_lists
+from repflow_mm.datasets.list_makers.making import CHOOSE_SPLITS, checked_splits, make_lists
 from repflow_mm.datasets.lists.list_files import read_lines
 
 SPLITS = (1, 2, 3)
@@ -57,7 +57,7 @@ def make_ucf101_lists(
         for subset, official in SUBSETS.items():
             file = annotations / f'{official}list{split:02}.txt'
             lists[f'{subset}_split_{split}_videos'] = _read(file, labels, seen)
-    return make_lists('ucf101', out, classes, lists, files)
+    return make_lists('ucf101', out, classes, lists, files, advice=CHOOSE_SPLITS)
 
 
 def _class_names(file: Path) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from repflow_mm.datasets.list_makers.clip_files import Clip, ClipFiles
-from repflow_mm.datasets.list_makers.making import checked_splits, make_lists
+from repflow_mm.datasets.list_makers.making import CHOOSE_SPLITS, checked_splits, make_lists
 
 CLASSES = ('bend', 'jack', 'jump', 'pjump', 'run', 'side', 'skip', 'walk', 'wave1', 'wave2')
 # Fold 1 tests the first, and so on.
@@ -47,7 +47,7 @@ def make_weizmann_lists(out: str | Path, videos: str | Path | None = None, split
         lists[f'train_split_{split}_videos'] = [clip for actor in ACTORS if actor != tested for clip in _clips(actor)]
         lists[f'val_split_{split}_videos'] = _clips(tested)
     actors = {str(split): ACTORS[split - 1] for split in splits}
-    return make_lists('weizmann', out, CLASSES, lists, files, dict(actors=actors))
+    return make_lists('weizmann', out, CLASSES, lists, files, dict(actors=actors), advice=CHOOSE_SPLITS)
 
 
 def _clips(actor: str) -> list[Clip]:

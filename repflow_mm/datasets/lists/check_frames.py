@@ -12,10 +12,9 @@ import numpy as np
 from repflow_mm.datasets.bad_data import BadDataError
 from repflow_mm.datasets.lists.list_check import check_entries
 from repflow_mm.datasets.lists.list_files import check_inside, parse_frames, read_frame_list
-from repflow_mm.datasets.lists.list_runs import STATUSES, check_run
+from repflow_mm.datasets.lists.list_runs import FRAME_STATUSES, check_run
 from repflow_mm.datasets.transforms.flow import CheckedRawFrameDecode, FlowFileDecode, check_last_image
 
-FRAME_STATUSES = (*STATUSES, 'short')
 # Frames that are in memory at a time.
 FRAMES_AT_ONCE = 32
 

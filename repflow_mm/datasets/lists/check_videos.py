@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 
 from repflow_mm.datasets.lists.list_check import check_entries
-from repflow_mm.datasets.lists.list_files import check_inside, read_video_list
-from repflow_mm.datasets.lists.list_runs import check_run
-from repflow_mm.datasets.video_reading import GOOD_STATUSES, check_video, chosen_decoder
+from repflow_mm.datasets.lists.list_files import check_inside, parse_frames, read_video_list
+from repflow_mm.datasets.lists.list_runs import FRAME_STATUSES, STATUSES, check_run
+from repflow_mm.datasets.video_reading import GOOD_STATUSES, check_part, check_video, chosen_decoder
 
 
 def check_videos(
@@ -33,6 +33,9 @@ def check_videos(
     a video whose size or time of change is another than in that journal, or that was checked with another decoder, is
     checked again.
 
+    With ``with_offset`` that is so for each line: the frames of its part are decoded, whatever is wrong elsewhere in
+    the video, and ``'short'`` are parts that end behind their video's last frame.
+
     Good videos are ``'ok'``, or ``'in_order'`` where every read has to decode from the start.
 
     Args:
@@ -47,7 +50,7 @@ def check_videos(
             :func:`repflow_mm.datasets.video_reading.chosen_decoder`. Defaults to None.
         delimiter (str, optional): What stands between path and label. Defaults to None, any blanks.
         multi_class (bool): Whether a line may have several labels. Defaults to False.
-        with_offset (bool): Whether lines are parts of videos; each video is decoded as a whole. Defaults to False.
+        with_offset (bool): Whether lines are parts of videos, each judged by itself. Defaults to False.
 
     Returns:
         dict: The report of :func:`repflow_mm.datasets.lists.list_runs.make_report`, and ``decoded_now``, the number of
@@ -63,11 +66,20 @@ def check_videos(
     jobs = check_run(videos, jobs, timeout)
     entries = read_video_list(list_file, delimiter, several=multi_class, with_offset=with_offset)
     check_inside(list_file, [(entry.number, entry.path) for entry in entries], videos, allow_outside)
-    work, settings = partial(_check, decoder), dict(decoder=decoder)
+    key, work, statuses = 'path', partial(_check, decoder), STATUSES
+    if with_offset:
+        key, work, statuses = 'line', partial(_check_line, decoder, multi_class), FRAME_STATUSES
+    settings = dict(decoder=decoder)
     return check_entries(
-        list_file, entries, videos, out, 'path', work, settings, jobs, timeout, retry, good=GOOD_STATUSES
+        list_file, entries, videos, out, key, work, settings, jobs, timeout, retry, GOOD_STATUSES, statuses
     )
 
 
 def _check(decoder: str, video: tuple[str, str], alive: Callable[[], None]) -> dict:
     return check_video(video[1], decoder)
+
+
+def _check_line(decoder: str, several: bool, line: tuple[str, str], alive: Callable[[], None]) -> dict:
+    text, path = line
+    entry = parse_frames(0, text, with_offset=True, several=several)
+    return check_part(path, entry.offset, entry.total_frames, decoder)

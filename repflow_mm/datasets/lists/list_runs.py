@@ -19,6 +19,8 @@ from repflow_mm.progress import progress_bar
 
 # What a video's result may be; a run's own come behind them.
 STATUSES = (*GOOD_STATUSES, 'missing', 'unreadable', 'empty', 'corrupt', 'unsupported', 'timeout', 'crash')
+# Lines that say how many frames there are may also say too many.
+FRAME_STATUSES = (*STATUSES, 'short')
 
 
 class Journal:

@@ -43,8 +43,7 @@ class VideoInit(BaseTransform):
         reader = open_video(results['filename'], self.decoder, self._content(results['filename']))
         results['video_reader'] = reader
         if 'offset' in results:
-            reader.end = results['offset'] + results['total_frames']
-            _check_part(results, len(reader))
+            reader.limit_to_part(results['offset'], results['total_frames'])
         else:
             results['total_frames'] = len(reader)
         results['avg_fps'] = reader.average_fps
@@ -63,13 +62,6 @@ class VideoInit(BaseTransform):
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(decoder={self.decoder!r}, io_backend={self.io_backend!r})'
-
-
-def _check_part(results: dict, length: int) -> None:
-    end = results['offset'] + results['total_frames']
-    if end > length:
-        message = f'offset + total_frames is {end}, the video has {length} frames'
-        raise BadVideoError(message, results['filename'], 'short')
 
 
 @TRANSFORMS.register_module(name=['VideoDecode', 'CheckedDecordDecode'])

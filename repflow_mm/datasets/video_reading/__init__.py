@@ -3,7 +3,7 @@
 A file a decoder, one interface (:class:`VideoReader`): frames are those of decoding from the start, whoever decodes.
 """
 
-from repflow_mm.datasets.video_reading.check import GOOD_STATUSES, check_video
+from repflow_mm.datasets.video_reading.check import GOOD_STATUSES, check_part, check_video
 from repflow_mm.datasets.video_reading.decoders import (
     DECODER_VARIABLE,
     DECODERS,
@@ -22,6 +22,7 @@ __all__ = [
     'BadVideoError',
     'MissingVideoError',
     'VideoReader',
+    'check_part',
     'check_video',
     'chosen_decoder',
     'open_video',

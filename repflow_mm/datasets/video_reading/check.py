@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 
@@ -14,6 +16,8 @@ from repflow_mm.datasets.video_reading.reader import VideoReader
 GOOD_STATUSES = ('ok', 'in_order')
 # Frames that are read again by seeking.
 FRAMES_SOUGHT = 4
+# Frames of a part that are in memory at a time.
+FRAMES_AT_ONCE = 32
 # Decoders round colours in their own ways; another frame differs by more, on the mean of a frame.
 LEVELS_APART = 8
 
@@ -50,6 +54,48 @@ def check_video(path: str, decoder: str | None = None) -> dict:
     except BadVideoError as bad:
         return dict(status=bad.status, frames=frames, message=bad.message)
     return dict(status='in_order' if reader.in_order else 'ok', frames=frames, message=reader.in_order)
+
+
+def check_part(path: str, offset: int, total_frames: int, decoder: str | None = None) -> dict:
+    """Decode every frame of a part of a video as training reads it.
+
+    Damage behind the part is none of the part's; nor is, where frames are found by seeking, damage before it.
+
+    Args:
+        path (str): The video.
+        offset (int): How many of its frames precede the part.
+        total_frames (int): How many frames the part has.
+        decoder (str, optional): See :func:`repflow_mm.datasets.video_reading.chosen_decoder`. Defaults to None.
+
+    Returns:
+        dict: As of :func:`check_video`, ``frames`` being those of the part; ``status`` is ``'short'`` too, where the
+        video ends before the part does.
+    """
+    decoder = chosen_decoder(decoder)
+    frames = 0
+    try:
+        reader = open_video(path, decoder)
+        reader.limit_to_part(offset, total_frames)
+        for _ in _part_frames(reader, offset):
+            frames += 1
+        if decoder != DEFAULT:
+            judge = open_video(path, DEFAULT)
+            judge.limit_to_part(offset, total_frames)
+            pairs = zip(_part_frames(reader, offset), _part_frames(judge, offset))
+            for index, (image, expected) in enumerate(pairs, start=offset):
+                _check_frame(index, image, expected)
+    except BadVideoError as bad:
+        return dict(status=bad.status, frames=frames, message=bad.message)
+    return dict(status='in_order' if reader.in_order else 'ok', frames=frames, message=reader.in_order)
+
+
+def _part_frames(reader: VideoReader, offset: int) -> Iterator[np.ndarray]:
+    """The frames from an offset to the reader's end."""
+    if reader.in_order:
+        yield from islice(reader.frames(), offset, reader.end)
+        return
+    for first in range(offset, reader.end, FRAMES_AT_ONCE):
+        yield from reader.get_frames(range(first, min(first + FRAMES_AT_ONCE, reader.end)))
 
 
 def _check_seeking(reader: VideoReader, digests: list[int]) -> None:

@@ -37,6 +37,20 @@ class VideoReader(ABC):
         source.check()
         self.source = source
 
+    def limit_to_part(self, offset: int, total_frames: int) -> None:
+        """Say, before the first read, that frames of a part alone will be read, so that what is behind it need not be.
+
+        Args:
+            offset (int): How many frames precede the part.
+            total_frames (int): How many it has.
+
+        Raises:
+            BadVideoError: If the video ends before the part does, ``'short'``, or cannot be used.
+        """
+        self.end = offset + total_frames
+        if self.end > len(self):
+            raise self._bad(f'offset + total_frames is {self.end}, the video has {len(self)} frames', 'short')
+
     @abstractmethod
     def __len__(self) -> int:
         """The number of frames that decode."""

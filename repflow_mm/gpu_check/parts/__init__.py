@@ -1,43 +1,12 @@
 """The parts of the check, most important first.
 
-A part is a module with ``run(emit, context)``, which measures and hands each record (a dict for JSON) to ``emit`` as
-soon as it has it, and ``tables(records)``, which lays the records out. A record with ``ok`` is the outcome of a check.
+Beside ``run``, which :mod:`repflow_mm.timed_parts` wants, a part has ``tables(records)``, which lays its records out.
+A record with ``ok`` is the outcome of a check.
 """
 
 from __future__ import annotations
 
-import importlib
-from types import ModuleType
-from typing import NamedTuple
-
-
-class Part(NamedTuple):
-    """One part of the check.
-
-    Args:
-        name (str): What it is called in the report.
-        title (str): Its heading.
-        module (str): Its module, without ``run`` imported by the parent process too: it must be light.
-        seconds (float): Its time limit where all parts together have ``TOTAL_SECONDS``.
-        must_finish (bool): Whether being cut off means that the solver does not work. Defaults to False.
-        needs (tuple[str, ...]): Modules without which it is left out. Defaults to none.
-        interpreted (bool): Whether a rehearsal runs it in Triton's interpreter. Defaults to False.
-        least (float): Seconds that are kept for it before the parts share what is left. Defaults to 0.
-    """
-
-    name: str
-    title: str
-    module: str
-    seconds: float
-    must_finish: bool = False
-    needs: tuple[str, ...] = ()
-    interpreted: bool = False
-    least: float = 0.0
-
-    def load(self) -> ModuleType:
-        """The part's module."""
-        return importlib.import_module(self.module)
-
+from repflow_mm.timed_parts.part import Part
 
 _HERE = 'repflow_mm.gpu_check.parts'
 _TRITON = ('triton',)

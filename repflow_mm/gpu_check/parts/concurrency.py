@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from repflow_mm.gpu_check.context import Context, Emit, emit_outcome
 from repflow_mm.gpu_check.solver_inputs import draw_inputs, same_bits, solve, solve_with_gradients
 from repflow_mm.gpu_check.tables import Table, yes_or_no
 from repflow_mm.gpu_check.timing import capture
 from repflow_mm.testing.timing import synchronise
+from repflow_mm.timed_parts.context import Context, Emit, emit_outcome
 
 SHAPE, NUM_ITERS = (2, 32, 5, 28, 28), 20
 TINY_SHAPE, TINY_ITERS = (1, 2, 3, 6, 5), 3

@@ -8,7 +8,6 @@ from functools import partial
 
 import torch
 
-from repflow_mm.gpu_check.context import Context, Emit, emit_outcome
 from repflow_mm.gpu_check.network_cases import (
     BF16,
     FP32,
@@ -26,6 +25,7 @@ from repflow_mm.gpu_check.network_cases import (
 from repflow_mm.gpu_check.tables import Table, milliseconds
 from repflow_mm.gpu_check.timing import call_seconds
 from repflow_mm.testing.timing import kernel_seconds
+from repflow_mm.timed_parts.context import Context, Emit, emit_outcome
 
 WARM_UPS, REPEATS = 2, 5  # the timer runs a call once more before it measures
 PROFILED = (FP32, BF16)

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from repflow_mm.gpu_check.context import Context, Emit, emit_outcome
-from repflow_mm.gpu_check.own_process import call_in_processes
 from repflow_mm.gpu_check.solver_inputs import draw_inputs, same_bits, solve_with_gradients
 from repflow_mm.gpu_check.tables import Table, yes_or_no
+from repflow_mm.timed_parts.context import Context, Emit, emit_outcome
+from repflow_mm.timed_parts.own_process import call_in_processes
 
 TIMES = 10
 REPEATED = ((2, 32, 5, 28, 28), (1, 4, 3, 56, 56), (1, 2, 3, 112, 112))

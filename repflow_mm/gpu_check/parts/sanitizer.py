@@ -11,8 +11,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from repflow_mm.gpu_check.context import Context, Emit
 from repflow_mm.gpu_check.tables import Table, yes_or_no
+from repflow_mm.timed_parts.context import Context, Emit
 
 # Each tool with its flags: calls of CUDA that are refused are torch's and the driver's business.
 TOOLS = {'memcheck': ('--report-api-errors', 'no'), 'racecheck': ()}

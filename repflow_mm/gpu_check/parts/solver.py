@@ -8,7 +8,6 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from repflow_mm.gpu_check.context import Context, Emit, emit_outcome
 from repflow_mm.gpu_check.parts.device import flops_per_second, l2_bytes
 from repflow_mm.gpu_check.solver_inputs import Problem, draw_inputs, solve, solve_with_gradients
 from repflow_mm.gpu_check.tables import Table, milliseconds, ratio
@@ -16,6 +15,7 @@ from repflow_mm.gpu_check.timing import call_seconds, graph_seconds
 from repflow_mm.ops.limits import arithmetic_limit, memory_limit
 from repflow_mm.testing.released import released_rep_flow
 from repflow_mm.testing.timing import kernel_seconds
+from repflow_mm.timed_parts.context import Context, Emit, emit_outcome
 
 # The batch of a GPU in training: 8 clips of 32 frames.
 TRAINING = (

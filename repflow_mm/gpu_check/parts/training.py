@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import repflow_mm
-from repflow_mm.gpu_check.context import Context, Emit, read_records
 from repflow_mm.gpu_check.tables import Table
+from repflow_mm.timed_parts.context import Context, Emit, read_records
 
 CHECKOUT = Path(repflow_mm.__file__).resolve().parents[1]
 TRAIN, CONFIG = CHECKOUT / 'tools' / 'train.py', CHECKOUT / 'configs' / 'demo' / 'repflow_r18_motion_clips.py'

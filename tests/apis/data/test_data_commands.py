@@ -1,5 +1,6 @@
 import importlib
 import json
+import re
 
 import numpy as np
 import pytest
@@ -142,8 +143,15 @@ def test_weizmann(tmp_path, capsys):
     run('weizmann', tmp_path, '--splits', '1', '6')
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(':')[0] for line in lines[:4]] == [f'{x}_split_{k}_videos' for k in (1, 6) for x in SUBSETS]
-    with pytest.raises(SystemExit, match=r'error: splits must be from \(1, 2, 3, 4, 5, 6, 7, 8, 9\), got \(10,\)'):
+    with pytest.raises(SystemExit):
         run('weizmann', tmp_path, '--splits', '10')
+    assert re.search(r'error: argument --splits: invalid choice: 10 \(choose from .*9\)', capsys.readouterr().err)
+    (tmp_path / 'videos').mkdir()
+    (tmp_path / 'videos' / 'daria_walk.avi').write_bytes(b'x')
+    (tmp_path / 'videos' / 'eli_walk.avi').write_bytes(b'x')
+    with pytest.raises(SystemExit, match=r'of val_split_2_videos; .*; splits \(--splits\) chooses those that lists'):
+        run('weizmann', tmp_path / 'lists', '--videos', tmp_path / 'videos')
+    run('weizmann', tmp_path / 'lists', '--videos', tmp_path / 'videos', '--splits', '1')
 
 
 def test_check_videos(tmp_path, capsys):

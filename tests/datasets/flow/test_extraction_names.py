@@ -2,14 +2,14 @@ import os
 
 import pytest
 
-from repflow_mm.datasets.flow.extraction import flow_names
+from repflow_mm.datasets.flow.extraction import name_flow_of_list
 from repflow_mm.datasets.lists.list_files import ListEntry
 
 
 def names_of(*paths, videos='videos', format='jpg', **options):
     """Names of those that have one, and why the lines of the others are refused."""
     entries = [ListEntry(i, path, 0) for i, path in enumerate(paths, start=1)]
-    names, refused = flow_names('l.txt', videos, entries, format, **options)
+    names, refused = name_flow_of_list('l.txt', videos, entries, format, **options)
     assert names.keys() | refused.keys() == {entry.number for entry in entries} and not names.keys() & refused.keys()
     return list(names.values()), refused
 

@@ -62,6 +62,25 @@ def test_only_what_changed_is_checked_again(folder):
     assert report['decoded_now'] == 2 and report['counts']['ok'] == 4
 
 
+@pytest.mark.parametrize('decoder', ['pyav', 'opencv'])
+def test_parts_of_a_video_are_judged_by_themselves(tmp_path, decoder):
+    frames = [np.full((32, 32, 3), 20 * number, np.uint8) for number in range(12)]
+    for name in ('whole.mp4', 'cut.avi'):
+        write_video(tmp_path / name, frames, fps=25)
+    content = (tmp_path / 'cut.avi').read_bytes()
+    (tmp_path / 'cut.avi').write_bytes(content[: content.index(b'idx1') - 10])
+    lines = ['whole.mp4 0 8 1', 'whole.mp4 8 4 1', 'whole.mp4 8 5 1', 'cut.avi 0 4 0', 'cut.avi 4 8 0']
+    (tmp_path / 'list.txt').write_text('\n'.join(lines) + '\n')
+    report = check_videos(tmp_path / 'list.txt', tmp_path, jobs=1, with_offset=True, decoder=decoder)
+    good = [lines[0], lines[1], lines[3]] if decoder == 'pyav' else lines[:2]
+    assert (tmp_path / 'list_clean.txt').read_text().splitlines() == good
+    assert (report['bad'][0]['line'], report['bad'][0]['status']) == (3, 'short')
+    assert report['bad'][0]['message'] == 'offset + total_frames is 13, the video has 12 frames'
+    assert (report['bad'][-1]['line'], report['bad'][-1]['status']) == (5, 'corrupt')
+    assert (report['lines'], report['decoded_now'], report['frames']) == (5, 5, [4, 8])
+    assert check_videos(tmp_path / 'list.txt', tmp_path, jobs=1, with_offset=True, decoder=decoder)['decoded_now'] == 0
+
+
 def test_another_decoder_checks_again(folder):
     first = check(folder)
     second = check(folder, decoder='opencv')

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -12,9 +13,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import repflow_mm
-from repflow_mm.gpu_check.context import Context, read_records
-from repflow_mm.gpu_check.part_process import CANNOT_IMPORT, command_line
-from repflow_mm.gpu_check.parts import Part
+from repflow_mm.timed_parts.context import Context, read_records
+from repflow_mm.timed_parts.part import Part
+from repflow_mm.timed_parts.part_process import CANNOT_IMPORT, command_line
 
 POLL_SECONDS = 0.2
 WAITING, RUNNING, DONE, FAILED, CUT_OFF, LEFT_OUT = 'waiting', 'running', 'done', 'failed', 'cut off', 'left out'
@@ -49,6 +50,14 @@ def run_parts(
             _run_part(part, Context(folder, outcome['limit'], rehearsal), outcome, lambda: update(outcomes))
         update(outcomes)
     return outcomes
+
+
+def new_folder(out: Path) -> Path:
+    """The folder for the files of parts in that of a report: there, and with nothing in it of an earlier run."""
+    folder = out / 'parts'
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
 
 
 def time_limit(parts: Sequence[Part], seconds_left: float) -> float:

@@ -1,4 +1,4 @@
-"""The process of one part: ``python -m repflow_mm.gpu_check.part_process MODULE --records FILE ...``."""
+"""The process of one part: ``python -m repflow_mm.timed_parts.part_process MODULE --records FILE ...``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from repflow_mm.gpu_check.context import Context, emit_to
+from repflow_mm.timed_parts.context import Context, emit_to
 
 CANNOT_IMPORT = 77
 
@@ -25,7 +25,7 @@ def command_line(module: str, records: Path, context: Context) -> list[str]:
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse what :func:`command_line` writes."""
-    parser = argparse.ArgumentParser(description='Run one part of the check.')
+    parser = argparse.ArgumentParser(description='Run one part of a check.')
     parser.add_argument('module')
     parser.add_argument('--records', type=Path, required=True)
     parser.add_argument('--folder', type=Path, required=True)

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 from helpers import ROOT
 
-from repflow_mm.gpu_check.parts import PARTS, TOTAL_SECONDS, Part
-from repflow_mm.gpu_check.runner import CUT_OFF, DONE, FAILED, LEFT_OUT, last_line, run_parts, time_limit
+from repflow_mm.timed_parts.part import Part
+from repflow_mm.timed_parts.runner import CUT_OFF, DONE, FAILED, LEFT_OUT, last_line, new_folder, run_parts, time_limit
 
 MODULES = dict(
     quick="def run(emit, context): emit(table='t', seconds=context.seconds, device=context.device)",
@@ -111,8 +111,8 @@ def test_there_is_news_at_the_start_and_the_end_of_each_part_and_with_each_recor
 def test_parts_end_when_the_check_is_killed(modules, tmp_path):
     script = f"""
 from pathlib import Path
-from repflow_mm.gpu_check.parts import Part
-from repflow_mm.gpu_check.runner import run_parts
+from repflow_mm.timed_parts.part import Part
+from repflow_mm.timed_parts.runner import run_parts
 run_parts([Part('hanging', '', 'hanging_part', 1)], Path({str(modules)!r}), 600, True, print)
 """
     path = os.pathsep.join([str(tmp_path), str(ROOT)])
@@ -126,12 +126,6 @@ run_parts([Part('hanging', '', 'hanging_part', 1)], Path({str(modules)!r}), 600,
     while is_running(child) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not is_running(child)
-
-
-def test_the_limits_of_all_parts_are_the_eight_minutes():
-    assert TOTAL_SECONDS == 8 * 60
-    assert [time_limit(PARTS[index:], TOTAL_SECONDS - sum(p.seconds for p in PARTS[:index]))
-            for index in range(len(PARTS))] == pytest.approx([p.seconds for p in PARTS])  # fmt: skip
 
 
 def test_time_that_a_part_leaves_goes_to_those_after_it():
@@ -149,13 +143,14 @@ def test_what_a_part_needs_at_least_is_kept_for_it():
     assert [time_limit(both, seconds) for seconds in (80, 20)] == pytest.approx([20, 5])
 
 
-def test_parity_comes_before_times_and_times_before_training():
-    names = [p.name for p in PARTS]
-    assert names == ['device', 'compilation', 'parity', 'sanitizer', 'concurrency', 'solver', 'networks', 'training',
-                     'torch_compile']  # fmt: skip
-    assert [p.name for p in PARTS if p.must_finish] == ['parity', 'concurrency']
-
-
 def test_a_silent_end_is_described_too(tmp_path):
     (tmp_path / 'empty.log').write_text('\n')
     assert last_line(tmp_path / 'empty.log', -9) == 'ended by signal 9'
+
+
+def test_the_folder_of_parts_holds_nothing_of_an_earlier_run(tmp_path):
+    (tmp_path / 'parts' / 'triton_cache').mkdir(parents=True)
+    (tmp_path / 'parts' / 'parity.jsonl').touch()
+    (tmp_path / 'report.json').touch()
+    assert new_folder(tmp_path) == tmp_path / 'parts' and list((tmp_path / 'parts').iterdir()) == []
+    assert (tmp_path / 'report.json').exists()

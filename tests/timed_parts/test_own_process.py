@@ -1,6 +1,6 @@
 import signal
 
-from repflow_mm.gpu_check.own_process import call_in_processes
+from repflow_mm.timed_parts.own_process import call_in_processes
 
 
 def test_a_crash_is_that_of_one_call():
