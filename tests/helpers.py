@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,6 +31,25 @@ def run(*command, cwd, path: tuple = (), **env) -> subprocess.CompletedProcess:
     environment = {**os.environ, 'PATH': programs, 'PYTHONPATH': ':'.join(folders), 'OMP_NUM_THREADS': '1', **env}
     command = [str(part) for part in command]
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def fork_ranks(num_ranks: int, work: Callable[[int], object]) -> list[int | None]:
+    """Call ``work(rank)`` in forks of this process, with the variables that torchrun sets; returns their exit codes."""
+    import torch
+
+    def start(rank):
+        # A fork has none of its parent's threads.
+        torch.set_num_threads(1)
+        os.environ.update(ranks, RANK=str(rank), LOCAL_RANK=str(rank))
+        work(rank)
+
+    ranks = dict(WORLD_SIZE=str(num_ranks), MASTER_ADDR='127.0.0.1', MASTER_PORT=str(21000 + os.getpid() % 10000))
+    processes = [multiprocessing.get_context('fork').Process(target=start, args=(rank,)) for rank in range(num_ranks)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(100)
+    return [process.exitcode for process in processes]
 
 
 HOLD_LOCK = """

@@ -47,18 +47,18 @@ def wheel(source, tmp_path_factory):
 def python(wheel, tmp_path_factory):
     """An environment with the wheel, and with this environment's other packages."""
     folder = tmp_path_factory.mktemp('environment')
-    subprocess.run([sys.executable, '-m', 'venv', folder], check=True)
+    subprocess.run([sys.executable, '-m', 'venv', '--without-pip', folder], check=True)
     python = folder / 'bin' / 'python'
     others = Path(numpy.__file__).parents[1]
     (site,) = folder.glob('lib/python*/site-packages')
     # A folder named here is searched, but what is installed in place there is not.
     (site / 'others.pth').write_text(f'{others}\n')
-    pip('install', '-q', '--no-deps', wheel, python=python)
+    pip('--python', python, 'install', '-q', '--no-deps', wheel)
     return python
 
 
-def pip(*arguments, python=sys.executable):
-    subprocess.run([python, '-m', 'pip', *map(str, arguments)], check=True)
+def pip(*arguments):
+    subprocess.run([sys.executable, '-m', 'pip', *map(str, arguments)], check=True)
 
 
 def test_wheel_has_configs_sources_and_data(wheel):

@@ -14,7 +14,7 @@ from repflow_mm.compat.checkpoint_forms import give_runners_a_state_dict
 from repflow_mm.compat.checkpointing import checkpoint_basic_blocks, checkpoint_without_traces
 from repflow_mm.compat.checkpoints import load_checkpoints_safely
 from repflow_mm.compat.config_paths import find_configs_of_fork, find_own_configs, find_own_models
-from repflow_mm.compat.config_text import read_config_text_as_data
+from repflow_mm.compat.config_text import format_config_text_once, read_config_text_as_data
 from repflow_mm.compat.distributed import run_distributed_on_cpu
 from repflow_mm.compat.feature_extraction import heed_video_root
 from repflow_mm.compat.gradcam import show_layers_of_folded_frames
@@ -36,6 +36,7 @@ WORKAROUNDS = {
     'mmengine#1655, #1650: checkpoints do not load on torch >= 2.6': load_checkpoints_safely,
     'mmengine: hooks fail on files that are a state dict themselves': give_runners_a_state_dict,
     'mmengine: the config in a checkpoint is run': read_config_text_as_data,
+    'mmengine: the config is formatted anew for every checkpoint': format_config_text_once,
     'mmengine: checkpoints are rewritten in place': write_checkpoints_whole,
     'mmengine: a damaged last checkpoint is resumed from': find_usable_checkpoints,
     'mmengine: a resumed run removes the files that its checkpoint names': remove_own_checkpoints_alone,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from typing import Any
 
 from repflow_mm.compat.patching import replace
@@ -29,6 +30,31 @@ def read_config_text_as_data() -> bool:
         return fromstring
 
     replace(Config, 'fromstring', make, static=True)
+    return True
+
+
+def format_config_text_once() -> bool:
+    """Keep the last texts that ``Config.pretty_text`` has formatted (mmengine ``config.py``, no thread).
+
+    A run asks for its config's text at its start and with every checkpoint, and formatting it takes longer than a step
+    of a small network.
+
+    Returns:
+        bool: Whether the workaround is in place.
+    """
+    from mmengine.config import config
+
+    def make(upstream):
+        @functools.lru_cache(maxsize=8)
+        def formatted(text: str, style: tuple, settings: tuple) -> tuple[str, bool]:
+            return upstream(text, style_config=dict(style), **dict(settings))
+
+        def format_code(text: str, style_config: dict, **settings) -> tuple[str, bool]:
+            return formatted(text, tuple(style_config.items()), tuple(settings.items()))
+
+        return format_code
+
+    replace(config, 'FormatCode', make)
     return True
 
 

@@ -10,6 +10,7 @@ from mmengine.logging import MessageHub, MMLogger
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from mmengine.visualization import Visualizer
+from yapf.yapflib import yapf_api
 
 from repflow_mm.compat import apply_workarounds
 from repflow_mm.compat.config_text import parse_config_text
@@ -146,6 +147,20 @@ def test_what_is_more_than_data_is_named(text, message):
 
 def test_other_formats_are_left_to_upstream():
     assert Config.fromstring('{"a": 1}', '.json').a == 1
+
+
+def test_a_text_is_formatted_once(monkeypatch):
+    formatted = []
+
+    def reformat(*arguments, **settings):
+        formatted.append(arguments)
+        return upstream(*arguments, **settings)
+
+    upstream = yapf_api.reformatter.Reformat
+    monkeypatch.setattr(yapf_api.reformatter, 'Reformat', reformat)
+    texts = [Config(dict(a=number, b=dict(c=['of this test']))).pretty_text for number in (1, 1, 2, 1)]
+    assert len(formatted) == 2
+    assert texts == [f"a = {number}\nb = dict(c=[\n    'of this test',\n])\n" for number in (1, 1, 2, 1)]
 
 
 def test_configs_on_this_machine_may_hold_code(tmp_path):

@@ -2,14 +2,13 @@
 
 import functools
 import itertools
-import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 
 import pytest
-from helpers import ROOT, run
+from helpers import ROOT, fork_ranks, run
 from mmengine.runner import CheckpointLoader
 from tiny_training import CONFIG, assert_same, final_state, stop, train
 
@@ -86,22 +85,13 @@ def test_a_second_interrupt_ends_at_once(write_config):
 
 def run_ranks(work_dir, num_ranks, *disturbance, disturbed=0, **settings):
     """Train in forks of this process; one of them is disturbed. Returns their exit codes."""
-    context = multiprocessing.get_context('fork')
-    port = str(21000 + os.getpid() % 10000)
 
     def work(rank):
-        os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(num_ranks), MASTER_ADDR='127.0.0.1',
-                          MASTER_PORT=port)  # fmt: skip
         mine = disturbance if rank == disturbed else ()
         end = train(work_dir, *mine, launcher='pytorch', **settings)
         os._exit(0 if end is None else end.code)
 
-    processes = [context.Process(target=work, args=(rank,)) for rank in range(num_ranks)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(100)
-    return [process.exitcode for process in processes]
+    return fork_ranks(num_ranks, work)
 
 
 HALF = dict(changes={'train_dataloader.batch_size': 2})

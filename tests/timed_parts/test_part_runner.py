@@ -77,9 +77,9 @@ def test_a_part_that_crashes_is_said_to_have_crashed(modules):
 
 def test_a_part_that_hangs_is_killed_with_its_children_and_keeps_its_records(modules):
     # Its share of the time is enough to start Python, even on a busy machine.
-    found = run(modules, part('hanging', seconds=10), part('quick', seconds=90), seconds=100)
+    found = run(modules, part('hanging', seconds=5), part('quick', seconds=95), seconds=100)
     assert found.hanging['status'] == CUT_OFF
-    assert found.hanging['reason'] == 'took longer than its limit of 10 s'
+    assert found.hanging['reason'] == 'took longer than its limit of 5 s'
     (record,) = found.hanging['records']
     deadline = time.monotonic() + 10
     while is_running(record['child']) and time.monotonic() < deadline:

@@ -1,3 +1,5 @@
+import base64
+import io
 import json
 import re
 
@@ -5,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from browser import browser_page
+from PIL import Image
 
 from repflow_mm.visualization import flow_to_image
 from repflow_mm.visualization.clip_flow import ClipFlow, FlowTrack
@@ -52,10 +55,9 @@ def test_a_fine_grid_is_made_coarser(clip):
 
 def pixels(page, canvas):
     """The pixels (H, W, 3) of a canvas."""
-    script = """id => { const c = document.getElementById(id);
-        return [c.height, c.width, [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]]; }"""
-    height, width, values = page.evaluate(script, canvas)
-    return np.array(values, dtype=int).reshape(height, width, 4)[..., :3]
+    script = "id => document.getElementById(id).toDataURL('image/png')"
+    picture = base64.b64decode(page.evaluate(script, canvas).partition(',')[2])
+    return np.array(Image.open(io.BytesIO(picture)).convert('RGB'), dtype=int)
 
 
 def test_page_in_a_browser(clip, page_file):
