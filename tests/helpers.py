@@ -49,6 +49,8 @@ def fork_ranks(num_ranks: int, work: Callable[[int], object]) -> list[int | None
         process.start()
     for process in processes:
         process.join(100)
+        process.kill()  # one that hangs
+        process.join()
     return [process.exitcode for process in processes]
 
 

@@ -67,7 +67,9 @@ def _showing(explorer: Explorer, clips: Mapping[str, str]) -> Callable[..., tupl
         settings = SolverSettings(int(values[0]), *values[1:])
         video = whole_recording(uploaded) if uploaded else clips.get(name)
         shot = _shot(explorer, video, place, channel, int(frame) - 1, settings)
-        number = gr.Slider(maximum=max(shot.num_steps, 2), value=min(int(frame), shot.num_steps))
+        # The slider may have been moved since it was asked: it is put elsewhere only if it has to be.
+        moved = dict(value=shot.num_steps) if frame > shot.num_steps else {}
+        number = gr.Slider(maximum=max(shot.num_steps, 2), **moved)
         return shot.picture, gr.Label(shot.scores or None, visible=bool(shot.scores)), number
 
     return show

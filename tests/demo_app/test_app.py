@@ -135,6 +135,18 @@ def test_a_control_changes_the_picture(app, motion_clips):
         assert hosts(requests) == {urlsplit(app).netloc}
 
 
+def test_an_answer_that_is_late_leaves_the_frame_where_it_was_put_since(app):
+    with browser_page() as (page, _):
+        source = opened(page, app)
+        for name, value in dict(tau='0.11', frame='3').items():
+            page.locator(f'#{name} input[type=number]').fill(value)
+            page.locator(f'#{name} input[type=number]').press('Enter')
+        source = changed(page, source)
+        page.wait_for_load_state('networkidle')
+        page.wait_for_timeout(1000)
+        assert page.locator('#frame input[type=number]').input_value() == '3'
+
+
 COUNT_BYTES = """
 const start = MediaRecorder.prototype.start;
 MediaRecorder.prototype.start = function (...given) {
