@@ -12,20 +12,21 @@ from repflow_mm.testing.timing import synchronise
 Calls = Sequence[Callable[[], object]]
 
 
-def call_seconds(calls: Calls, repeats: int, device: str) -> list[float]:
+def call_seconds(calls: Calls, repeats: int, device: str, warm_ups: int = 1) -> list[float]:
     """Seconds a call, calls queued one after another; each repeat runs all of them once.
 
-    Whichever is longer counts: a call's kernels on the GPU, or its start on the CPU.
+    Whichever is longer counts: a call's kernels on the GPU, or its start on the CPU. Warm-ups, which compile and
+    allocate, are not counted.
     """
     seconds = []
-    for _ in range(repeats + 1):
+    for _ in range(warm_ups + repeats):
         synchronise(device)
         start = time.perf_counter()
         for call in calls:
             call()
         synchronise(device)
         seconds.append((time.perf_counter() - start) / len(calls))
-    return seconds[1:]  # the first round compiles and allocates
+    return seconds[warm_ups:]
 
 
 def graph_seconds(calls: Calls, repeats: int) -> list[float]:

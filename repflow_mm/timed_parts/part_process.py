@@ -1,4 +1,7 @@
-"""The process of one part: ``python -m repflow_mm.timed_parts.part_process MODULE --records FILE ...``."""
+"""The process of one part: ``python -m repflow_mm.timed_parts.part_process MODULE --records FILE ...``.
+
+It imports the part, and waits on its standard input for the seconds that the part may take.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,9 @@ from repflow_mm.timed_parts.context import Context, emit_to
 CANNOT_IMPORT = 77
 
 
-def command_line(module: str, records: Path, context: Context) -> list[str]:
+def command_line(module: str, records: Path, folder: Path, rehearsal: bool) -> list[str]:
     """The command that runs a part in a process of its own."""
-    flags = ['--records', records, '--folder', context.folder, '--seconds', context.seconds]
-    flags += ['--rehearse'] if context.rehearsal else []
+    flags = ['--records', records, '--folder', folder, *(['--rehearse'] if rehearsal else [])]
     return [sys.executable, '-m', __name__, module, *map(str, flags)]
 
 
@@ -29,18 +31,20 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('module')
     parser.add_argument('--records', type=Path, required=True)
     parser.add_argument('--folder', type=Path, required=True)
-    parser.add_argument('--seconds', type=float, required=True)
     parser.add_argument('--rehearse', action='store_true')
     return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the part that the command line names."""
+    """Run the part that the command line names, when its turn has come."""
     args = parse_args(argv)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    context = Context(args.folder, args.seconds, args.rehearse)
     try:
-        importlib.import_module(args.module).run(emit_to(args.records), context)
+        module = importlib.import_module(args.module)
+        seconds = os.read(0, 64)  # not sys.stdin, which the thread below would hold locked at the end
+        if not seconds:  # the parent has ended, or needs this part no more
+            return
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+        module.run(emit_to(args.records), Context(args.folder, float(seconds), args.rehearse))
     except ImportError as error:
         sys.exit(_say_missing(error))
 
@@ -53,7 +57,7 @@ def _say_missing(error: ImportError) -> int:
 
 def _end_with_parent() -> None:
     """End the whole process group when the pipe from the parent closes, however the parent ended."""
-    os.read(0, 1)  # not sys.stdin, which this thread would hold locked at the end
+    os.read(0, 1)
     if os.getpgid(0) == os.getpid():
         os.killpg(0, signal.SIGKILL)
 

@@ -1,4 +1,7 @@
-"""Runs the parts one after another, each in a process of its own with a time limit."""
+"""Runs the parts one after another, each in a process of its own with a time limit.
+
+While a part runs, the process of the one after it imports what it needs: seconds in which a GPU would wait.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import repflow_mm
@@ -39,16 +42,20 @@ def run_parts(
     """
     end = time.monotonic() + seconds
     outcomes = [dict(name=part.name, status=WAITING, reason='', limit=0.0, seconds=0.0, records=[]) for part in parts]
-    for index, part in enumerate(parts):
-        outcome = outcomes[index]
-        missing = missing_modules(part.needs)
-        outcome['limit'] = time_limit(parts[index:], end - time.monotonic())
-        if missing:
-            outcome.update(status=LEFT_OUT, reason=f'needs {", ".join(missing)}, which cannot be imported')
-        else:
-            outcome['status'] = RUNNING
-            _run_part(part, Context(folder, outcome['limit'], rehearsal), outcome, lambda: update(outcomes))
-        update(outcomes)
+    present = [part for part in parts if not missing_modules(part.needs)]
+    with _started_ahead(present, folder, rehearsal) as processes:
+        for index, part in enumerate(parts):
+            outcome = outcomes[index]
+            outcome['limit'] = time_limit(parts[index:], end - time.monotonic())
+            if part in present:
+                outcome['status'] = RUNNING
+                update(outcomes)
+                context = Context(folder, outcome['limit'], rehearsal)
+                _run_part(next(processes), part, context, outcome, lambda: update(outcomes))
+            else:
+                missing = ', '.join(missing_modules(part.needs))
+                outcome.update(status=LEFT_OUT, reason=f'needs {missing}, which cannot be imported')
+            update(outcomes)
     return outcomes
 
 
@@ -73,27 +80,61 @@ def missing_modules(names: Sequence[str]) -> list[str]:
     return [name for name in names if importlib.util.find_spec(name) is None]
 
 
-def _run_part(part: Part, context: Context, outcome: dict, update: Callable[[], None]) -> None:
-    """Run one part; ``outcome`` is kept up to date."""
-    records, log = context.folder / f'{part.name}.jsonl', context.folder / f'{part.name}.log'
-    update()
-    with open(log, 'w', encoding='utf-8') as output:
-        process = subprocess.Popen(
-            command_line(part.module, records, context),
+@contextlib.contextmanager
+def _started_ahead(parts: Sequence[Part], folder: Path, rehearsal: bool) -> Iterator[Iterator[subprocess.Popen]]:
+    """The processes of parts, one after another: each is started when the one before it is taken."""
+    started = []
+
+    def processes() -> Iterator[subprocess.Popen]:
+        for index in range(len(parts)):
+            started.extend(_start(part, folder, rehearsal) for part in parts[len(started) : index + 2])
+            yield started[index]
+
+    try:
+        yield processes()
+    finally:
+        for process in started:
+            if process.returncode is None:  # the number of one that has ended may be another's by now
+                _end_group(process)
+
+
+def _start(part: Part, folder: Path, rehearsal: bool) -> subprocess.Popen:
+    """Start the process of a part, which waits to be told its time limit."""
+    with open(_log(part, folder), 'w', encoding='utf-8') as output:
+        return subprocess.Popen(
+            command_line(part.module, _records(part, folder), folder, rehearsal),
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=_environment(part, context),
+            env=_environment(part, folder, rehearsal),
             start_new_session=True,
         )
-        try:
-            _watch(process, records, context, outcome, update)
-        finally:
-            _end_group(process)
+
+
+def _run_part(
+    process: subprocess.Popen, part: Part, context: Context, outcome: dict, update: Callable[[], None]
+) -> None:
+    """Run one part; ``outcome`` is kept up to date."""
+    records = _records(part, context.folder)
+    with contextlib.suppress(BrokenPipeError):  # it has ended already, by an error of its import
+        os.write(process.stdin.fileno(), f'{context.seconds}\n'.encode())
+    try:
+        _watch(process, records, context, outcome, update)
+    finally:
+        _end_group(process)
     outcome.update(seconds=round(context.seconds - context.seconds_left(), 2), records=read_records(records))
     if outcome['status'] == RUNNING:
         outcome['status'] = {0: DONE, CANNOT_IMPORT: LEFT_OUT}.get(process.returncode, FAILED)
+        log = _log(part, context.folder)
         outcome['reason'] = last_line(log, process.returncode) if process.returncode else ''
+
+
+def _records(part: Part, folder: Path) -> Path:
+    return folder / f'{part.name}.jsonl'
+
+
+def _log(part: Part, folder: Path) -> Path:
+    return folder / f'{part.name}.log'
 
 
 def _watch(process: subprocess.Popen, records: Path, context: Context, outcome: dict, update: Callable) -> None:
@@ -117,13 +158,13 @@ def _end_group(process: subprocess.Popen) -> None:
     process.stdin.close()
 
 
-def _environment(part: Part, context: Context) -> dict[str, str]:
+def _environment(part: Part, folder: Path, rehearsal: bool) -> dict[str, str]:
     """The part's environment: this package importable, kernels compiled into the run's own cache."""
     environment = {name: value for name, value in os.environ.items() if name != 'TRITON_INTERPRET'}
     package = str(Path(repflow_mm.__file__).resolve().parents[1])
     environment['PYTHONPATH'] = os.pathsep.join([package, *filter(None, [os.environ.get('PYTHONPATH')])])
-    environment['TRITON_CACHE_DIR'] = str(context.folder / 'triton_cache')
-    if context.rehearsal:
+    environment['TRITON_CACHE_DIR'] = str(folder / 'triton_cache')
+    if rehearsal:
         # Torch's threads, on tiny tensors, are only in each other's way.
         environment.update(CUDA_VISIBLE_DEVICES='', OMP_NUM_THREADS='1')
         if part.interpreted:

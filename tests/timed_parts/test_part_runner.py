@@ -22,6 +22,18 @@ def run(emit, context):
     time.sleep(600)
 """,
     importing='def run(emit, context):\n    import no_such_package',
+    noting="""
+import os, time
+imported = time.monotonic()
+def run(emit, context): emit(table='t', imported=imported, began=time.monotonic(), pid=os.getpid())
+""",
+    sleeping="""
+import time
+def run(emit, context):
+    time.sleep(3)
+    emit(table='t', ended=time.monotonic())
+""",
+    incomplete='import no_such_package',
     crashing='import os, signal\ndef run(emit, context): os.kill(os.getpid(), signal.SIGSEGV)',
 )
 
@@ -98,6 +110,45 @@ def test_a_part_that_finds_something_missing_on_its_way_is_left_out(modules):
     found = run(modules, part('importing'))
     assert found.importing['status'] == LEFT_OUT
     assert found.importing['reason'] == "ModuleNotFoundError: No module named 'no_such_package'"
+
+
+def test_a_part_that_cannot_be_imported_is_left_out_too(modules):
+    found = run(modules, part('quick'), part('incomplete'))
+    assert found.incomplete['status'] == LEFT_OUT
+    assert found.incomplete['reason'] == "ModuleNotFoundError: No module named 'no_such_package'"
+
+
+def test_a_part_is_imported_while_the_one_before_it_runs(modules):
+    found = run(modules, part('sleeping'), part('noting'))
+    assert found.sleeping['status'] == found.noting['status'] == DONE
+    (before,), (noted,) = found.sleeping['records'], found.noting['records']
+    assert noted['imported'] < before['ended'] < noted['began'] and found.noting['seconds'] < 2
+
+
+def test_a_part_that_is_left_out_is_not_started(modules):
+    found = run(modules, part('sleeping'), part('noting', needs=('no_such_package',)), part('quick'))
+    assert [found.sleeping['status'], found.noting['status'], found.quick['status']] == [DONE, LEFT_OUT, DONE]
+    assert sorted(path.name for path in modules.glob('*.log')) == ['quick.log', 'sleeping.log']
+
+
+def test_a_part_that_waits_ends_with_the_check(modules, tmp_path):
+    (tmp_path / 'waiting_part.py').write_text(
+        f"import os\nopen({str(tmp_path / 'pid')!r}, 'w').write(f'{{os.getpid()}}\\n')"
+    )
+
+    class Stop(Exception):
+        pass
+
+    def update(outcomes):
+        if outcomes[0]['records']:
+            deadline = time.monotonic() + 60
+            while not (tmp_path / 'pid').exists() and time.monotonic() < deadline:
+                time.sleep(0.02)
+            raise Stop
+
+    with pytest.raises(Stop):
+        run_parts([part('hanging'), part('waiting')], modules, 300, rehearsal=True, update=update)
+    assert not is_running(int((tmp_path / 'pid').read_text()))
 
 
 def test_there_is_news_at_the_start_and_the_end_of_each_part_and_with_each_record(modules):

@@ -27,7 +27,7 @@ from repflow_mm.gpu_check.timing import call_seconds
 from repflow_mm.testing.timing import kernel_seconds
 from repflow_mm.timed_parts.context import Context, Emit, emit_outcome
 
-WARM_UPS, REPEATS = 2, 5  # the timer runs a call once more before it measures
+WARM_UPS, REPEATS = 3, 5
 PROFILED = (FP32, BF16)
 SOLVER_KERNELS = ('rep_flow_', 'frame_bwd')
 
@@ -54,12 +54,11 @@ def run(emit: Emit, context: Context) -> None:
 def _measure(network: torch.nn.Module, setting: Setting, mode: Mode, context: Context) -> dict:
     """Seconds of both passes, bytes of memory, whether the loss is finite, and the solver's share of the step."""
     trial, record = Trial(network, setting, mode, context.device), {}
+    warm_ups, repeats = (0, 1) if context.rehearsal else (WARM_UPS, REPEATS)
     for name, call in trial.calls().items():
-        for _ in range(0 if context.rehearsal else WARM_UPS):
-            call()
         if context.device == 'cuda':
             torch.cuda.reset_peak_memory_stats()
-        record[name] = call_seconds([call], 1 if context.rehearsal else REPEATS, context.device)
+        record[name] = call_seconds([call], repeats, context.device, warm_ups)
         if context.device == 'cuda':
             record[f'{name}_bytes'] = torch.cuda.max_memory_allocated()
     record['ok'] = bool(trial.loss.isfinite())
