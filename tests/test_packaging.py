@@ -97,6 +97,15 @@ def test_changes_and_citation_are_of_this_version():
     assert re.findall(r'^## ([\d.]+)', (ROOT / 'CHANGELOG.md').read_text(), re.MULTILINE)[0] == __version__
 
 
+def test_gpu_check_trains_from_the_wheel_alone(python, tmp_path):
+    program = 'from repflow_mm.gpu_check.parts.training import training_files; print(*training_files())'
+    env = {name: value for name, value in os.environ.items() if name != 'PYTHONPATH'}
+    done = subprocess.run([python, '-c', program], cwd=tmp_path, env=env, capture_output=True, text=True)
+    (copies,) = python.parents[1].glob('lib/python*/site-packages/repflow_mm/.mim')
+    files = (copies / 'tools' / 'train.py', copies / 'configs' / 'demo' / 'repflow_r18_motion_clips.py')
+    assert done.stdout == f'{" ".join(map(str, files))}\n', done.stderr
+
+
 def test_training_and_testing_from_the_wheel_alone(python, tmp_path):
     """In an empty folder, what docs/first_training.md has the reader type."""
     env = {name: value for name, value in os.environ.items() if name != 'PYTHONPATH'}

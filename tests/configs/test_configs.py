@@ -46,6 +46,16 @@ def test_config_goes_on_in_the_middle_of_an_epoch(config):
     assert load_config(config).train_cfg.type == loop
 
 
+def test_the_demo_s_flow_in_data_workers_is_that_of_its_preprocessor():
+    whole, workers = (load_config(f'configs/demo/{name}_r18_motion_clips.py') for name in ('flow', 'flow-workers'))
+    wanted = dict(whole.model.data_preprocessor, type='ComputeFlow')
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        *steps, flow, shape, pack = workers[loader].dataset.pipeline
+        assert flow == wanted
+        assert [*steps, shape, pack] == whole[loader].dataset.pipeline
+    assert workers.model.backbone == whole.model.backbone
+
+
 @pytest.fixture(scope='module')
 def passed():
     """Configs at reduced size that have passed; some differ in the weights that they load alone."""

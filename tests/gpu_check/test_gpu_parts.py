@@ -5,8 +5,21 @@ import subprocess
 
 import pytest
 import torch
+from helpers import ROOT, run_python
 
-from repflow_mm.gpu_check.parts import PARTS, TOTAL_SECONDS, concurrency, device, parity, sanitizer, torch_compile
+from repflow_mm import resources
+from repflow_mm.gpu_check.parts import (
+    MMACTION,
+    PARTS,
+    TOTAL_SECONDS,
+    VIDEOS,
+    concurrency,
+    device,
+    parity,
+    sanitizer,
+    torch_compile,
+    training,
+)
 from repflow_mm.timed_parts.context import Context
 from repflow_mm.timed_parts.runner import missing_modules, time_limit
 
@@ -27,6 +40,21 @@ def records():
 @pytest.fixture
 def emit(records):
     return lambda **record: records.append(record)
+
+
+IMPORT_PARTS = """
+from repflow_mm.gpu_check import cli
+from repflow_mm.testing import solver_cases
+print([part.name for part in cli.PARTS if part.load().tables([])])
+"""
+
+
+@pytest.mark.skipif(missing_modules(['triton']), reason='triton is not installed')
+def test_torch_and_triton_are_enough_to_import_every_part(tmp_path):
+    for name in (*MMACTION, *VIDEOS):
+        (tmp_path / f'{name}.py').write_text(f'raise ModuleNotFoundError("No module named {name}", name="{name}")\n')
+    done = run_python('-c', IMPORT_PARTS, cwd=tmp_path, path=(tmp_path,))
+    assert done.stdout == f'{[part.name for part in PARTS]}\n', done.stderr
 
 
 def test_the_limits_of_all_parts_are_the_eight_minutes():
@@ -110,6 +138,23 @@ def test_torch_compile_goes_on_without_mmaction2(tmp_path, monkeypatch, records,
         'reference, 28×28, forward + backward',
     ]
     assert records[1]['why'] == 'ImportError: no module that fits' and 'ok' not in records[1]
+
+
+def test_the_training_is_that_of_the_checkout():
+    files = (ROOT / 'tools' / 'train.py', ROOT / 'configs' / 'demo' / 'repflow_r18_motion_clips.py')
+    assert training.training_files() == files
+
+
+@pytest.mark.parametrize('copied', [False, True], ids=['the package alone', 'with configs, but no tools'])
+def test_the_training_says_what_is_not_there(tmp_path, monkeypatch, records, emit, copied):
+    if copied:
+        (tmp_path / '.mim' / 'configs' / '_base_').mkdir(parents=True)
+        (tmp_path / '.mim' / 'configs' / '_base_' / 'default_runtime.py').touch()
+    monkeypatch.setattr(resources, 'PACKAGE', tmp_path)
+    training.run(emit, Context(tmp_path, 60.0))
+    (record,) = records
+    assert ('tools/train.py and ' if copied else 'has no configs: install the package again') in record['why']
+    assert 'ok' not in record and training.tables(records)[0].rows[0][0] == record['why']
 
 
 @pytest.mark.skipif(missing_modules(['triton']), reason='triton is not installed')

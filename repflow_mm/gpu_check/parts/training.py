@@ -10,12 +10,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import repflow_mm
 from repflow_mm.gpu_check.tables import Table
+from repflow_mm.resources import configs_folder
 from repflow_mm.timed_parts.context import Context, Emit, read_records
 
-CHECKOUT = Path(repflow_mm.__file__).resolve().parents[1]
-TRAIN, CONFIG = CHECKOUT / 'tools' / 'train.py', CHECKOUT / 'configs' / 'demo' / 'repflow_r18_motion_clips.py'
 CLIPS = dict(train=800, val=200, size=64, length=12)
 TINY_CLIPS = dict(train=16, val=8, size=32, length=12)
 CLASSES = 8
@@ -27,8 +25,10 @@ SECONDS_TO_REPORT = 3
 
 def run(emit: Emit, context: Context) -> None:
     """Emit what the training's log says, at its end or at the end of the time."""
-    if not (TRAIN.is_file() and CONFIG.is_file()):
-        emit(table='training', why=f'needs the checkout: {TRAIN} and {CONFIG} do not both exist')
+    try:
+        train, config = training_files()
+    except FileNotFoundError as error:
+        emit(table='training', why=str(error))
         return
     from repflow_mm.datasets.motion_clips.clips import MotionClipOptions
     from repflow_mm.datasets.motion_clips.files import make_motion_clips
@@ -37,18 +37,32 @@ def run(emit: Emit, context: Context) -> None:
     jobs = 1 if context.rehearsal else None
     make_motion_clips(clips, MotionClipOptions(**(TINY_CLIPS if context.rehearsal else CLIPS)), jobs)
     start = time.monotonic()
-    ended = _train(clips, work_dir, context)
+    ended = _train([train, config, '--work-dir', work_dir], clips, context)
     emit(table='training', ended=ended, seconds=time.monotonic() - start, **summarise(read_log(work_dir), ended))
 
 
-def _train(clips: Path, work_dir: Path, context: Context) -> bool:
+def training_files() -> tuple[Path, Path]:
+    """``tools/train.py`` and the demo's config: those of the checkout, or the copies in an installed package.
+
+    Raises:
+        FileNotFoundError: If one of them does not exist.
+    """
+    configs = configs_folder()
+    files = configs.parent / 'tools' / 'train.py', configs / 'demo' / 'repflow_r18_motion_clips.py'
+    missing = [str(file) for file in files if not file.is_file()]
+    if missing:
+        raise FileNotFoundError(f'{" and ".join(missing)} cannot be found')
+    return files
+
+
+def _train(arguments: Sequence[str | Path], clips: Path, context: Context) -> bool:
     """Train until the end of the schedule or of the time; returns whether it was the former.
 
     Raises:
         RuntimeError: If the training fails, with the last line of its output.
     """
     options = OPTIONS + (TINY_OPTIONS if context.rehearsal else [])
-    command = [sys.executable, TRAIN, CONFIG, '--amp', '--seed', '0', '--work-dir', work_dir, '--cfg-options', *options]
+    command = [sys.executable, *arguments, '--amp', '--seed', '0', '--cfg-options', *options]
     log = context.folder / 'train.log'
     with open(log, 'w', encoding='utf-8') as output:
         environment = {**os.environ, 'MOTION_CLIPS': str(clips), 'MPLBACKEND': 'Agg'}

@@ -5,7 +5,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.registry import init_default_scope
 from torch.testing import assert_close
 
-from repflow_mm.classical_flow.stream import stack_flows
+from repflow_mm.classical_flow.stream import FlowStream, stack_flows
 from repflow_mm.models import FlowDataPreprocessor
 from repflow_mm.models.data_preprocessors.flow_data_preprocessor import recommend_workers
 from repflow_mm.ops import tvl1_flow
@@ -177,6 +177,16 @@ def test_batches_on_another_device_are_told_once_of_the_transform(caplog):
     (record,) = caplog.records
     assert record.getMessage().startswith('FlowDataPreprocessor: classical flow has no cuda solver')
     assert 'ComputeFlow' in record.getMessage()
+
+
+def test_a_batch_on_another_device_is_such_a_batch(caplog, monkeypatch):
+    recommend_workers.cache_clear()
+    monkeypatch.setattr(FlowStream, '__call__', lambda self, frames: frames[:, :2].float())
+    preprocessor = FlowDataPreprocessor()
+    for _ in range(2):
+        preprocessor.preprocess([noise(1, 3, 4, 16, 16).to('meta') for _ in range(2)], None)
+    (record,) = caplog.records
+    assert 'has no meta solver' in record.getMessage()
 
 
 def test_frames_of_another_kind_are_refused():
