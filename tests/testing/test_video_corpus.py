@@ -1,4 +1,5 @@
 import ctypes
+import os
 
 import av
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 
 from repflow_mm.testing.video_corpus import corpus_names, make_corpus, make_random_videos, picture, picture_number
 from repflow_mm.testing.video_corpus.corpus import decoded
-from repflow_mm.testing.video_corpus.formats import FORMATS, write_format
+from repflow_mm.testing.video_corpus.formats import FORMATS, VideoFormat, write_format
 
 SOME = (
     'mpeg4_b_frames.avi',
@@ -75,6 +76,15 @@ def test_files_do_not_depend_on_what_was_in_memory(tmp_path, fill_memory, format
         write_format(tmp_path / format.file, format, frames)
         written.append((tmp_path / format.file).read_bytes())
     assert written[0] == written[1]
+
+
+@pytest.mark.skipif(not hasattr(os, 'sched_getscheduler'), reason='the system has no scheduling policies')
+def test_an_encoder_leaves_the_scheduling_of_this_process(tmp_path):
+    """SVT-AV1 with several threads makes root's processes real-time ones."""
+    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    frames = [picture(number, 64, 64) for number in range(40)]
+    write_format(tmp_path / 'av1.mp4', VideoFormat('av1.mp4', 'libsvtav1'), frames)
+    assert (os.sched_getscheduler(0), os.sched_getparam(0)) == before
 
 
 def test_damage_changes_pictures(tmp_path):

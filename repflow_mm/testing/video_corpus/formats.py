@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -142,7 +143,8 @@ def write_format(path: Path, format: VideoFormat, frames: Sequence[np.ndarray]) 
         av.FFmpegError: If FFmpeg lacks the encoder or cannot write the file.
     """
     os.environ.setdefault('SVT_LOG', '1')  # errors alone of an encoder that reports its settings
-    with av.open(str(path), 'w', format=format.container, options={**BITEXACT, **format.mux}) as container:
+    options = {**BITEXACT, **format.mux}
+    with _same_scheduling(), av.open(str(path), 'w', format=format.container, options=options) as container:
         stream = container.add_stream(format.codec, rate=format.rate, options=format.options)
         stream.height, stream.width = format.size
         stream.pix_fmt = format.pixels
@@ -154,6 +156,23 @@ def write_format(path: Path, format: VideoFormat, frames: Sequence[np.ndarray]) 
         if sound is not None:
             for packet in _silence(sound, len(frames) / format.rate):
                 container.mux(packet)
+
+
+@contextmanager
+def _same_scheduling() -> Iterator[None]:
+    """Leave this thread's scheduling as it is.
+
+    SVT-AV1, run by root, makes the thread that opens it a real-time one, and so all threads and processes that this
+    one starts from then on: a browser among them comes to a standstill, and what else runs on the machine nearly so.
+    """
+    if not hasattr(os, 'sched_getscheduler'):
+        yield
+        return
+    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, *before)
 
 
 def _packets(stream: av.VideoStream, format: VideoFormat, frames: Sequence[np.ndarray]) -> Iterable[av.Packet]:
