@@ -15,6 +15,8 @@ from repflow_mm.visualization.figures import save_figure
 BARS, ACCURACY_OVER_MS = 'bars', 'accuracy_over_ms'
 # What rows without a reference are called.
 PLAIN = 'plain'
+# Per cent, with room for a point at the top.
+LIMITS = (0, 103)
 
 
 def write_bars(path: Path, title: str, means: dict[str, dict[int, float]]) -> None:
@@ -33,7 +35,7 @@ def write_bars(path: Path, title: str, means: dict[str, dict[int, float]]) -> No
             axes.barh(position, statistics.mean(percent), color='tab:blue', alpha=0.5)
             axes.plot(percent, [position] * len(percent), 'k.', markersize=5)
     axes.set(yticks=range(len(means)), yticklabels=means, ylim=(len(means) - 0.5, -0.5))
-    axes.set(xlabel='top-1 accuracy, %', title=title, xlim=(0, 100))
+    axes.set(xlabel='top-1 accuracy, %', title=title, xlim=LIMITS)
     save_figure(figure, path)
 
 
@@ -78,7 +80,7 @@ def write_accuracy_over_ms(
 
 def _scale_axes(axes: Axes, title: str) -> None:
     """Milliseconds by their logarithm, with plain numbers, and per cent."""
-    axes.set(xscale='log', xlabel='ms a clip', ylabel='top-1 accuracy, %', title=title, ylim=(0, 100))
+    axes.set(xscale='log', xlabel='ms a clip', ylabel='top-1 accuracy, %', title=title, ylim=LIMITS)
     axes.margins(x=0.1)
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter('{x:g}')

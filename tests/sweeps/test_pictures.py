@@ -20,4 +20,4 @@ def test_accuracy_over_time_has_a_colour_for_each_kind(tmp_path, monkeypatch):
     assert [text.get_text() for text in axes.texts] == ['TSM', 'TSM', 'X3D', 'X3D']
     points = [container.lines[0].get_xydata().tolist() for container in axes.containers]
     assert [[[x, round(y)] for x, y in kind] for kind in points] == [[[2, 30], [20, 50]], [[3, 90], [30, 80]]]
-    assert axes.get_xscale() == 'log'
+    assert axes.get_xscale() == 'log' and axes.get_ylim()[1] > 101, 'a point at 100 % is whole'
