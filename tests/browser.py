@@ -49,20 +49,25 @@ def _killed_after(seconds: float, mark: str) -> Iterator[None]:
 
     def kill():
         killed.set()
-        for path in Path('/proc').glob('[0-9]*/cmdline'):
+        for process in processes_with(mark):
             with suppress(OSError):
-                if mark.encode() in path.read_bytes():
-                    os.killpg(int(path.parent.name), signal.SIGKILL)
+                os.killpg(process, signal.SIGKILL)
 
     timer = threading.Timer(seconds, kill)
     timer.start()
     try:
         yield
-    except Exception as error:
-        if killed.is_set():
-            raise TimeoutError(f'the browser was killed after {seconds:g} s') from error
-        raise
     finally:
         timer.cancel()
-    if killed.is_set():
-        raise TimeoutError(f'the browser was killed after {seconds:g} s')
+        if killed.is_set():
+            raise TimeoutError(f'the browser was killed after {seconds:g} s')
+
+
+def processes_with(flag: str) -> list[int]:
+    """The processes that were started with a flag."""
+    found = []
+    for path in Path('/proc').glob('[0-9]*/cmdline'):
+        with suppress(OSError):
+            if flag.encode() in path.read_bytes():
+                found.append(int(path.parent.name))
+    return found

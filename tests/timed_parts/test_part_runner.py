@@ -23,9 +23,9 @@ def run(emit, context):
 """,
     importing='def run(emit, context):\n    import no_such_package',
     noting="""
-import os, time
+import time
 imported = time.monotonic()
-def run(emit, context): emit(table='t', imported=imported, began=time.monotonic(), pid=os.getpid())
+def run(emit, context): emit(table='t', imported=imported, began=time.monotonic())
 """,
     sleeping="""
 import time
