@@ -17,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
+import torch
 from mmengine.config import Config
 
 from repflow_mm.apis.checkpoint import checkpoint_of
@@ -25,6 +26,7 @@ from repflow_mm.files import locked, write_json
 from repflow_mm.sweeps.code_version import code_version
 from repflow_mm.sweeps.fingerprint import fingerprint_of
 from repflow_mm.sweeps.rows import Network
+from repflow_mm.testing.hardware import device_name
 
 PR_SET_PDEATHSIG = 1
 
@@ -273,6 +275,7 @@ def write_result(run: Run) -> None:
         seed=run.seed,
         fingerprint=run.fingerprint,
         code=code_version(),
+        device=device_name('cuda' if torch.cuda.is_available() else 'cpu'),
         **kept,
     )
     write_json(run.folder / 'result.json', result)

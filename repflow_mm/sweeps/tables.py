@@ -122,9 +122,11 @@ def write_table(
 
 
 def _notes(runs: Sequence[Run], with_differences: bool, per_clip: bool, machines: Sequence[str]) -> str:
-    """Seeds, splits, protocol, machines and the versions of the code that finished runs were made with, in a line."""
-    finished = filter(None, (run.result() for run in runs))
+    """Seeds, splits, protocol, machines and the devices and code that finished runs were made with, in a line."""
+    finished = [result for run in runs if (result := run.result())]
     code = sorted({result['code'] for result in finished}) or [code_version()]
+    # Results of version 0.2.0 and before do not say it.
+    devices = sorted({result.get('device', 'a device that was not recorded') for result in finished})
     seeds, splits = dict.fromkeys(run.seed for run in runs), dict.fromkeys(run.split for run in runs)
     averaged = [] if None in splits else [f'mean over the splits (folds) {_joined(splits)}']
     # One run of each network and split: a protocol reads the whole lists, and seeds share it.
@@ -132,6 +134,7 @@ def _notes(runs: Sequence[Run], with_differences: bool, per_clip: bool, machines
     explained = ['difference: mean ± standard error over the seeds'] if with_differences else []
     explained += ['intervals: 95 %, bootstrap over the test clips'] if per_clip else []
     explained += [f'{COSTS} on {_joined(machines)}'] if machines else []
+    explained += [f'trained on {_joined(devices)}'] if devices else []
     return '; '.join([f'Seeds {_joined(seeds)}', *averaged, *protocols, *explained, ', '.join(code)]) + '.'
 
 

@@ -13,12 +13,18 @@ from repflow_mm.version import __version__
 
 def hardware(device: str) -> dict:
     """Processor, cores, accelerator and versions."""
-    cpu = next(iter(processors()), platform.processor() or platform.machine())
-    record = dict(cpu=cpu, cores=os.cpu_count(), threads=torch.get_num_threads(), python=platform.python_version())
-    record.update(torch=torch.__version__, repflow_mm=__version__, device=device)
+    record = dict(cpu=device_name('cpu'), cores=os.cpu_count(), threads=torch.get_num_threads())
+    record.update(python=platform.python_version(), torch=torch.__version__, repflow_mm=__version__, device=device)
     if torch.device(device).type == 'cuda':
-        record.update(gpu=torch.cuda.get_device_name(device), cuda=torch.version.cuda)
+        record.update(gpu=device_name(device), cuda=torch.version.cuda)
     return record
+
+
+def device_name(device: str) -> str:
+    """What the GPU is called, or the processor."""
+    if torch.device(device).type == 'cuda':
+        return torch.cuda.get_device_name(device)
+    return next(iter(processors()), platform.processor() or platform.machine())
 
 
 def processors() -> list[str]:

@@ -36,6 +36,21 @@ def test_table_names_the_code_of_the_runs(sweep, monkeypatch):
     assert (sweep / 'work' / 'good.md').read_text().endswith('; commit abc1234, version 1.2.\n')
 
 
+def test_table_names_the_devices_that_trained_its_runs(sweep, monkeypatch):
+    monkeypatch.setattr(ablation_runs, 'code_version', lambda: 'commit abc1234')
+    monkeypatch.setattr(ablation_runs, 'device_name', lambda device: 'a processor')
+    _, _, work_dir = run(sweep, 'good', seeds='0')
+    result = work_dir / 'runs' / 'low' / 'seed0' / 'result.json'
+    assert json.loads(result.read_text())['device'] == 'a processor'
+    monkeypatch.setattr(ablation_runs, 'device_name', lambda device: 'a GPU')
+    run(sweep, 'good')
+    assert (work_dir / 'good.md').read_text().endswith('; trained on a GPU, a processor; commit abc1234.\n')
+    known = json.loads(result.read_text())
+    result.write_text(json.dumps({key: value for key, value in known.items() if key != 'device'}))
+    run(sweep, 'good')
+    assert '; trained on a GPU, a device that was not recorded, a processor; ' in (work_dir / 'good.md').read_text()
+
+
 def test_costs_are_columns_in_which_late_rows_add_up(sweep, monkeypatch):
     def costs_of(configs, **_):
         known = {'low': Cost(0.01, 1000, 5 * 10**8, 'a CPU'), 'high': Cost(0.0205, 200, 10**9, 'a CPU')}
