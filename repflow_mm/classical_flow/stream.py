@@ -71,7 +71,7 @@ class FlowStream:
 
     @torch.no_grad()
     def __call__(self, frames: Tensor) -> Tensor:
-        """Flow of clips.
+        """Flow of clips, computed on the CPU, where the methods have their solvers, wherever the frames are.
 
         Args:
             frames (Tensor): Clips (B, 3, T, H, W), uint8: red, green and blue.
@@ -85,13 +85,15 @@ class FlowStream:
             ValueError: If their shape is another, or a clip is too short.
         """
         self.check(frames)
+        device, frames = frames.device, frames.cpu()
         images = grey(frames.transpose(1, 2).flatten(0, 1))  # (B*T, 3, H, W) -> (B*T, 1, H, W)
         flows = self._flow(images.unflatten(0, (-1, frames.shape[2])).transpose(1, 2))  # (B, 2, T-1, H, W)
         if self.num_flows == 2:
             images = (flows + 1) * (255 / 2)
             flows = self._flow(images.flatten(0, 1)[:, None])  # (B*2, 1, T-1, H, W) -> (B*2, 2, T-2, H, W)
             flows = flows.unflatten(0, (-1, 2)).flatten(1, 2)  # (B, 2, 2, T-2, H, W) -> (B, 4, T-2, H, W)
-        return flows if self.stack_length is None else stack_flows(flows, self.stack_length)
+        flows = flows if self.stack_length is None else stack_flows(flows, self.stack_length)
+        return flows.to(device)
 
     def check(self, frames: Tensor) -> None:
         """Raise TypeError or ValueError if there is no flow of these frames."""

@@ -25,8 +25,9 @@ class FlowDataPreprocessor(ActionDataPreprocessor):
     and flips of the frames are right for it by construction, and ``frame_interval`` is the step between its frames.
     Frames must be in the order red, green, blue, as MMAction2's decoders give them.
 
-    It runs where the batch is. :class:`repflow_mm.datasets.ComputeFlow` does the same in the data workers, which is the
-    choice for training on a GPU: no method has a solver for one.
+    Flow is computed on the CPU, where the methods have their solvers, while another device waits for it.
+    :class:`repflow_mm.datasets.ComputeFlow` does the same in the data workers, which is the choice for training on a
+    GPU.
 
     Args:
         blending (dict, optional): Batch blending of ``ActionDataPreprocessor``, applied to the flow.
@@ -84,10 +85,12 @@ class FlowDataPreprocessor(ActionDataPreprocessor):
 
 @functools.cache
 def recommend_workers(device: str) -> None:
-    """Say once for each type of device, but the CPU, what computes flow faster than the reference on it."""
+    """Say once for each type of device, but the CPU, what computes flow without making it wait."""
     if device != 'cpu':
         logger.warning(
-            'FlowDataPreprocessor: classical flow has no %s solver and slows the training down; take the transform '
-            'ComputeFlow before FormatShape in the pipeline and ActionDataPreprocessor in its place',
+            'FlowDataPreprocessor: classical flow has no %s solver: it is computed on the CPU, and %s waits for it; '
+            'data workers compute it ahead with the transform ComputeFlow before FormatShape in the pipeline and '
+            'ActionDataPreprocessor in its place',
+            device,
             device,
         )

@@ -5,6 +5,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.registry import init_default_scope
 from torch.testing import assert_close
 
+from repflow_mm.classical_flow.methods import FlowMethod
 from repflow_mm.classical_flow.stream import FlowStream, stack_flows
 from repflow_mm.models import FlowDataPreprocessor
 from repflow_mm.models.data_preprocessors.flow_data_preprocessor import recommend_workers
@@ -187,6 +188,20 @@ def test_a_batch_on_another_device_is_such_a_batch(caplog, monkeypatch):
         preprocessor.preprocess([noise(1, 3, 4, 16, 16).to('meta') for _ in range(2)], None)
     (record,) = caplog.records
     assert 'has no meta solver' in record.getMessage()
+
+
+def test_flow_of_a_batch_on_another_device_is_computed_on_the_cpu(monkeypatch):
+    frames, computed_on = moving((1.5, -1))[None], []
+    known, compute = FlowStream(parameters=FAST)(frames), FlowMethod.compute
+
+    def noted(self, prev, *others):
+        computed_on.append(prev.device.type)
+        return compute(self, prev, *others)
+
+    monkeypatch.setattr(FlowMethod, 'compute', noted)
+    monkeypatch.setattr(torch.Tensor, 'cpu', lambda tensor: frames)  # the frames of a device that has no memory
+    flow = FlowDataPreprocessor(parameters=FAST).preprocess([frames.to('meta')], None)[0]
+    assert computed_on == ['cpu'] and flow.device.type == 'meta' and flow[0].shape == known.shape
 
 
 def test_frames_of_another_kind_are_refused():
