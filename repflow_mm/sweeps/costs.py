@@ -58,7 +58,8 @@ def read_costs(work_dir: str | Path) -> dict[str, Cost]:
 
 
 def write_costs(work_dir: str | Path, costs: dict[str, Cost]) -> None:
-    """Add what was measured to a sweep's folder."""
+    """Add what was measured to a sweep's folder, which need not exist."""
+    Path(work_dir).mkdir(parents=True, exist_ok=True)
     known = read_costs(work_dir) | costs
     write_json(Path(work_dir, FILE), {name: cost._asdict() for name, cost in known.items()})
 

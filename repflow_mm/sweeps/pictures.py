@@ -7,6 +7,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator
 
 from repflow_mm.visualization.figures import save_figure
@@ -71,8 +72,9 @@ def write_accuracy_over_ms(
         spread = [statistics.stdev(percent[row]) if len(percent[row]) > 1 else 0 for row in rows]
         x, y = zip(*(places[row] for row in rows))
         axes.errorbar(x, y, spread, fmt='o', color=f'C{number}', capsize=3, label=kind)
+    style = dict(va='top', fontsize=8, path_effects=[withStroke(linewidth=2, foreground='white')])
     for row, place in places.items():
-        axes.annotate(references.get(row, row), place, xytext=(5, -3), textcoords='offset points', va='top', fontsize=8)
+        axes.annotate(references.get(row, row), place, xytext=(5, -3), textcoords='offset points', **style)
     _scale_axes(axes, title)
     figure.legend(loc='outside lower center', ncols=len(set(kinds.values())))
     save_figure(figure, path)

@@ -58,6 +58,7 @@ def test_missing_test_set_is_named(motion_clips, tmp_path):
 
 def test_costs_are_kept_and_added_to(tmp_path):
     assert read_costs(tmp_path) == {}
+    tmp_path = tmp_path / 'a sweep' / 'that has not begun'
     write_costs(tmp_path, dict(rgb=Cost(0.5, 10, 20, 'CPU')))
     write_costs(tmp_path, dict(flow=Cost(0.25, 1, 2, 'CPU')))
     rgb, flow = read_costs(tmp_path).values()
