@@ -27,6 +27,7 @@ from repflow_mm.apis.scope import scope_of
 from repflow_mm.apis.train import use_amp
 from repflow_mm.engine.hooks.bad_data_hook import parts_with
 from repflow_mm.files import check_writable, write_json
+from repflow_mm.hardware import hardware
 from repflow_mm.profiling.advice import Settings, advise, step_shares
 from repflow_mm.profiling.loading import profile_pipeline
 from repflow_mm.profiling.memory import profile_memory
@@ -34,7 +35,6 @@ from repflow_mm.profiling.network import profile_network
 from repflow_mm.profiling.rendered_data import rendered_dataset
 from repflow_mm.profiling.report import Report
 from repflow_mm.profiling.training import profile_loading, profile_step
-from repflow_mm.testing.hardware import hardware
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

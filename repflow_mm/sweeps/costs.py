@@ -15,10 +15,10 @@ from mmengine.model import BaseModel
 
 from repflow_mm.apis.scope import build_test_set, scope_of
 from repflow_mm.files import write_json
+from repflow_mm.hardware import hardware
 from repflow_mm.models.summary import count_parameters
 from repflow_mm.profiling.network import forward_of
 from repflow_mm.profiling.operations import operations_by_part
-from repflow_mm.testing.hardware import hardware
 from repflow_mm.testing.timing import seconds_of
 
 FILE = 'costs.json'

@@ -17,8 +17,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-import torch
 from mmengine.config import Config
+from mmengine.runner import CheckpointLoader
 
 from repflow_mm.apis.checkpoint import checkpoint_of
 from repflow_mm.apis.options import TRAINING_LOCK
@@ -26,7 +26,6 @@ from repflow_mm.files import locked, write_json
 from repflow_mm.sweeps.code_version import code_version
 from repflow_mm.sweeps.fingerprint import fingerprint_of
 from repflow_mm.sweeps.rows import Network
-from repflow_mm.testing.hardware import device_name
 
 PR_SET_PDEATHSIG = 1
 
@@ -275,10 +274,15 @@ def write_result(run: Run) -> None:
         seed=run.seed,
         fingerprint=run.fingerprint,
         code=code_version(),
-        device=device_name('cuda' if torch.cuda.is_available() else 'cpu'),
+        device=_device_of(run.folder / 'last.pth'),
         **kept,
     )
     write_json(run.folder / 'result.json', result)
+
+
+def _device_of(checkpoint: Path) -> str | None:
+    """What the training that wrote a checkpoint ran on; None from another hook than the project's."""
+    return CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu')['meta'].get('device')
 
 
 def write_slurm_script(run: Run, folder: Path, gpus: int) -> Path:

@@ -125,8 +125,7 @@ def _notes(runs: Sequence[Run], with_differences: bool, per_clip: bool, machines
     """Seeds, splits, protocol, machines and the devices and code that finished runs were made with, in a line."""
     finished = [result for run in runs if (result := run.result())]
     code = sorted({result['code'] for result in finished}) or [code_version()]
-    # Results of version 0.2.0 and before do not say it.
-    devices = sorted({result.get('device', 'a device that was not recorded') for result in finished})
+    devices = sorted({result.get('device') or 'a device that is not recorded' for result in finished})
     seeds, splits = dict.fromkeys(run.seed for run in runs), dict.fromkeys(run.split for run in runs)
     averaged = [] if None in splits else [f'mean over the splits (folds) {_joined(splits)}']
     # One run of each network and split: a protocol reads the whole lists, and seeds share it.

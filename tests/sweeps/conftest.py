@@ -52,7 +52,7 @@ def sweep(tmp_path, monkeypatch):
     for scale, score in ((0.1, [0.9, 0.1]), (0.2, [0.9, 0.1]), (0.5, [0.2, 0.8])):
         dump = [dict(filename=name, gt_label=torch.tensor([1]), pred_score=torch.tensor(score)) for name in 'ab']
         (tmp_path / f'scores_{scale}.pkl').write_bytes(pickle.dumps(dump))
-    state = dict(state_dict={}, message_hub={}, meta=dict(epoch=1, iter=1))
+    state = dict(state_dict={}, message_hub={}, meta=dict(epoch=1, iter=1, device='a processor'))
     torch.save(state, tmp_path / 'state.pth')
     program = tmp_path / 'program.py'
     program.write_text(PROGRAM)

@@ -4,6 +4,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import torch
 from helpers import other_run
 from small_sweep import CONFIG, calls, run
 
@@ -38,17 +39,17 @@ def test_table_names_the_code_of_the_runs(sweep, monkeypatch):
 
 def test_table_names_the_devices_that_trained_its_runs(sweep, monkeypatch):
     monkeypatch.setattr(ablation_runs, 'code_version', lambda: 'commit abc1234')
-    monkeypatch.setattr(ablation_runs, 'device_name', lambda device: 'a processor')
-    _, _, work_dir = run(sweep, 'good', seeds='0')
-    result = work_dir / 'runs' / 'low' / 'seed0' / 'result.json'
-    assert json.loads(result.read_text())['device'] == 'a processor'
-    monkeypatch.setattr(ablation_runs, 'device_name', lambda device: 'a GPU')
+    table = sweep / 'work' / 'good.md'
+    for seed, device in ((0, 'a processor'), (1, '2 × a GPU'), (2, None)):
+        meta = dict(epoch=1, iter=1) if device is None else dict(epoch=1, iter=1, device=device)
+        torch.save(dict(state_dict={}, message_hub={}, meta=meta), sweep / 'state.pth')
+        run(sweep, 'good', seeds=str(seed))
+        result = sweep / 'work' / 'runs' / 'low' / f'seed{seed}' / 'result.json'
+        assert json.loads(result.read_text())['device'] == device
+        named = device or 'a device that is not recorded'
+        assert table.read_text().endswith(f'; trained on {named}; commit abc1234.\n')
     run(sweep, 'good')
-    assert (work_dir / 'good.md').read_text().endswith('; trained on a GPU, a processor; commit abc1234.\n')
-    known = json.loads(result.read_text())
-    result.write_text(json.dumps({key: value for key, value in known.items() if key != 'device'}))
-    run(sweep, 'good')
-    assert '; trained on a GPU, a device that was not recorded, a processor; ' in (work_dir / 'good.md').read_text()
+    assert '; trained on 2 × a GPU, a processor; ' in table.read_text()  # seeds 0 and 1
 
 
 def test_costs_are_columns_in_which_late_rows_add_up(sweep, monkeypatch):

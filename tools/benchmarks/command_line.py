@@ -25,7 +25,7 @@ from benchmarks import (
 )
 from benchmarks.parts import Part, positive
 from repflow_mm.files import check_writable, write_json
-from repflow_mm.testing.hardware import hardware
+from repflow_mm.hardware import hardware
 
 PARTS: dict[str, Part] = {
     name: part

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from benchmarks.parts import Part, positive
 from repflow_mm.classical_flow import METHODS
+from repflow_mm.hardware import hardware
 from repflow_mm.markdown import markdown_table, write_sections
-from repflow_mm.testing.hardware import hardware
 from repflow_mm.testing.parity import threads
 from repflow_mm.testing.timing import summary
 from repflow_mm.testing.true_flow import end_point_errors, read_pair

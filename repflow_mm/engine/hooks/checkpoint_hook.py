@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mmaction.registry import HOOKS
+from mmengine.device import get_device
 from mmengine.dist import all_gather_object, get_rank, get_world_size, is_main_process
 from mmengine.fileio import LocalBackend
 from mmengine.hooks import CheckpointHook
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 
 from repflow_mm.compat.checkpoint_files import INTERRUPTED, point_to
 from repflow_mm.files import remove_leftovers
+from repflow_mm.hardware import device_name
 from repflow_mm.models.wrapping import unwrapped
 
 # In the message hub, and so in each checkpoint: the names of those in whose place it is.
@@ -33,7 +35,7 @@ class ResumableCheckpointHook(CheckpointHook):
     Takes CheckpointHook's arguments. A checkpoint is removed only when the one that takes its place is whole, and so is
     a best one; ``last_checkpoint`` is replaced at once; what a killed run left half-written is removed at the start.
     The checkpoint of a validated step is written again after the validation, so that a resumed run knows whether the
-    score of that step is in it.
+    score of that step is in it. What it was trained on is the ``device`` in its ``meta``.
 
     A checkpoint that cannot be written, as on a full disk, is a warning in the log, and the training goes on to the
     next one; those of before are kept.
@@ -159,7 +161,7 @@ class ResumableCheckpointHook(CheckpointHook):
             self.file_client_args,
             save_optimizer=self.save_optimizer,
             save_param_scheduler=self.save_param_scheduler,
-            meta=meta,
+            meta=dict(meta, device=_devices()),
             by_epoch=self.by_epoch,
             backend_args=self.backend_args,
             **self.args,
@@ -174,6 +176,12 @@ class ResumableCheckpointHook(CheckpointHook):
     def _remove_outdated(self) -> None:
         best = getattr(self, 'best_ckpt_path', None), *getattr(self, 'best_ckpt_path_dict', {}).values()
         self.file_backend.remove_outdated(keep=best)
+
+
+def _devices() -> str:
+    """What the run's processes train on, with their number if there are several: ``'8 × NVIDIA H100 80GB HBM3'``."""
+    count, name = get_world_size(), device_name(get_device())
+    return name if count == 1 else f'{count} × {name}'
 
 
 def _is_checkpoint(name: object) -> bool:

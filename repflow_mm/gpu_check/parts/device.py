@@ -11,8 +11,8 @@ import torch
 
 from repflow_mm.gpu_check.tables import Table
 from repflow_mm.gpu_check.timing import call_seconds
+from repflow_mm.hardware import processors
 from repflow_mm.ops.limits import peak_flops
-from repflow_mm.testing.hardware import processors
 from repflow_mm.timed_parts.context import Context, Emit
 
 COPIED_BYTES = 2**30

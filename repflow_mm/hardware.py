@@ -21,9 +21,10 @@ def hardware(device: str) -> dict:
 
 
 def device_name(device: str) -> str:
-    """What the GPU is called, or the processor."""
-    if torch.device(device).type == 'cuda':
-        return torch.cuda.get_device_name(device)
+    """What the GPU is called, or the processor; of other devices the type."""
+    kind = torch.device(device).type
+    if kind != 'cpu':
+        return torch.cuda.get_device_name(device) if kind == 'cuda' else kind
     return next(iter(processors()), platform.processor() or platform.machine())
 
 
