@@ -172,10 +172,11 @@ def test_all_outputs_learn_and_keep_clips_apart(clips, steps, fusion, keep_lengt
     assert_close(block(clips[1:]), block(clips)[1:], rtol=1e-4, atol=1e-5)
 
 
-def test_all_outputs_of_one_flow_are_the_last():
+def test_all_outputs_of_one_flow_are_the_last(clips):
     one, other = build_block(), build_block(outputs='all')
     assert list(one.state_dict()) == list(other.state_dict())
     other.load_state_dict(one.state_dict())
+    assert_close(other(clips), one(clips), rtol=0, atol=0)
 
 
 def test_options_of_flow_of_flow_keep_the_names_of_the_papers_weights():
