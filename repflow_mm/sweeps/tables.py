@@ -96,29 +96,36 @@ def write_table(
         plot (str): What ``<name>.png`` shows: ``'bars'``, or ``'accuracy_over_ms'``, where costs are known of all rows.
             Defaults to ``'bars'``.
     """
-    results, costs = {}, costs or {}
-    splits = list(dict.fromkeys(run.split for run in runs))
-    for row in rows:
-        accuracies = row_accuracies(row, runs)
-        results[row.name] = RowResult(
-            accuracies,
-            mean_over_splits(accuracies, splits),
-            row_predictions(row, runs) if per_clip else None,
-            total_cost([costs.get(network.name) for network in row.networks]),
-        )
+    results = {row.name: _row_result(row, runs, costs or {}, per_clip) for row in rows}
     used = [run for run in runs if any(run.network in row.networks for row in rows)]
-    work_dir.mkdir(parents=True, exist_ok=True)
     machines = sorted({result.cost.machine for result in results.values() if result.cost})
     notes = _notes(used, bool(references), per_clip, machines)
+    splits = list(dict.fromkeys(run.split for run in runs))
     text = markdown(name, results, splits, notes, references, per_clip)
+    work_dir.mkdir(parents=True, exist_ok=True)
     write_text(work_dir / f'{name}.md', text.splitlines())
     write_text(work_dir / f'{name}.csv', _csv(results, runs).splitlines())
+    _write_picture(work_dir / f'{name}.png', name, results, references or {}, plot)
+
+
+def _row_result(row: Row, runs: Sequence[Run], costs: dict[str, Cost], per_clip: bool) -> RowResult:
+    """What the finished runs of a row and the costs of its networks come to."""
+    accuracies = row_accuracies(row, runs)
+    means = mean_over_splits(accuracies, list(dict.fromkeys(run.split for run in runs)))
+    cost = total_cost([costs.get(network.name) for network in row.networks])
+    return RowResult(accuracies, means, row_predictions(row, runs) if per_clip else None, cost)
+
+
+def _write_picture(
+    path: Path, title: str, results: dict[str, RowResult], references: dict[str, str], plot: str
+) -> None:
+    """A table's plot, or its bars where costs are missing; nothing without a finished row."""
     means = {row: result.means for row, result in results.items() if result.means}
     if means and plot == ACCURACY_OVER_MS and all(results[row].cost for row in means):
         milliseconds = {row: 1e3 * results[row].cost.seconds for row in means}
-        write_accuracy_over_ms(work_dir / f'{name}.png', name, means, milliseconds, references or {})
+        write_accuracy_over_ms(path, title, means, milliseconds, references)
     elif means:
-        write_bars(work_dir / f'{name}.png', name, {row: result.means for row, result in results.items()})
+        write_bars(path, title, {row: result.means for row, result in results.items()})
 
 
 def _notes(runs: Sequence[Run], with_differences: bool, per_clip: bool, machines: Sequence[str]) -> str:
