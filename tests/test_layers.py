@@ -13,7 +13,7 @@ PACKAGE = 'repflow_mm'
 LAYERS = (
     ('ops',),
     ('version', 'files', 'flow_names', 'progress', 'processes', 'randomness', 'read_watch', 'resources'),
-    ('markdown', 'timed_parts'),
+    ('hardware', 'markdown', 'timed_parts'),
     ('compat',),
     ('classical_flow', 'testing'),
     ('models', 'datasets', 'evaluation'),
@@ -29,6 +29,7 @@ EXTERNAL = {
     'version': set(),
     'files': set(),
     'flow_names': set(),
+    'hardware': {'torch'},
     'markdown': set(),
     'progress': {'tqdm'},
     'ops': {'torch', 'triton'},

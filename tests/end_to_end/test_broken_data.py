@@ -96,10 +96,10 @@ def test_training_and_testing_go_on(clips):
     assert '3 samples are broken and count as wrong in these metrics' in log
     dumps = [clips / f'{name}.pkl' for name in 'ab']
     for dump in dumps:
-        test_api.main(
-            [str(config), str(work_dir / 'epoch_1.pth'), '--dump', str(dump), *options(work_dir / 'test', MORE)]
-        )
-    metrics = [json.loads(path.read_text()) for path in (work_dir / 'test').glob('*/*.json')]
+        # Folders of their own: those of runs are named by the second.
+        test = ['--dump', str(dump), *options(work_dir / dump.stem, MORE)]
+        test_api.main([str(config), str(work_dir / 'epoch_1.pth'), *test])
+    metrics = [json.loads(path.read_text()) for path in work_dir.glob('[ab]/*/*.json')]
     assert [values['bad_data/counted_wrong'] for values in metrics] == [3, 3]
     samples = {Path(sample['filename']).stem: sample for sample in pickle.loads(dumps[0].read_bytes())}
     assert len(samples) == 11
