@@ -96,11 +96,11 @@ def write_table(
         plot (str): What ``<name>.png`` shows: ``'bars'``, or ``'accuracy_over_ms'``, where costs are known of all rows.
             Defaults to ``'bars'``.
     """
-    results = {row.name: _row_result(row, runs, costs or {}, per_clip) for row in rows}
+    splits = list(dict.fromkeys(run.split for run in runs))
+    results = {row.name: _row_result(row, runs, splits, costs or {}, per_clip) for row in rows}
     used = [run for run in runs if any(run.network in row.networks for row in rows)]
     machines = sorted({result.cost.machine for result in results.values() if result.cost})
     notes = _notes(used, bool(references), per_clip, machines)
-    splits = list(dict.fromkeys(run.split for run in runs))
     text = markdown(name, results, splits, notes, references, per_clip)
     work_dir.mkdir(parents=True, exist_ok=True)
     write_text(work_dir / f'{name}.md', text.splitlines())
@@ -108,10 +108,12 @@ def write_table(
     _write_picture(work_dir / f'{name}.png', name, results, references or {}, plot)
 
 
-def _row_result(row: Row, runs: Sequence[Run], costs: dict[str, Cost], per_clip: bool) -> RowResult:
+def _row_result(
+    row: Row, runs: Sequence[Run], splits: Sequence[int | None], costs: dict[str, Cost], per_clip: bool
+) -> RowResult:
     """What the finished runs of a row and the costs of its networks come to."""
     accuracies = row_accuracies(row, runs)
-    means = mean_over_splits(accuracies, list(dict.fromkeys(run.split for run in runs)))
+    means = mean_over_splits(accuracies, splits)
     cost = total_cost([costs.get(network.name) for network in row.networks])
     return RowResult(accuracies, means, row_predictions(row, runs) if per_clip else None, cost)
 
